@@ -1,0 +1,143 @@
+"""The numerical hazards of Guerdon, each with one owner.
+
+Everything here works on B = I + L^-1/2 K L^-1/2 (K a kernel matrix, L the diagonal of noise variances), whose
+eigenvalues are at least 1 in exact arithmetic; log det B is twice the information gain in nats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from scipy.linalg import blas, lapack
+from threadpoolctl import ThreadpoolController
+
+from guerdon.types import FloatArray, Progress, silent
+
+__all__ = [
+    "LossOfPrecisionError",
+    "half_log_determinant",
+    "lattice_half_log_determinants",
+    "one_thread",
+    "psd_cholesky",
+    "rounding_error",
+    "whitened",
+]
+
+PRECISION = 1e-6
+"""A half log-determinant whose estimated relative rounding error is above this is refused."""
+
+_pools = ThreadpoolController()
+
+
+class LossOfPrecisionError(ValueError):
+    """A matrix is so close to singular that float64 can't give its determinant; the message says how to mend it."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run BLAS on one thread: faster for many small blocks, and the same bits whatever the number of cores."""
+    with _pools.limit(limits=1):
+        yield
+
+
+def whitened(K: FloatArray, noise: FloatArray) -> FloatArray:
+    """B = I + L^-1/2 K L^-1/2 for a kernel matrix K (m, m) and noise variances (m,)."""
+    scale = 1.0 / np.sqrt(noise)
+    B = K * scale[:, None] * scale[None, :]
+    B[np.diag_indices_from(B)] += 1.0
+    return B
+
+
+def psd_cholesky(B: FloatArray, what: str = "the kernel matrix") -> FloatArray:
+    """Lower Cholesky factor of a symmetric positive definite (m, m) matrix; no jitter is ever added.
+
+    Raises
+    ------
+    LossOfPrecisionError
+        A pivot is not positive: repeated rows with (almost) no noise.
+    """
+    factor, info = lapack.dpotrf(np.asfortranarray(B), lower=1, clean=1)
+    if info != 0:
+        raise LossOfPrecisionError(
+            f"{what} is singular to working precision at row {info}: rows repeat (almost) exactly and the noise "
+            "variance is too small to tell them apart. Raise the noise variance, or remove the repeated rows."
+        )
+    return np.asarray(factor)
+
+
+def rounding_error(B: FloatArray, factor: FloatArray) -> float:
+    """A first-order bound on the rounding error of 1/2 log det B: half of sum_j eps B_jj / pivot_j."""
+    pivots = np.square(np.diagonal(factor))
+    return float(0.5 * np.finfo(np.float64).eps * np.sum(np.diagonal(B) / pivots))
+
+
+def half_log_determinant(B: FloatArray, what: str = "the kernel matrix") -> float:
+    """1/2 log det B, refused where rounding could have moved it by more than PRECISION of itself (or of 1 nat)."""
+    factor = psd_cholesky(B, what)
+    value = float(np.sum(np.log(np.diagonal(factor))))
+    error = rounding_error(B, factor)
+    if error > PRECISION * max(1.0, abs(value)):
+        raise LossOfPrecisionError(
+            f"the information gain of {what} is {value:.6g} nats with a rounding error of about {error:.1g}: the noise "
+            "variance is too small for float64 against (almost) repeated rows. Raise the noise variance, or remove the "
+            "repeated rows."
+        )
+    return value
+
+
+def lattice_half_log_determinants(B: FloatArray, sizes: Sequence[int], *, progress: Progress = silent) -> FloatArray:
+    """1/2 log det of B restricted to the rows of every coalition: a (2**n,) table indexed by bitmask.
+
+    A right-looking depth-first walk of the subset lattice. A node is a coalition together with the Schur complement of
+    the parties that may still join it; joining costs one Cholesky of the newcomer's block, one triangular solve and one
+    symmetric update, whatever the coalition's size; declining costs a view. The largest parties are decided first,
+    since a decision at depth k is worked through 2**k times.
+
+    Parameters
+    ----------
+    B : (m, m) symmetric positive definite, rows grouped by party in the order of ``sizes``
+    sizes : the number of rows of each party, summing to m
+    progress : called as progress("value", coalitions done, 2**n)
+
+    Notes
+    -----
+    Bits are the same on any number of cores: the walk runs on one BLAS thread.
+    """
+    n = len(sizes)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    if starts[-1] != len(B):
+        raise ValueError(f"sizes sum to {starts[-1]} but B has {len(B)} rows")
+    order = sorted(range(n), key=lambda i: -sizes[i])  # stable, so ties keep their order
+    rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in order])
+    table = np.zeros(1 << n)
+    report_every = max(1, (1 << n) // 64)
+    done = 0
+
+    def walk(depth: int, mask: int, value: float, S: FloatArray) -> None:
+        """Set the table for every coalition that agrees with ``mask`` on the parties decided so far."""
+        nonlocal done
+        while depth < n:
+            party, b = order[depth], sizes[order[depth]]
+            joined_value, joined_S = value, S[b:, b:]
+            if b:
+                factor = psd_cholesky(S[:b, :b])
+                joined_value = value + float(np.sum(np.log(np.diagonal(factor))))
+                if depth + 1 < n:
+                    # W = factor^-1 S[:b, b:]; the complement's lower triangle is S[b:, b:] - W' W.
+                    W = blas.dtrsm(1.0, factor, S[b:, :b].T, lower=1)
+                    joined_S = blas.dsyrk(
+                        -1.0, W, beta=1.0, c=np.array(S[b:, b:], order="F"), trans=1, lower=1, overwrite_c=1
+                    )
+            walk(depth + 1, mask | 1 << party, joined_value, joined_S)
+            S = S[b:, b:]
+            depth += 1
+        table[mask] = value
+        done += 1
+        if done % report_every == 0 or done == 1 << n:
+            progress("value", done, 1 << n)
+
+    with one_thread():
+        walk(0, 0, 0.0, np.asfortranarray(B[np.ix_(rows, rows)]))
+    return table

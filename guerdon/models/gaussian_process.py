@@ -1,0 +1,285 @@
+"""Exact Gaussian process regression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from gpytorch.kernels import Kernel
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import solve_triangular
+
+from guerdon.linalg import half_log_determinant, lattice_half_log_determinants, one_thread, psd_cholesky, whitened
+from guerdon.models.kernels import (
+    as_kernel,
+    check_kernel,
+    covariance,
+    covariance_diagonal,
+    kernel_text,
+    missing_hyperparameters,
+)
+from guerdon.models.maximum_likelihood import maximize_likelihood
+from guerdon.models.protocols import Arrays, FitReport, SpectralResponse
+from guerdon.types import Contribution, FloatArray, Progress, silent
+
+__all__ = ["GaussianProcess", "GaussianProcessPosterior"]
+
+PREDICTION_BLOCK = 4096
+"""Rows predicted at a time, which bounds memory to this many times the training rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianProcess:
+    """y = f(x) + e with f ~ GP(mean, k) and e ~ N(0, noise).
+
+    The value of data is the information gain on f: I(f; D) = 1/2 log det(I + L^-1/2 K L^-1/2) in nats, with L the
+    diagonal of the rows' noise variances (Sim et al., ICML 2020, equation 1).
+
+    Parameters
+    ----------
+    kernel : GPyTorch kernel or str
+        A kernel is taken as it is (a float64 copy); a text such as ``"rbf + exponential(lengthscale=2.0)"`` leaves the
+        hyperparameters that it does not give to ``fit``. See ``guerdon.models.kernels``.
+    noise : float, optional
+        Noise VARIANCE of rows that bring none of their own; None to learn it.
+    mean : float, optional
+        The constant prior mean; None to learn it.
+    learn : bool
+        Let ``fit`` learn the hyperparameters of a GPyTorch kernel given as an object, starting from its own.
+    report : FitReport, optional
+        How ``fit`` ended; set by it.
+
+    Examples
+    --------
+    >>> model = GaussianProcess("rbf(lengthscale=1.0, outputscale=1.0)", noise=0.5)
+    >>> round(model.information_gain(np.array([[0.0]])), 6)  # 1/2 log(1 + 1/0.5)
+    0.549306
+    """
+
+    kernel: Kernel | str = "rbf"
+    noise: float | None = None
+    mean: float | None = 0.0
+    learn: bool = False
+    report: FitReport | None = None
+
+    def __post_init__(self) -> None:
+        if self.noise is not None and not (np.isfinite(self.noise) and self.noise > 0):
+            raise ValueError(f"noise is a positive variance (or None to learn it), got {self.noise!r}")
+        check_kernel(self.kernel)
+
+    def fit(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> Self:
+        """The model with every open hyperparameter learned by maximum likelihood on the pool, to convergence.
+
+        Rows with a noise variance of their own keep it. A GPyTorch kernel given as an object is kept unless ``learn``.
+
+        Raises
+        ------
+        ConvergenceError
+            The gradient did not vanish from any start.
+        """
+        y = _outputs(contributions)
+        X = np.concatenate([c.X for c in contributions])
+        own = [np.broadcast_to(np.nan if c.noise is None else c.noise, len(c)) for c in contributions]
+        noise = np.concatenate(own)
+        if self.noise is not None:
+            noise = np.where(np.isnan(noise), self.noise, noise)
+        fitted = maximize_likelihood(lambda: self._open_kernel(X.shape[1]), X, y, noise, self.mean, progress=progress)
+        return replace(
+            self,
+            kernel=kernel_text(fitted.kernel) if isinstance(self.kernel, str) else fitted.kernel,
+            learn=False,
+            noise=fitted.noise if self.noise is None else self.noise,
+            mean=fitted.mean,
+            report=fitted.report,
+        )
+
+    def information_gain(self, X: FloatArray, noise: float | FloatArray | None = None) -> float:
+        """I(f; D) in nats of inputs X (m, d) measured with the noise variances given, else the model's.
+
+        Raises
+        ------
+        LossOfPrecisionError
+            Repeated rows with (almost) no noise: float64 can't tell the value.
+        """
+        X = np.asarray(X, dtype=np.float64)
+        if len(X) == 0:
+            return 0.0
+        return half_log_determinant(self._whitened(X, self._noise(len(X), noise)), "the data")
+
+    def information_gains(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> FloatArray:
+        """I(f; D_C) in nats of every coalition: (2**n,), by one walk of the subset lattice."""
+        X = np.concatenate([c.X for c in contributions])
+        B = self._whitened(X, np.concatenate([self.noise_of(c) for c in contributions]))
+        with one_thread():
+            half_log_determinant(B, "the pooled data")  # the pool loses the most precision: refuse before the walk
+        return lattice_half_log_determinants(B, [len(c) for c in contributions], progress=progress)
+
+    def noise_response(self, own: Contribution, others: Contribution) -> SpectralResponse:
+        """How IG falls as noise is added to the others' outputs: one eigendecomposition for every eta.
+
+        IG(eta) = v_i + 1/2 log det((S + L_o + eta I)(L_o + eta I)^-1), S = K_oo - K_oi (K_ii + L_i)^-1 K_io.
+        """
+        L_i, L_o = self.noise_of(own), self.noise_of(others)
+        own_value = self.information_gain(own.X, L_i)
+        kernel = self._kernel(own.X.shape[1])
+        S = covariance(kernel, others.X)
+        if len(own):
+            factor = psd_cholesky(covariance(kernel, own.X) + np.diag(L_i), "the party's own data")
+            W = solve_triangular(factor, covariance(kernel, own.X, others.X), lower=True, check_finite=False)
+            S = S - W.T @ W
+        floor = np.sort(L_o)
+        if len(floor) == 0:
+            excess: FloatArray = np.empty(0)
+        elif floor[0] == floor[-1]:
+            excess = np.asarray(np.linalg.eigvalsh(S), dtype=np.float64)
+        else:
+            excess = np.linalg.eigvalsh(S + np.diag(L_o)) - floor  # both ascending, so no entry is negative (Weyl)
+        return SpectralResponse(own_value, np.clip(excess, 0.0, None), floor)
+
+    def posterior(
+        self, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None
+    ) -> GaussianProcessPosterior:
+        """The belief after outputs y (m,) at X (m, d), measured with the noise variances given, else the model's."""
+        X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        self._require("mean", self.mean)
+        self._kernel(X.shape[1])
+        return GaussianProcessPosterior(
+            kernel=self.kernel,
+            mean=float(self.mean or 0.0),
+            noise=float("nan") if self.noise is None else self.noise,
+            X=X,
+            y=y,
+            row_noise=self._noise(len(X), noise),
+        )
+
+    def noise_of(self, contribution: Contribution) -> FloatArray:
+        """The noise variance of each row: the contribution's own where given, else the model's: (m,)."""
+        return self._noise(len(contribution), contribution.noise)
+
+    def describe(self) -> dict[str, Any]:
+        """The kernel's text with its hyperparameters, noise variance, mean, and how the fit ended."""
+        fit = None if self.report is None else asdict(self.report)
+        return {"kernel": kernel_text(self.kernel), "noise": self.noise, "mean": self.mean, "fit": fit}
+
+    def _kernel(self, features: int) -> Kernel:
+        missing = missing_hyperparameters(self.kernel)
+        if missing:
+            raise ValueError(f"{', '.join(missing)} of the kernel {self.kernel!r} are open: call fit(), or give them")
+        return as_kernel(self.kernel, features)
+
+    def _open_kernel(self, features: int) -> Kernel:
+        kernel = as_kernel(self.kernel, features)
+        return kernel.requires_grad_(True) if self.learn and not isinstance(self.kernel, str) else kernel
+
+    def _whitened(self, X: FloatArray, noise: FloatArray) -> FloatArray:
+        return whitened(covariance(self._kernel(X.shape[1]), X), noise)
+
+    def _noise(self, rows: int, noise: ArrayLike | None) -> FloatArray:
+        given = self._require("noise", self.noise) if noise is None else np.asarray(noise, dtype=np.float64)
+        if np.shape(given) not in ((), (rows,)):
+            raise ValueError(f"noise must be one variance or shape ({rows},), got shape {np.shape(given)}")
+        if np.any(~(np.asarray(given) > 0)):
+            raise ValueError(f"noise variances must be positive, got {np.min(given)}")
+        return np.array(np.broadcast_to(given, rows), dtype=np.float64)
+
+    def _require(self, name: str, value: float | None) -> float:
+        if value is None:
+            raise ValueError(f"the model's {name} is open: call fit() to learn it, or give it")
+        return value
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianProcessPosterior:
+    """A Gaussian process after data: mean k_*' (K + L)^-1 (y - m) + m, variance k_** - k_*' (K + L)^-1 k_* + noise.
+
+    X : (m, d), y : (m,), row_noise : (m,) variances; noise : the variance of a new observation.
+    """
+
+    kernel: Kernel | str
+    mean: float
+    noise: float
+    X: FloatArray
+    y: FloatArray
+    row_noise: FloatArray
+
+    def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+        """Mean (k,) and variance (k,) of new outputs at X (k, d), with the model's observation noise or the one given."""
+        X = self._inputs(X)
+        observation = self.noise if noise is None else np.asarray(noise, dtype=np.float64)
+        if np.any(np.isnan(observation)):
+            raise ValueError("the model has no noise variance of its own: give predict() the new observations' noise")
+        weights = self._solve(self.y - self.mean)
+        mean, explained = np.empty(len(X)), np.empty(len(X))
+        for rows in _blocks(len(X)):
+            K = covariance(self._kernel, self.X, X[rows])  # (m, k)
+            mean[rows] = self.mean + K.T @ weights
+            W = solve_triangular(self._factor, K, lower=True, check_finite=False)
+            explained[rows] = np.einsum("ij,ij->j", W, W)
+        latent = np.clip(covariance_diagonal(self._kernel, X) - explained, 0.0, None)
+        return mean, latent + observation
+
+    def sensitivity(self, X: FloatArray, rows: NDArray[np.bool_]) -> FloatArray:
+        """||[(K + L)^-1 k_*]_rows||^2 at each x: (k,).
+
+        Noise of variance eta on those outputs adds eta times this to the variance of the predictive mean.
+        """
+        X = self._inputs(X)
+        result = np.empty(len(X))
+        for block in _blocks(len(X)):
+            weights = self._solve(covariance(self._kernel, self.X, X[block]))[rows]
+            result[block] = np.einsum("ij,ij->j", weights, weights)
+        return result
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that predicts, as arrays: the pool's inputs X are among them, as an exact GP needs them."""
+        return {
+            "kernel": np.array(kernel_text(self.kernel)),
+            "mean": np.array(self.mean),
+            "noise": np.array(self.noise),
+            "X": self.X,
+            "y": self.y,
+            "row_noise": self.row_noise,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        return cls(
+            kernel=str(arrays["kernel"]),
+            mean=float(arrays["mean"]),
+            noise=float(arrays["noise"]),
+            X=np.asarray(arrays["X"], dtype=np.float64),
+            y=np.asarray(arrays["y"], dtype=np.float64),
+            row_noise=np.asarray(arrays["row_noise"], dtype=np.float64),
+        )
+
+    def _inputs(self, X: FloatArray) -> FloatArray:
+        X = np.asarray(X, dtype=np.float64)
+        if X.ndim != 2 or X.shape[1] != self.X.shape[1]:
+            raise ValueError(f"X must have shape (rows, {self.X.shape[1]}), got {X.shape}")
+        return X
+
+    @cached_property
+    def _kernel(self) -> Kernel:
+        return as_kernel(self.kernel, self.X.shape[1])
+
+    @cached_property
+    def _factor(self) -> FloatArray:
+        return psd_cholesky(covariance(self._kernel, self.X) + np.diag(self.row_noise), "the training data")
+
+    def _solve(self, right: FloatArray) -> FloatArray:
+        half = solve_triangular(self._factor, right, lower=True, check_finite=False)
+        return np.asarray(solve_triangular(self._factor, half, lower=True, trans=1, check_finite=False))
+
+
+def _blocks(rows: int) -> list[slice]:
+    return [slice(start, start + PREDICTION_BLOCK) for start in range(0, rows, PREDICTION_BLOCK)]
+
+
+def _outputs(contributions: Sequence[Contribution]) -> FloatArray:
+    silent_parties = [c.party for c in contributions if c.y is None]
+    if silent_parties:
+        raise ValueError(f"outputs y are needed, but {', '.join(silent_parties)} sent none")
+    return np.concatenate([c.y for c in contributions if c.y is not None])

@@ -1,0 +1,196 @@
+"""Kernels as text and text as kernels: ``"rbf(lengthscale=0.5) + exponential"``.
+
+A kernel is a sum of named terms. Each term is scaled by an ``outputscale`` (a variance); a hyperparameter written in
+the text is given, one left out is to be learned. The text with every hyperparameter in it is the kernel, exactly, which
+is how a reward carries it: no pickle, and readable.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import gpytorch
+import numpy as np
+import torch
+from gpytorch.kernels import AdditiveKernel, Kernel, MaternKernel, ScaleKernel
+
+from guerdon.plugins import PluginError, parse_call
+from guerdon.types import FloatArray
+
+__all__ = [
+    "KERNELS",
+    "as_kernel",
+    "check_kernel",
+    "covariance",
+    "covariance_diagonal",
+    "kernel_text",
+    "missing_hyperparameters",
+]
+
+KERNELS: dict[str, tuple[Callable[..., Kernel], tuple[str, ...]]] = {
+    "rbf": (gpytorch.kernels.RBFKernel, ("lengthscale",)),
+    "exponential": (lambda **k: MaternKernel(nu=0.5, **k), ("lengthscale",)),
+    "matern32": (lambda **k: MaternKernel(nu=1.5, **k), ("lengthscale",)),
+    "matern52": (lambda **k: MaternKernel(nu=2.5, **k), ("lengthscale",)),
+    "rational_quadratic": (gpytorch.kernels.RQKernel, ("lengthscale", "alpha")),
+    "periodic": (gpytorch.kernels.PeriodicKernel, ("lengthscale", "period_length")),
+    "linear": (gpytorch.kernels.LinearKernel, ("variance",)),
+}
+"""Each name's constructor and hyperparameters; ``ard=True`` gives one lengthscale a feature."""
+
+
+def as_kernel(kernel: Kernel | str, features: int) -> Kernel:
+    """The float64 GPyTorch kernel for a text (or a copy of the kernel given), on inputs of so many features.
+
+    Parameters of the result that were given do not require a gradient; those to be learned do.
+
+    Raises
+    ------
+    PluginError
+        The text can't be read, names an unknown kernel or hyperparameter, or a value does not fit.
+    """
+    if isinstance(kernel, str):
+        terms = [_term(text, features, place) for place, text in enumerate(_split_sum(kernel))]
+        return terms[0] if len(terms) == 1 else AdditiveKernel(*terms).double()
+    return copy.deepcopy(kernel).double().requires_grad_(False)
+
+
+def check_kernel(kernel: Kernel | str) -> None:
+    """Refuse what ``as_kernel`` would refuse, before the number of features is known.
+
+    Raises
+    ------
+    PluginError
+    """
+    if isinstance(kernel, str):
+        calls = [parse_call(text) for text in _split_sum(kernel)]
+        widths = [np.size(value) for call in calls for value in call.kwargs.values()]
+        as_kernel(kernel, features=max(widths, default=1))
+    elif not isinstance(kernel, Kernel):
+        raise PluginError(f"kernel is a GPyTorch kernel or a text such as 'rbf + exponential', got {kernel!r}")
+
+
+def _split_sum(text: str) -> list[str]:
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+    except SyntaxError as error:
+        raise PluginError(f"kernel {text!r} can't be read: write a sum such as 'rbf + exponential'") from error
+    terms: list[str] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        terms.insert(0, ast.unparse(node.right))
+        node = node.left
+    return [ast.unparse(node), *terms]
+
+
+def _term(text: str, features: int, place: int) -> ScaleKernel:
+    call = parse_call(text)
+    if call.name not in KERNELS or call.args:
+        raise PluginError(
+            f"kernel term {text!r}: expected one of {', '.join(KERNELS)}, with keyword arguments only, "
+            "such as rbf(lengthscale=0.5, outputscale=1.0)"
+        )
+    constructor, hyperparameters = KERNELS[call.name]
+    given = dict(call.kwargs)
+    ard = bool(given.pop("ard", np.ndim(given.get("lengthscale", 0.0)) > 0 or np.ndim(given.get("variance", 0.0)) > 0))
+    unknown = set(given) - {"outputscale", *hyperparameters}
+    if unknown:
+        raise PluginError(
+            f"kernel term {text!r}: {sorted(unknown)[0]!r} is not a hyperparameter of {call.name}; "
+            f"it has {', '.join((*hyperparameters, 'outputscale', 'ard'))}"
+        )
+    kernel = ScaleKernel(constructor(**({"ard_num_dims": features} if ard else {}))).double()
+    for name in ("outputscale", *hyperparameters):
+        owner = kernel if name == "outputscale" else kernel.base_kernel
+        if name in given:
+            _set(owner, name, given[name], text)
+            owner.get_parameter(f"raw_{name}").requires_grad_(False)
+        elif name == "lengthscale":
+            # On standardised inputs two rows are about sqrt(2 d) apart; later terms start longer, to break the tie.
+            _set(owner, name, np.sqrt(features) * 3.0**place, text)
+        else:
+            _set(owner, name, 1.0, text)
+    return kernel
+
+
+def _set(owner: Kernel, name: str, value: Any, text: str) -> None:
+    numbers = np.asarray(value, dtype=np.float64)
+    if not np.all(np.isfinite(numbers)) or np.any(numbers <= 0):
+        raise PluginError(f"kernel term {text!r}: {name} must be positive, got {value!r}")
+    parameter = getattr(owner, name)
+    if numbers.size not in (1, parameter.numel()):
+        raise PluginError(f"kernel term {text!r}: {name} needs 1 or {parameter.numel()} values, got {numbers.size}")
+    filled = torch.as_tensor(np.broadcast_to(numbers.ravel(), (parameter.numel(),)).copy())
+    setattr(owner, name, filled.reshape(parameter.shape))
+
+
+def missing_hyperparameters(kernel: Kernel | str) -> list[str]:
+    """The hyperparameters that a kernel's text leaves open, such as ``rbf.lengthscale``; none for a kernel given."""
+    if not isinstance(kernel, str):
+        return []
+    calls = [parse_call(text) for text in _split_sum(kernel)]
+    return [
+        f"{call.name}.{name}"
+        for call in calls
+        for name in ("outputscale", *KERNELS[call.name][1])
+        if name not in call.kwargs
+    ]
+
+
+def kernel_text(kernel: Kernel | str) -> str:
+    """The text of a kernel, every hyperparameter in it; the inverse of ``as_kernel``.
+
+    Raises
+    ------
+    ValueError
+        The kernel is not a sum of (scaled) kernels that have a name here, so no text stands for it.
+    """
+    if isinstance(kernel, str):
+        return kernel
+    terms = list(kernel.kernels) if isinstance(kernel, AdditiveKernel) else [kernel]
+    return " + ".join(_term_text(term) for term in terms)
+
+
+def _term_text(term: Kernel) -> str:
+    scaled = isinstance(term, ScaleKernel)
+    base = term.base_kernel if scaled else term
+    name = _name_of(base)
+    if name is None or term.active_dims is not None or base.active_dims is not None:
+        raise ValueError(
+            f"{type(base).__name__} can't be written as text, so a party could not rebuild it: use a sum of "
+            f"{', '.join(KERNELS)}, each alone or in a ScaleKernel, on all features"
+        )
+    values = {h: getattr(base, h).detach().double().numpy().ravel() for h in KERNELS[name][1]}
+    values["outputscale"] = term.outputscale.detach().double().numpy().ravel() if scaled else np.ones(1)
+    written = ", ".join(f"{key}={_number(value)}" for key, value in values.items())
+    return f"{name}({written})"
+
+
+def _number(values: FloatArray) -> str:
+    numbers = [repr(float(value)) for value in values]
+    return numbers[0] if len(numbers) == 1 else f"({', '.join(numbers)})"
+
+
+def _name_of(base: Kernel) -> str | None:
+    if type(base) is MaternKernel:
+        return {0.5: "exponential", 1.5: "matern32", 2.5: "matern52"}.get(float(base.nu))
+    plain = {name: maker for name, (maker, _) in KERNELS.items() if isinstance(maker, type)}
+    return next((name for name, maker in plain.items() if type(base) is maker), None)
+
+
+def covariance(kernel: Kernel, X: FloatArray, Z: FloatArray | None = None) -> FloatArray:
+    """k(X, Z) as a float64 (m, k) array; Z = X when None, with an exactly symmetric result."""
+    with torch.no_grad(), gpytorch.settings.lazily_evaluate_kernels(False):
+        left = torch.as_tensor(np.array(X, dtype=np.float64))
+        if Z is None:
+            K = np.asarray(kernel(left).to_dense().numpy())
+            return np.asarray(0.5 * (K + K.T))
+        return np.asarray(kernel(left, torch.as_tensor(np.array(Z, dtype=np.float64))).to_dense().numpy())
+
+
+def covariance_diagonal(kernel: Kernel, X: FloatArray) -> FloatArray:
+    """k(x, x) for the rows of X: (m,)."""
+    with torch.no_grad():
+        return np.asarray(kernel(torch.as_tensor(np.array(X, dtype=np.float64)), diag=True).numpy())

@@ -1,0 +1,75 @@
+"""A posterior that speaks the data's own units: what a party receives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guerdon.models.gaussian_process import GaussianProcessPosterior
+from guerdon.models.protocols import Arrays, Posterior
+from guerdon.scaling import Scaling
+from guerdon.types import FloatArray
+
+__all__ = ["POSTERIORS", "Predictor"]
+
+POSTERIORS: dict[str, type[Posterior]] = {"gaussian_process": GaussianProcessPosterior}
+"""How a stored posterior is rebuilt, by the kind it was stored as."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A posterior with its scaling, the features it expects and the target it predicts.
+
+    ``arrays`` and ``from_arrays`` carry it through a message or a file without pickle.
+    """
+
+    posterior: Posterior
+    scaling: Scaling
+    feature_names: tuple[str, ...]
+    target: str
+
+    def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+        """Mean (k,) and variance (k,) of the target in its own units, observation noise included, at X (k, d).
+
+        ``noise`` is the variance of the new observations in squared units of the target; the model's when None.
+        """
+        X = np.asarray(X, dtype=np.float64)
+        if X.ndim != 2 or X.shape[1] != len(self.feature_names):
+            raise ValueError(f"X must have the {len(self.feature_names)} columns {self.feature_names}, got {X.shape}")
+        scaled_noise = None if noise is None else np.asarray(noise) / self.scaling.target_scale**2
+        return self.scaling.target(*self.posterior.predict(self.scaling.features(X), scaled_noise))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        kind = next(name for name, cls in POSTERIORS.items() if isinstance(self.posterior, cls))
+        return {
+            "kind": np.array(kind),
+            "feature_names": np.array(self.feature_names),
+            "target": np.array(self.target),
+            **{f"posterior.{name}": array for name, array in self.posterior.arrays().items()},
+            **{f"scaling.{name}": array for name, array in self.scaling.arrays().items()},
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        kind = str(arrays["kind"])
+        if kind not in POSTERIORS:
+            raise ValueError(f"a posterior of kind {kind!r} is not known here; known: {', '.join(POSTERIORS)}")
+        scaling = _part(arrays, "scaling.")
+        return cls(
+            posterior=POSTERIORS[kind].from_arrays(_part(arrays, "posterior.")),
+            scaling=Scaling(
+                feature_mean=np.asarray(scaling["feature_mean"], dtype=np.float64),
+                feature_scale=np.asarray(scaling["feature_scale"], dtype=np.float64),
+                target_mean=float(scaling["target_mean"]),
+                target_scale=float(scaling["target_scale"]),
+            ),
+            feature_names=tuple(str(name) for name in arrays["feature_names"]),
+            target=str(arrays["target"]),
+        )
+
+
+def _part(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

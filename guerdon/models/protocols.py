@@ -1,0 +1,130 @@
+"""What a Bayesian model offers to valuation, realization and prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guerdon.types import Contribution, FloatArray, Progress
+
+__all__ = ["Arrays", "Curve", "FitReport", "Model", "NoiseResponse", "Posterior", "SpectralResponse"]
+
+Arrays = Mapping[str, NDArray[Any]]
+"""Named arrays of numbers or text, enough to rebuild what they came from; no pickle."""
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """How maximum likelihood ended: the log marginal likelihood (nats), the largest gradient entry, and the work."""
+
+    log_likelihood: float
+    gradient: float
+    evaluations: int
+    starts: int
+
+
+class Posterior(Protocol):
+    """A model's belief after seeing data."""
+
+    def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+        """Mean (k,) and variance (k,) of new outputs at X (k, d), observation noise included."""
+        ...
+
+    def sensitivity(self, X: FloatArray, rows: NDArray[np.bool_]) -> FloatArray:
+        """Squared norm (k,) of d mean / d y over the marked training rows."""
+        ...
+
+    def arrays(self) -> dict[str, NDArray[Any]]: ...
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self: ...
+
+
+class Curve(NamedTuple):
+    """A function of eta and its derivative at one point."""
+
+    value: float
+    slope: float
+
+
+class NoiseResponse(Protocol):
+    """How the information gain answers to noise of variance eta on the others' outputs (Sim et al., section 4.3).
+
+    The gain is IG(eta) - v_i, falling from v_N - v_i at eta = 0 to 0; the deficit is v_N - IG(eta), both without
+    cancellation. ``small_noise`` and ``large_noise`` are the limits of deficit / eta at 0 and gain * eta at infinity,
+    which bound the root from both sides.
+    """
+
+    @property
+    def own_value(self) -> float: ...
+    @property
+    def small_noise(self) -> float: ...
+    @property
+    def large_noise(self) -> float: ...
+    def gain(self, eta: float) -> Curve: ...
+    def deficit(self, eta: float) -> Curve: ...
+
+
+@dataclass(frozen=True, eq=False)
+class SpectralResponse:
+    """The response in a shared eigenbasis: IG(eta) = v_i + 1/2 sum_j log1p(excess_j / (floor_j + eta)).
+
+    own_value : v_i in nats; excess : (k,) mu_j - l_j >= 0; floor : (k,) l_j > 0, the others' noise variances.
+    """
+
+    own_value: float
+    excess: FloatArray
+    floor: FloatArray
+
+    @property
+    def small_noise(self) -> float:
+        return float(0.5 * np.sum(self.excess / (self.floor * (self.floor + self.excess))))
+
+    @property
+    def large_noise(self) -> float:
+        return float(0.5 * np.sum(self.excess))
+
+    def gain(self, eta: float) -> Curve:
+        value = 0.5 * np.sum(np.log1p(self.excess / (self.floor + eta)))
+        return Curve(float(value), -self._slope(eta))
+
+    def deficit(self, eta: float) -> Curve:
+        # v_N - IG = 1/2 sum log[(l + e) / l * (l + eta) / (l + e + eta)] with e the excess
+        value = 0.5 * np.sum(np.log1p(eta * self.excess / (self.floor * (self.floor + self.excess + eta))))
+        return Curve(float(value), self._slope(eta))
+
+    def _slope(self, eta: float) -> float:
+        noisy = self.floor + eta
+        return float(0.5 * np.sum(self.excess / (noisy * (noisy + self.excess))))
+
+
+class Model(Protocol):
+    """A Bayesian regression model with (or still without) hyperparameters."""
+
+    def fit(self, contributions: Sequence[Contribution], *, progress: Progress = ...) -> Self:
+        """The model with every None or named hyperparameter learned by maximum likelihood on the pool."""
+        ...
+
+    def information_gain(self, X: FloatArray, noise: float | FloatArray | None = None) -> float:
+        """I(theta; D) in nats of inputs X (m, d)."""
+        ...
+
+    def information_gains(self, contributions: Sequence[Contribution], *, progress: Progress = ...) -> FloatArray:
+        """I(theta; D_C) in nats for every coalition C: (2**n,), indexed by bitmask."""
+        ...
+
+    def noise_response(self, own: Contribution, others: Contribution) -> NoiseResponse: ...
+
+    def noise_of(self, contribution: Contribution) -> FloatArray:
+        """The noise variance of each row: the contribution's own where given, else the model's: (m,)."""
+        ...
+
+    def posterior(self, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None) -> Posterior: ...
+
+    def describe(self) -> dict[str, Any]:
+        """Hyperparameters and the fit, as plain numbers and text."""
+        ...

@@ -1,0 +1,19 @@
+"""From what a reward should be worth to the reward itself."""
+
+from guerdon.realization.noise import (
+    ModelReward,
+    NoiseInjection,
+    expected_reward_mnlp,
+    noise_variances,
+    reward_data,
+    solve_noise,
+)
+
+__all__ = [
+    "ModelReward",
+    "NoiseInjection",
+    "expected_reward_mnlp",
+    "noise_variances",
+    "reward_data",
+    "solve_noise",
+]

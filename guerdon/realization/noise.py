@@ -1,0 +1,251 @@
+"""Model rewards by noise on the others' outputs: Sim et al. (ICML 2020), section 4.3.
+
+Party i's model is trained on its own rows as they are and on everybody else's outputs with noise N(0, eta_i) added,
+eta_i chosen so that the model is worth r_i. eta = 0 is the pool's model, eta = inf the party's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from guerdon.linalg import one_thread
+from guerdon.metrics import expected_mnlp
+from guerdon.models.protocols import Model, NoiseResponse, Posterior
+from guerdon.types import Contribution, FloatArray, RewardTargets
+from guerdon.valuation.information_gain import InformationGainGame
+
+__all__ = [
+    "ModelReward",
+    "NoiseInjection",
+    "expected_reward_mnlp",
+    "noise_variances",
+    "reward_data",
+    "solve_noise",
+]
+
+OWN_ONLY = 1e-10
+"""A target within this share of v_N of the party's own value is met by its own rows alone: eta = inf."""
+
+EVERYTHING = 1e-12
+"""A target given as a number within this share of v_N of it is the pool's own model: eta = 0."""
+
+TOO_MUCH = 1e-9
+"""A target above v_N by more than this share of it is refused."""
+
+
+@dataclass(frozen=True, eq=False)
+class ModelReward:
+    """One party's model reward.
+
+    eta : noise VARIANCE on the others' outputs (0, finite, or inf: own rows only); reached : the value in nats at eta;
+    draws : (rows of the others,) the noise itself, added to their outputs in the pool's order, empty for eta = inf.
+    """
+
+    party: str
+    target: float
+    reached: float
+    eta: float
+    draws: FloatArray
+    posterior: Posterior
+    alone: Posterior
+
+
+@dataclass(frozen=True)
+class NoiseInjection:
+    """Realize the targets of an information-gain game by noise on the others' outputs (Sim et al., section 4.3)."""
+
+    def __call__(
+        self, game: InformationGainGame, targets: RewardTargets | ArrayLike, *, rng: np.random.Generator
+    ) -> tuple[ModelReward, ...]:
+        """One reward a party, in the game's order.
+
+        Every party's noise comes from a generator of its own, spawned from ``rng``, so that it does not depend on how
+        many rows the others have. Whoever knows ``rng``'s seed can take the noise off again: keep it secret.
+        """
+        responses = _responses(game.model, game.contributions)
+        etas = _solve_all(responses, game.contributions, targets)
+        values = targets.values if isinstance(targets, RewardTargets) else np.asarray(targets, dtype=np.float64)
+        return tuple(
+            self._reward(game, i, float(values[i]), float(etas[i]), responses[i], generator)
+            for i, generator in enumerate(rng.spawn(game.n))
+        )
+
+    def _reward(
+        self,
+        game: InformationGainGame,
+        i: int,
+        target: float,
+        eta: float,
+        response: NoiseResponse,
+        rng: np.random.Generator,
+    ) -> ModelReward:
+        own = game.contributions[i]
+        others = sum(len(c) for k, c in enumerate(game.contributions) if k != i)
+        draws = np.sqrt(eta) * rng.standard_normal(others) if np.isfinite(eta) else np.empty(0)
+        alone = _posterior(game.model, own)
+        return ModelReward(
+            party=own.party,
+            target=target,
+            reached=response.own_value + (response.gain(eta).value if np.isfinite(eta) else 0.0),
+            eta=eta,
+            draws=draws,
+            posterior=alone if np.isinf(eta) else _posterior(game.model, reward_data(game, i, eta, draws)),
+            alone=alone,
+        )
+
+
+def noise_variances(
+    model: Model, contributions: Sequence[Contribution], targets: RewardTargets | ArrayLike
+) -> FloatArray:
+    """The noise VARIANCE eta_i (n,) that brings each party's model down to its target value.
+
+    Solves v_i + gain_i(eta) = r_i by one eigendecomposition a party and a safeguarded Newton iteration in log eta, on
+    the gain r_i - v_i or on the deficit v_N - r_i, whichever is smaller, so that neither end loses digits.
+
+    Parameters
+    ----------
+    model : Model
+        With all hyperparameters known.
+    contributions : sequence of n Contribution
+    targets : (n,) values in nats, or RewardTargets
+
+    Returns
+    -------
+    (n,) array
+        0 where r_i = v_N, inf where r_i = v_i (within 1e-10 v_N), finite between.
+
+    Raises
+    ------
+    ValueError
+        A target is below v_i (rho > rho_r) or above v_N: no noise realizes it.
+    """
+    return _solve_all(_responses(model, contributions), contributions, targets)
+
+
+def solve_noise(response: NoiseResponse, gain: float, deficit: float) -> float:
+    """eta with response.gain(eta) = gain and response.deficit(eta) = deficit, both positive, solved on the smaller.
+
+    Newton on the logarithm of the curve against log eta, where both curves are concave with slopes between 0 and 1 in
+    size, started from the side on which Newton's steps don't overshoot; the bracket is kept and bisected where rounding
+    leads a step out of it.
+    """
+    on_gain = gain <= deficit
+    curve, wanted = (response.gain, np.log(gain)) if on_gain else (response.deficit, np.log(deficit))
+    rising = -1.0 if on_gain else 1.0
+    low = np.log(deficit) - np.log(response.small_noise) - 1e-6  # deficit(eta) <= eta small_noise
+    high = np.log(response.large_noise) - np.log(gain) + 1e-6  # gain(eta) <= large_noise / eta
+    x = high if on_gain else low
+    for _ in range(200):
+        eta = float(np.exp(x))
+        value, slope = curve(eta)
+        error = np.log(value) - wanted if value > 0.0 else -np.inf
+        if error * rising > 0:
+            high = x
+        else:
+            low = x
+        newton = x - error * value / (slope * eta) if value > 0.0 and slope != 0.0 else np.nan
+        after = newton if low <= newton <= high else 0.5 * (low + high)
+        if abs(after - x) <= 4e-16 * max(1.0, abs(x)) or error == 0.0:
+            return float(np.exp(after if error != 0.0 else x))
+        x = after
+    return float(np.exp(x))  # steps of a few ulps back and forth: as close as float64 comes
+
+
+def reward_data(game: InformationGainGame, i: int, eta: float, draws: FloatArray) -> Contribution:
+    """D_i^r: the pool with ``draws`` added to the others' outputs and eta to their noise variance; pool order."""
+    parts, start = [], 0
+    for k, c in enumerate(game.contributions):
+        noise = game.model.noise_of(c)
+        y = _outputs(c)
+        if k != i:
+            y, noise, start = y + draws[start : start + len(c)], noise + eta, start + len(c)
+        parts.append((c.X, y, noise))
+    X, y, noise = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return Contribution(game.contributions[i].party, X, y, game.contributions[i].feature_names, noise)
+
+
+def expected_reward_mnlp(
+    game: InformationGainGame, i: int, eta: float, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None
+) -> float:
+    """Party i's MNLP at (X, y) in nats, exactly averaged over the noise that its reward might have drawn.
+
+    The predictive mean is linear in the outputs, so noise of variance eta on the others' adds eta times the squared
+    norm of their weights to its variance; the predictive variance does not depend on the draw.
+    """
+    if np.isinf(eta):
+        return expected_mnlp(*_posterior(game.model, game.contributions[i]).predict(X, noise), y, np.zeros(1))
+    clean = reward_data(game, i, eta, np.zeros(sum(len(c) for k, c in enumerate(game.contributions) if k != i)))
+    posterior = _posterior(game.model, clean)
+    owner = np.concatenate([np.full(len(c), k) for k, c in enumerate(game.contributions)])
+    others: NDArray[np.bool_] = owner != i
+    return expected_mnlp(*posterior.predict(X, noise), y, eta * posterior.sensitivity(X, others))
+
+
+def _responses(model: Model, contributions: Sequence[Contribution]) -> list[NoiseResponse]:
+    with one_thread():
+        return [model.noise_response(own, _others(model, contributions, i)) for i, own in enumerate(contributions)]
+
+
+def _others(model: Model, contributions: Sequence[Contribution], i: int) -> Contribution:
+    """Everybody's inputs but party i's, each row with the noise variance that holds for it."""
+    rest = [c for k, c in enumerate(contributions) if k != i]
+    X = np.concatenate([np.empty((0, contributions[i].X.shape[1])), *(c.X for c in rest)])
+    return Contribution("others", X, noise=np.concatenate([np.empty(0), *(model.noise_of(c) for c in rest)]))
+
+
+def _solve_all(
+    responses: Sequence[NoiseResponse], contributions: Sequence[Contribution], targets: RewardTargets | ArrayLike
+) -> FloatArray:
+    values = targets.values if isinstance(targets, RewardTargets) else np.asarray(targets, dtype=np.float64)
+    if values.shape != (len(contributions),):
+        raise ValueError(
+            f"{len(contributions)} parties need targets of shape ({len(contributions)},), got {values.shape}"
+        )
+    etas = np.empty(len(values))
+    for i, (response, own) in enumerate(zip(responses, contributions, strict=True)):
+        etas[i] = _solve_one(response, own.party, i, targets, float(values[i]))
+    return etas
+
+
+def _solve_one(response: NoiseResponse, party: str, i: int, targets: RewardTargets | ArrayLike, target: float) -> float:
+    pool = response.own_value + response.gain(0.0).value
+    exact = isinstance(targets, RewardTargets) and targets.deficits is not None
+    deficit = float(targets.deficits[i]) if exact else pool - target  # type: ignore[union-attr, index]
+    gain = target - response.own_value
+    if not np.isfinite(target) or target > pool * (1.0 + TOO_MUCH):
+        raise ValueError(
+            f"party {party!r}: target {target:.10g} nats is more than the {pool:.10g} that the pooled data is worth; "
+            "no model trained on it reaches that"
+        )
+    if deficit <= (0.0 if exact else EVERYTHING * pool):
+        return 0.0
+    if abs(gain) <= OWN_ONLY * pool:
+        return float("inf")
+    if gain < 0.0:
+        raise ValueError(_below_own_value(response.own_value, party, targets, target))
+    return solve_noise(response, gain, deficit)
+
+
+def _below_own_value(own_value: float, party: str, targets: RewardTargets | ArrayLike, target: float) -> str:
+    reason = "rho is above rho_r, the largest that is individually rational"
+    if isinstance(targets, RewardTargets) and targets.thresholds is not None:
+        reason = f"rho = {targets.rho:.6g} is above rho_r = {targets.thresholds.rational:.6g}"
+    return (
+        f"party {party!r}: target {target:.10g} nats is below the {own_value:.10g} that its own data is worth, and no "
+        f"noise on the others' data makes a model worse than that: {reason}. Choose rho <= rho_r, or rho='rational' or "
+        "'stable'."
+    )
+
+
+def _posterior(model: Model, data: Contribution) -> Posterior:
+    return model.posterior(data.X, _outputs(data), data.noise)
+
+
+def _outputs(contribution: Contribution) -> FloatArray:
+    if contribution.y is None:
+        raise ValueError(f"party {contribution.party!r} sent no outputs y, which a model reward is trained on")
+    return contribution.y

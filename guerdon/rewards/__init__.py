@@ -1,0 +1,7 @@
+"""Reward schemes: what each reward should be worth, and the certificate of what that satisfies."""
+
+from guerdon.rewards.certificate import Certificate, Check, certify
+from guerdon.rewards.rho_shapley import RhoShapley, rho_thresholds
+from guerdon.types import RewardTargets, Thresholds
+
+__all__ = ["Certificate", "Check", "RewardTargets", "RhoShapley", "Thresholds", "certify", "rho_thresholds"]

@@ -1,0 +1,333 @@
+"""The certificate: which of the incentive conditions R1-R7 and F1-F3 the rewards satisfy, computed, not assumed.
+
+Sim et al. (ICML 2020), section 4.1. Every comparison is made at 1e-9 v_N; every failure comes with its witness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from guerdon.rewards.rho_shapley import weaker_coalitions
+from guerdon.shapley.exact import MAX_EXACT_PARTIES
+from guerdon.types import (
+    FloatArray,
+    Game,
+    RewardTargets,
+    ShapleyValues,
+    TableGame,
+    coalition_members,
+    game_table,
+    shapley_array,
+)
+
+__all__ = ["Certificate", "Check", "certify"]
+
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition: whether it holds (None where it can't be checked), and the witness that it fails or holds.
+
+    ``parties`` and ``coalition`` are the witness as indices, where there is one.
+    """
+
+    name: str
+    title: str
+    holds: bool | None
+    witness: str
+    parties: tuple[int, ...] = ()
+    coalition: tuple[int, ...] | None = None
+
+    def __bool__(self) -> bool:
+        return self.holds is True
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The checks by name (``certificate.R4``, ``certificate["R4"]``), in the order of the paper."""
+
+    R1: Check
+    R2: Check
+    R3: Check
+    R4: Check
+    R5: Check
+    F1: Check
+    F2: Check
+    F3: Check
+    F4: Check
+    R6: Check
+    R7: Check
+    stability: Check
+
+    def __getitem__(self, name: str) -> Check:
+        found: Check = getattr(self, name)
+        return found
+
+    def __iter__(self) -> Iterator[Check]:
+        return (getattr(self, field.name) for field in fields(self))
+
+
+def certify(
+    game: Game | ArrayLike, shapley: ShapleyValues | ArrayLike, targets: RewardTargets | ArrayLike
+) -> Certificate:
+    """Check the rewards against the game.
+
+    Parameters
+    ----------
+    game : a game, or its (2**n,) table of values
+        Up to 16 parties every coalition is looked at; beyond, the conditions that need all of them are reported as not
+        checked, and R6 is checked on the coalitions C_i = {j : phi_j <= phi_i}, which suffice if the value is monotone.
+    shapley : (n,) array or ShapleyValues
+    targets : RewardTargets, or the (n,) reward values alone, whose maximum and ceilings are then v_N
+    """
+    game = game if callable(game) else TableGame(np.asarray(game, dtype=np.float64))
+    subject = _Subject.of(game, shapley_array(shapley), targets)
+    fairness = (_uselessness(subject), _symmetry(subject), _strict_desirability(subject))
+    return Certificate(
+        R1=_non_negativity(subject),
+        R2=_feasibility(subject),
+        R3=_weak_efficiency(subject),
+        R4=_individual_rationality(subject),
+        R5=_fairness(fairness),
+        F1=fairness[0],
+        F2=fairness[1],
+        F3=fairness[2],
+        F4=Check("F4", "strict monotonicity", None, "by theorem: not checkable from one game"),
+        R6=_stability_of_grand_coalition(subject),
+        R7=_group_welfare(subject),
+        stability=_definition_3(subject),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """What is certified: values, Shapley values, rewards, and the names to speak of them."""
+
+    n: int
+    game: Game
+    table: FloatArray | None
+    alone: FloatArray
+    pool: float
+    phi: FloatArray
+    rewards: FloatArray
+    deficits: FloatArray
+    maximum: float
+    ceilings: FloatArray
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, game: Game, phi: FloatArray, targets: RewardTargets | ArrayLike) -> _Subject:
+        n = game.n
+        pool = float(game(np.ones((1, n), dtype=bool))[0])
+        if not isinstance(targets, RewardTargets):
+            values = np.asarray(targets, dtype=np.float64)
+            targets = RewardTargets(values=values, rho=None, maximum=pool, ceilings=np.full(n, pool))
+        if phi.shape != (n,) or targets.values.shape != (n,):
+            raise ValueError(
+                f"a game of {n} parties needs Shapley values and rewards of shape ({n},), "
+                f"got {phi.shape} and {targets.values.shape}"
+            )
+        deficits = targets.maximum - targets.values if targets.deficits is None else targets.deficits
+        names = getattr(game, "parties", None) or tuple(str(i) for i in range(n))
+        return cls(
+            n=n,
+            game=game,
+            table=game_table(game) if n <= MAX_EXACT_PARTIES else None,
+            alone=np.asarray(game(np.eye(n, dtype=bool))),
+            pool=pool,
+            phi=phi,
+            rewards=targets.values,
+            deficits=deficits,
+            maximum=targets.maximum,
+            ceilings=targets.ceilings,
+            names=names,
+        )
+
+    @property
+    def tolerance(self) -> float:
+        return TOLERANCE * abs(self.pool)
+
+    def coalition(self, members: tuple[int, ...]) -> str:
+        return "{" + ", ".join(self.names[i] for i in members) + "}"
+
+
+def _each_party(
+    subject: _Subject, name: str, title: str, margin: FloatArray, fails: str, bound: FloatArray | None = None
+) -> Check:
+    """A condition margin_i >= 0 for every party; the witness is the worst party."""
+    worst = int(np.argmin(margin))
+    if margin[worst] >= -subject.tolerance:
+        return Check(
+            name, title, True, f"smallest margin {max(margin[worst], 0.0):.6g}, {subject.names[worst]}", (worst,)
+        )
+    limit = "" if bound is None else f" {bound[worst]:.6g}"
+    return Check(
+        name, title, False, f"{subject.names[worst]}: r = {subject.rewards[worst]:.6g} {fails}{limit}", (worst,)
+    )
+
+
+def _non_negativity(s: _Subject) -> Check:
+    return _each_party(s, "R1", "non-negativity", s.rewards, "is negative")
+
+
+def _feasibility(s: _Subject) -> Check:
+    return _each_party(s, "R2", "feasibility", s.ceilings - s.rewards, "is above its ceiling", s.ceilings)
+
+
+def _weak_efficiency(s: _Subject) -> Check:
+    best = int(np.argmax(s.rewards))
+    holds = bool(abs(s.rewards[best] - s.maximum) <= s.tolerance)
+    verb = "reaches" if holds else "misses"
+    witness = f"{s.names[best]}: r = {s.rewards[best]:.6g} {verb} the maximum {s.maximum:.6g}"
+    return Check("R3", "weak efficiency", holds, witness, (best,))
+
+
+def _individual_rationality(s: _Subject) -> Check:
+    return _each_party(s, "R4", "individual rationality", s.rewards - s.alone, "is below its own data's", s.alone)
+
+
+def _unchecked(name: str, title: str, n: int) -> Check:
+    return Check(name, title, None, f"not checked: it needs all 2**{n} coalitions")
+
+
+def _uselessness(s: _Subject) -> Check:
+    """F1: a party that adds nothing to any coalition gets nothing."""
+    title = "uselessness"
+    if s.table is None:
+        return _unchecked("F1", title, s.n)
+    useless = [i for i in range(s.n) if np.all(np.abs(_gains(s.table, i)) <= s.tolerance)]
+    for i in useless:
+        if abs(s.rewards[i]) > s.tolerance:
+            return Check("F1", title, False, f"{s.names[i]} adds nothing but gets r = {s.rewards[i]:.6g}", (i,))
+    who = ", ".join(s.names[i] for i in useless)
+    return Check("F1", title, True, f"useless and given nothing: {who}" if useless else "no party is useless")
+
+
+def _gains(table: FloatArray, i: int) -> FloatArray:
+    """v(C + i) - v(C) for every C without i: (2**(n-1),)."""
+    split = table.reshape(-1, 2, 1 << i)
+    return np.asarray((split[:, 1] - split[:, 0]).ravel())
+
+
+def _differences(table: FloatArray, i: int, j: int) -> tuple[FloatArray, np.ndarray]:
+    """v(C + i) - v(C + j) for every C without both, and those C as bitmasks."""
+    masks = np.arange(len(table))
+    without = masks[(masks >> i & 1 == 0) & (masks >> j & 1 == 0)]
+    return table[without | 1 << i] - table[without | 1 << j], without
+
+
+def _symmetry(s: _Subject) -> Check:
+    """F2: parties that are interchangeable get the same."""
+    title = "symmetry"
+    if s.table is None:
+        return _unchecked("F2", title, s.n)
+    pairs = 0
+    for i in range(s.n):
+        for j in range(i + 1, s.n):
+            if np.all(np.abs(_differences(s.table, i, j)[0]) <= s.tolerance):
+                pairs += 1
+                if abs(s.rewards[i] - s.rewards[j]) > s.tolerance:
+                    witness = (
+                        f"{s.names[i]} and {s.names[j]} are interchangeable but get "
+                        f"{s.rewards[i]:.6g} and {s.rewards[j]:.6g}"
+                    )
+                    return Check("F2", title, False, witness, (i, j))
+    return Check(
+        "F2", title, True, f"{pairs} interchangeable pairs get the same" if pairs else "no two are interchangeable"
+    )
+
+
+def _strict_desirability(s: _Subject) -> Check:
+    """F3: a party that adds at least as much everywhere and more somewhere gets strictly more."""
+    title = "strict desirability"
+    if s.table is None:
+        return _unchecked("F3", title, s.n)
+    pairs = 0
+    for i in range(s.n):
+        for j in range(s.n):
+            if i == j:
+                continue
+            gap, masks = _differences(s.table, i, j)
+            if np.all(gap >= -s.tolerance) and np.any(gap > s.tolerance):
+                pairs += 1
+                # Deficits tell rewards apart that differ by less than a float at v_N can show (rho near 0).
+                if not (s.rewards[i] > s.rewards[j] or s.deficits[i] < s.deficits[j]):
+                    members = coalition_members(int(masks[np.argmax(gap)]), s.n)
+                    witness = (
+                        f"{s.names[i]} adds no less than {s.names[j]} to any coalition and {gap.max():.6g} more to "
+                        f"{s.coalition(members)}, but gets {s.rewards[i]:.6g} against {s.rewards[j]:.6g}"
+                    )
+                    return Check("F3", title, False, witness, (i, j), members)
+    return Check("F3", title, True, f"{pairs} ordered pairs are rewarded in order" if pairs else "no two are ordered")
+
+
+def _fairness(parts: tuple[Check, Check, Check]) -> Check:
+    """R5: F1 to F4, of which F4 speaks of two games and can't be checked on one."""
+    failed = [part for part in parts if part.holds is False]
+    if failed:
+        return Check("R5", "fairness", False, f"{failed[0].name} fails: {failed[0].witness}", failed[0].parties)
+    if any(part.holds is None for part in parts):
+        return Check("R5", "fairness", None, parts[0].witness)
+    return Check("R5", "fairness", True, "F1, F2 and F3 hold")
+
+
+def _stability_of_grand_coalition(s: _Subject) -> Check:
+    """R6: in every coalition, whoever has the largest Shapley value gets at least what the coalition is worth."""
+    title = "stability of the grand coalition"
+    weaker = weaker_coalitions(s.phi)
+    if s.table is None:
+        margins = s.rewards - np.asarray(s.game(weaker))
+        worst = int(np.argmin(margins))
+        holds = bool(margins[worst] >= -s.tolerance)
+        members = tuple(np.flatnonzero(weaker[worst]).tolist())
+        how = "checked on the coalitions of weaker parties only, which suffices if the value is monotone"
+        return Check(
+            "R6", title, holds, f"{how}; smallest margin {margins[worst]:.6g}, {s.names[worst]}", (worst,), members
+        )
+    masks = np.arange(1 << s.n)
+    worst, worst_mask, worst_margin = 0, 0, np.inf
+    for i in range(s.n):
+        outside = ~int(weaker[i] @ (1 << np.arange(s.n)))
+        led = masks[(masks >> i & 1 == 1) & (masks & outside == 0)]
+        best = int(led[np.argmax(s.table[led])])
+        if s.rewards[i] - s.table[best] < worst_margin:
+            worst, worst_mask, worst_margin = i, best, s.rewards[i] - s.table[best]
+    members = coalition_members(worst_mask, s.n)
+    if worst_margin >= -s.tolerance:
+        witness = f"smallest margin {max(worst_margin, 0.0):.6g}, {s.names[worst]} in {s.coalition(members)}"
+        return Check("R6", title, True, witness, (worst,), members)
+    witness = (
+        f"{s.coalition(members)} is worth {s.table[worst_mask]:.6g} on its own, more than the "
+        f"{s.rewards[worst]:.6g} of {s.names[worst]}"
+    )
+    return Check("R6", title, False, witness, (worst,), members)
+
+
+def _definition_3(s: _Subject) -> Check:
+    """Definition 3: every coalition has a member whom leaving would not help. R6 implies it."""
+    title = "stability (Definition 3)"
+    if s.table is None:
+        return _unchecked("stability", title, s.n)
+    best = np.full(1, -np.inf)  # best[mask] = the largest reward within the coalition
+    for i in range(s.n):
+        best = np.concatenate([best, np.maximum(best, s.rewards[i])])
+    margins = best[1:] - s.table[1:]
+    mask = int(np.argmin(margins)) + 1
+    members = coalition_members(mask, s.n)
+    if margins[mask - 1] >= -s.tolerance:
+        witness = f"smallest margin {max(margins[mask - 1], 0.0):.6g}, {s.coalition(members)}"
+        return Check("stability", title, True, witness, (), members)
+    witness = f"all of {s.coalition(members)} gain by leaving: {s.table[mask]:.6g} against at most {best[mask]:.6g}"
+    return Check("stability", title, False, witness, members, members)
+
+
+def _group_welfare(s: _Subject) -> Check:
+    """R7: the sum of rewards against the largest it could be, every reward at its ceiling."""
+    welfare, largest = float(s.rewards.sum()), float(s.ceilings.sum())
+    holds = bool(largest - welfare <= s.tolerance * s.n)
+    return Check("R7", "group welfare", holds, f"{welfare:.6g} of at most {largest:.6g}, {welfare / largest:.1%}")

@@ -1,0 +1,71 @@
+"""Standardisation by the pool's own statistics, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guerdon.types import Contribution, FloatArray
+
+__all__ = ["Scaling"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """x -> (x - feature_mean) / feature_scale and y -> (y - target_mean) / target_scale.
+
+    feature_mean, feature_scale : (d,); scales are standard deviations, 1 for a constant column.
+    """
+
+    feature_mean: FloatArray
+    feature_scale: FloatArray
+    target_mean: float = 0.0
+    target_scale: float = 1.0
+
+    @classmethod
+    def identity(cls, features: int) -> Self:
+        return cls(np.zeros(features), np.ones(features))
+
+    @classmethod
+    def of_pool(cls, contributions: Sequence[Contribution]) -> Self:
+        """The means and standard deviations over all parties' rows together."""
+        X = np.concatenate([c.X for c in contributions])
+        outputs = [c.y for c in contributions if c.y is not None]
+        y = np.concatenate(outputs) if outputs else np.zeros(1)
+        return cls(X.mean(axis=0), _scale(X), float(y.mean()), float(_scale(y[:, None])[0]))
+
+    def features(self, X: FloatArray) -> FloatArray:
+        return np.asarray((X - self.feature_mean) / self.feature_scale)
+
+    def apply(self, contribution: Contribution) -> Contribution:
+        """The contribution in standard units; its noise variance too."""
+        y, noise = contribution.y, contribution.noise
+        return replace(
+            contribution,
+            X=self.features(contribution.X),
+            y=None if y is None else (y - self.target_mean) / self.target_scale,
+            noise=None if noise is None else np.asarray(noise) / self.target_scale**2,
+        )
+
+    def target(self, mean: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Predictive mean and variance (k,) in the target's own units."""
+        return self.target_mean + self.target_scale * mean, self.target_scale**2 * variance
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {
+            "feature_mean": self.feature_mean,
+            "feature_scale": self.feature_scale,
+            "target_mean": np.array(self.target_mean),
+            "target_scale": np.array(self.target_scale),
+        }
+
+
+def _scale(columns: FloatArray) -> FloatArray:
+    """Standard deviation of each column; 1 where a column is constant up to rounding."""
+    deviation = columns.std(axis=0)
+    constant = deviation <= 1e-12 * np.maximum(np.abs(columns).max(axis=0), np.finfo(np.float64).tiny)
+    return np.where(constant, 1.0, deviation)

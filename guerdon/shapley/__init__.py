@@ -1,0 +1,8 @@
+"""Shapley values: exact from the table of coalition values, a game's own closed form, or sampled with errors."""
+
+from guerdon.shapley.auto import Auto
+from guerdon.shapley.exact import MAX_EXACT_PARTIES, ExactShapley, exact_shapley
+from guerdon.shapley.permutation import PermutationShapley
+from guerdon.types import ShapleyValues
+
+__all__ = ["MAX_EXACT_PARTIES", "Auto", "ExactShapley", "PermutationShapley", "ShapleyValues", "exact_shapley"]

@@ -1,0 +1,31 @@
+"""The Shapley estimator for those who don't want to choose one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from guerdon.shapley.exact import MAX_EXACT_PARTIES, ExactShapley
+from guerdon.shapley.permutation import PermutationShapley
+from guerdon.types import Game, ShapleyValues
+
+__all__ = ["Auto"]
+
+
+@dataclass(frozen=True)
+class Auto:
+    """The game's closed form where it has one, else exact enumeration to 16 parties, else sampled permutations.
+
+    The result's ``method`` says which was used.
+    """
+
+    permutations: int = 1000
+
+    def __call__(self, game: Game, *, rng: np.random.Generator) -> ShapleyValues:
+        closed_form = getattr(game, "shapley", None)
+        if closed_form is not None:
+            return ShapleyValues(np.asarray(closed_form(), dtype=np.float64), method="exact, the game's closed form")
+        if game.n <= MAX_EXACT_PARTIES:
+            return ExactShapley()(game)
+        return PermutationShapley(self.permutations)(game, rng=rng)

@@ -1,0 +1,231 @@
+"""The few shapes that every part of Guerdon hands to the next: contributions, games, Shapley values, targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Contribution",
+    "FloatArray",
+    "Game",
+    "Progress",
+    "RewardTargets",
+    "ShapleyValues",
+    "TableGame",
+    "Thresholds",
+    "all_coalitions",
+    "coalition_members",
+    "game_table",
+    "shapley_array",
+    "silent",
+]
+
+FloatArray = NDArray[np.float64]
+
+Progress = Callable[[str, int, int], None]
+"""Called as ``progress(stage, done, total)`` by work that takes a while."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """The progress callback of those who don't care."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contribution:
+    """What one party puts into the pool.
+
+    Parameters
+    ----------
+    party : str
+        The party's name.
+    X : (m, d) array
+        Inputs, one row an observation; finite.
+    y : (m,) array, optional
+        Outputs; finite.
+    feature_names : sequence of d str, optional
+    noise : None, float or (m,) array
+        The party's own measurement noise VARIANCE, in squared units of y. Where given it replaces the model's noise
+        variance for these rows: in the value, in the realization and in prediction.
+
+    Raises
+    ------
+    ValueError
+        A shape does not fit, a number is not finite, or a noise variance is not positive.
+    """
+
+    party: str
+    X: FloatArray
+    y: FloatArray | None = None
+    feature_names: tuple[str, ...] | None = None
+    noise: float | FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        X = _finite(self.X, f"X of party {self.party!r}")
+        if X.ndim != 2:
+            raise ValueError(f"X of party {self.party!r} must have shape (rows, features), got {X.shape}")
+        object.__setattr__(self, "X", X)
+        if self.y is not None:
+            y = _finite(self.y, f"y of party {self.party!r}")
+            if y.shape != X.shape[:1]:
+                raise ValueError(f"y of party {self.party!r} must have shape ({len(X)},) as X has rows, got {y.shape}")
+            object.__setattr__(self, "y", y)
+        if self.feature_names is not None:
+            names = tuple(self.feature_names)
+            if len(names) != X.shape[1]:
+                raise ValueError(f"party {self.party!r} names {len(names)} features but X has {X.shape[1]} columns")
+            object.__setattr__(self, "feature_names", names)
+        if self.noise is not None:
+            noise = _finite(self.noise, f"noise of party {self.party!r}")
+            if noise.shape not in ((), X.shape[:1]):
+                raise ValueError(
+                    f"noise of party {self.party!r} must be one variance or shape ({len(X)},), got {noise.shape}"
+                )
+            if np.any(noise <= 0):
+                raise ValueError(f"noise variances of party {self.party!r} must be positive, got {noise.min()}")
+            object.__setattr__(self, "noise", float(noise) if noise.ndim == 0 else noise)
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+
+def _finite(values: ArrayLike, what: str) -> FloatArray:
+    array = np.array(values, dtype=np.float64)  # a copy, so that the caller's later changes don't reach the pool
+    bad = array.size - int(np.count_nonzero(np.isfinite(array)))
+    if bad:
+        raise ValueError(f"{what} must be finite, got {bad} NaN or infinite values of {array.size}")
+    array.setflags(write=False)
+    return array
+
+
+@runtime_checkable
+class Game(Protocol):
+    """A cooperative game: ``game(coalitions)`` gives the value of each row of a boolean (m, n) array.
+
+    The empty coalition is worth 0. A game may also offer ``table() -> (2**n,)``, the values of all coalitions indexed
+    by bitmask (bit i set = party i is in), ``shapley() -> (n,)`` where a closed form exists, and ``parties``, the
+    names.
+    """
+
+    @property
+    def n(self) -> int: ...
+
+    def __call__(self, coalitions: NDArray[np.bool_], /) -> FloatArray: ...
+
+
+@dataclass(frozen=True, eq=False)
+class TableGame:
+    """A game given by the (2**n,) table of its values, indexed by bitmask; the first entry is the empty coalition's 0.
+
+    Examples
+    --------
+    >>> game = TableGame([0.0, 7.0, 5.0, 8.0])
+    >>> game.n, float(game(np.array([[True, True]]))[0])
+    (2, 8.0)
+    """
+
+    values: FloatArray
+    parties: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        values = _finite(self.values, "the table of coalition values")
+        if values.ndim != 1 or len(values) < 2 or len(values) & (len(values) - 1):
+            raise ValueError(f"a table of coalition values has shape (2**n,) with n >= 1, got {values.shape}")
+        if values[0] != 0.0:
+            raise ValueError(f"the empty coalition is worth 0, got {values[0]}: subtract it from every entry")
+        object.__setattr__(self, "values", values)
+
+    @property
+    def n(self) -> int:
+        return len(self.values).bit_length() - 1
+
+    def table(self) -> FloatArray:
+        return self.values
+
+    def __call__(self, coalitions: NDArray[np.bool_]) -> FloatArray:
+        masks = np.asarray(coalitions, dtype=bool) @ (1 << np.arange(self.n))
+        return np.asarray(self.values[masks])
+
+
+def all_coalitions(n: int) -> NDArray[np.bool_]:
+    """Every coalition of n parties as a (2**n, n) boolean array; row k holds the bits of k."""
+    return (np.arange(1 << n)[:, None] >> np.arange(n) & 1).astype(bool)
+
+
+def coalition_members(mask: int, n: int) -> tuple[int, ...]:
+    """The parties in the coalition with this bitmask."""
+    return tuple(i for i in range(n) if mask >> i & 1)
+
+
+def game_table(game: Game | ArrayLike) -> FloatArray:
+    """The (2**n,) table of a game: its own ``table()`` where it offers one, else every coalition evaluated.
+
+    A (2**n,) array is taken as the table itself.
+    """
+    if not callable(game):
+        return TableGame(np.asarray(game)).values
+    own = getattr(game, "table", None)
+    if own is not None:
+        return np.asarray(own(), dtype=np.float64)
+    n = game.n
+    values = np.asarray(game(all_coalitions(n)), dtype=np.float64)
+    if values.shape != (1 << n,):
+        raise ValueError(f"a game of {n} parties must return ({1 << n},) values for all coalitions, got {values.shape}")
+    return TableGame(values).values
+
+
+@dataclass(frozen=True, eq=False)
+class ShapleyValues:
+    """Shapley values with what is known about their error.
+
+    values : (n,) in the unit of the game; standard_errors : (n,) or None where the method is exact;
+    evaluations : how many coalition values were used; method : what computed them, in words.
+    """
+
+    values: FloatArray
+    standard_errors: FloatArray | None = None
+    evaluations: int = 0
+    method: str = "given"
+
+    @property
+    def alpha(self) -> FloatArray:
+        """phi_i / phi*, each party's Shapley value divided by the largest: (n,)."""
+        return np.asarray(self.values / self.values.max())
+
+
+def shapley_array(shapley: ShapleyValues | ArrayLike) -> FloatArray:
+    """The (n,) values of whatever stands for Shapley values: a ``ShapleyValues`` or an array."""
+    values = shapley.values if isinstance(shapley, ShapleyValues) else shapley
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or not np.all(np.isfinite(array)):
+        raise ValueError(f"Shapley values must be a finite (n,) array, got {array!r}")
+    return array
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The largest rho for individual rationality (rho_r) and for stability (rho_s); inf where nothing binds."""
+
+    rational: float
+    stable: float
+
+
+@dataclass(frozen=True, eq=False)
+class RewardTargets:
+    """What each party's reward should be worth.
+
+    values : (n,) r_i; rho : the fairness exponent, None for a scheme without one; maximum : what the best reward must
+    reach (R3); ceilings : (n,) what each party's reward can be worth at most (R2); thresholds : rho_r and rho_s, where
+    the scheme has them; deficits : (n,) maximum - r_i without the cancellation, where the scheme knows it.
+    """
+
+    values: FloatArray
+    rho: float | None
+    maximum: float
+    ceilings: FloatArray
+    thresholds: Thresholds | None = None
+    deficits: FloatArray | None = None

@@ -1,0 +1,93 @@
+"""Data valued by the information it gives on a model: Sim et al. (ICML 2020), section 3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guerdon.models.protocols import Model
+from guerdon.shapley.exact import MAX_EXACT_PARTIES
+from guerdon.types import Contribution, FloatArray, Progress, silent
+
+__all__ = ["InformationGain", "InformationGainGame"]
+
+
+@dataclass(frozen=True, eq=False)
+class InformationGain:
+    """v_C = I(theta; D_C) = H(theta) - H(theta | D_C), in nats (equation 1).
+
+    Monotone and submodular, and independent of the outputs for the Gaussian models here.
+
+    Parameters
+    ----------
+    model : Model
+        With all hyperparameters known: fit it on the pool first.
+    """
+
+    model: Model
+
+    def game(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> InformationGainGame:
+        """The game of these parties, in this order.
+
+        Raises
+        ------
+        ValueError
+            There is no party, or the parties' inputs differ in their number of features.
+        """
+        widths = {c.party: c.X.shape[1] for c in contributions}
+        if not widths:
+            raise ValueError("a game needs at least one contribution, got none")
+        if len(set(widths.values())) > 1:
+            raise ValueError(f"all parties must bring the same features, got {widths}")
+        return InformationGainGame(self.model, tuple(contributions), progress)
+
+
+@dataclass(frozen=True, eq=False)
+class InformationGainGame:
+    """The values of the contributions' coalitions; the table of all is computed once, when first asked for."""
+
+    model: Model
+    contributions: tuple[Contribution, ...]
+    progress: Progress = field(default=silent, repr=False)
+
+    @property
+    def n(self) -> int:
+        return len(self.contributions)
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        return tuple(c.party for c in self.contributions)
+
+    def table(self) -> FloatArray:
+        """v_C in nats for all coalitions: (2**n,), indexed by bitmask."""
+        return self._table
+
+    def __call__(self, coalitions: NDArray[np.bool_]) -> FloatArray:
+        """v_C in nats for the coalitions (m, n): from the table up to 16 parties, else one by one."""
+        coalitions = np.atleast_2d(np.asarray(coalitions, dtype=bool))
+        if coalitions.shape[1] != self.n:
+            raise ValueError(f"coalitions must have shape (m, {self.n}), got {coalitions.shape}")
+        if self.n <= MAX_EXACT_PARTIES:
+            return np.asarray(self._table[coalitions @ (1 << np.arange(self.n))])
+        values = np.empty(len(coalitions))
+        for k, row in enumerate(coalitions):
+            members = [c for c, joined in zip(self.contributions, row, strict=True) if joined]
+            values[k] = self._value(members)
+            self.progress("value", k + 1, len(coalitions))
+        return values
+
+    def _value(self, members: Sequence[Contribution]) -> float:
+        if not members:
+            return 0.0
+        noise = np.concatenate([self.model.noise_of(c) for c in members])
+        return self.model.information_gain(np.concatenate([c.X for c in members]), noise)
+
+    @cached_property
+    def _table(self) -> FloatArray:
+        table = self.model.information_gains(self.contributions, progress=self.progress)
+        table.setflags(write=False)
+        return table
