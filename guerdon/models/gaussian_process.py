@@ -206,7 +206,7 @@ class GaussianProcessPosterior:
     row_noise: FloatArray
 
     def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
-        """Mean (k,) and variance (k,) of new outputs at X (k, d), with the model's observation noise or the one given."""
+        """Mean (k,) and variance (k,) of new outputs at X (k, d), with the model's noise or the one given."""
         X = self._inputs(X)
         observation = self.noise if noise is None else np.asarray(noise, dtype=np.float64)
         if np.any(np.isnan(observation)):
