@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from gpytorch.constraints import Positive
 from gpytorch.kernels import Kernel
 from scipy.optimize import minimize
 
@@ -21,9 +22,15 @@ STARTS = (1.0, 0.25, 4.0)
 """Initial lengthscales tried, as multiples of the kernel's own; the likeliest end is kept."""
 
 GRADIENT_TOLERANCE = 1e-3
-"""A fit ends with no gradient entry above this (nats a unit of an unconstrained hyperparameter), or is refused."""
+"""A fit ends with no gradient entry above this (nats an e-fold of a positive hyperparameter), or is refused."""
 
-NOISE_BOUNDS = (1e-8, 1e3)
+HYPERPARAMETER_RANGE = 1e12
+"""How many times larger or smaller than where it starts a positive hyperparameter is looked for."""
+
+ROUNDS = 4
+"""Restarts from where L-BFGS stopped: they drop its stale memory, which ends the last digits of progress early."""
+
+NOISE_BOUNDS = (1e-6, 1e3)
 """Learned noise variances, as shares of the outputs' variance."""
 
 
@@ -75,7 +82,7 @@ def maximize_likelihood(
             if not problem.free:
                 break
     assert best is not None
-    report = FitReport(best.report.log_likelihood, best.report.gradient, evaluations, number + 1)
+    report = replace(best.report, evaluations=evaluations, starts=number + 1)
     if not report.gradient <= GRADIENT_TOLERANCE:
         raise ConvergenceError(
             f"maximum likelihood did not converge: the largest gradient entry is {report.gradient:.2g} after "
@@ -86,7 +93,11 @@ def maximize_likelihood(
 
 
 class _Problem:
-    """One start of the optimisation: the free parameters as one flat vector, and the objective on it."""
+    """One start of the optimisation: the free parameters as one flat vector theta, and the objective on it.
+
+    Positive hyperparameters enter theta as logarithms: GPyTorch's own softplus is linear in a lengthscale that drifts
+    off to infinity, as those of useless features do, and L-BFGS then steps far below 0.
+    """
 
     def __init__(
         self, kernel: Kernel, X: FloatArray, y: FloatArray, noise: FloatArray, mean: float | None, factor: float
@@ -96,25 +107,31 @@ class _Problem:
         self.unknown = torch.as_tensor(np.isnan(noise))
         self.known_noise = torch.as_tensor(np.nan_to_num(noise))
         self.evaluations = 0
-        variance = max(float(np.var(y)), np.finfo(np.float64).tiny)
+        self.variance = max(float(np.var(y)), np.finfo(np.float64).tiny)
         _stretch(kernel, factor)
-        self.log_noise = torch.tensor(np.log(0.3 * variance), requires_grad=bool(self.unknown.any()))
+        self.log_noise = torch.tensor(np.log(0.3 * self.variance), requires_grad=bool(self.unknown.any()))
         start = float(np.mean(y)) if mean is None else mean
         self.mean = torch.tensor(start, dtype=torch.float64, requires_grad=mean is None)
         self.free = [p for p in [*kernel.parameters(), self.log_noise, self.mean] if p.requires_grad]
+        constraints = {id(p): c for _, p, c in kernel.named_parameters_and_constraints()}
+        self.positive = {k: c for k, c in constraints.items() if isinstance(c, Positive)}
+        self.start = np.concatenate([self._theta(p) for p in self.free]) if self.free else np.empty(0)
         self.bounds: list[tuple[float | None, float | None]] = []
         for parameter in self.free:
-            limits = (None, None)
             if parameter is self.log_noise:
-                limits = tuple(float(np.log(b * variance)) for b in NOISE_BOUNDS)  # type: ignore[assignment]
-            self.bounds += [limits] * parameter.numel()
+                low, high = (float(np.log(bound * self.variance)) for bound in NOISE_BOUNDS)
+                self.bounds.append((low, high))
+            elif id(parameter) in self.positive:
+                far = float(np.log(HYPERPARAMETER_RANGE))
+                self.bounds += [(start - far, start + far) for start in self._theta(parameter).tolist()]
+            else:
+                self.bounds += [(None, None)] * parameter.numel()
 
     def solve(self) -> Fitted:
         gradient = 0.0
         if self.free:
-            theta = np.concatenate([p.detach().numpy().ravel() for p in self.free])
-            # Two rounds: restarting drops L-BFGS's stale memory, which ends the last digits of progress early.
-            for _ in range(2):
+            theta = self.start
+            for _ in range(ROUNDS):
                 result = minimize(
                     self.objective,
                     theta,
@@ -124,19 +141,25 @@ class _Problem:
                     options={"maxiter": 1000, "maxfun": 2000, "ftol": 1e-15, "gtol": 1e-7, "maxcor": 20},
                 )
                 theta = result.x
-            value, slope = self.objective(theta)
-            gradient = float(np.max(np.abs(_projected(theta, slope, self.bounds))))
+                value, slope = self.objective(theta)
+                gradient = float(np.max(np.abs(_projected(theta, slope, self.bounds))))
+                if gradient <= 1e-3 * GRADIENT_TOLERANCE:
+                    break
         else:
             value, _ = self.objective(np.empty(0))
-        noise = float(torch.exp(self.log_noise)) if bool(self.unknown.any()) else None
-        return Fitted(
-            self.kernel.requires_grad_(False), noise, float(self.mean), FitReport(-value, gradient, self.evaluations, 1)
-        )
+        noise = float(torch.exp(self.log_noise.detach())) if bool(self.unknown.any()) else None
+        report = FitReport(-value, gradient, self.evaluations, 1, self._noise_at_bound(noise))
+        return Fitted(self.kernel.requires_grad_(False), noise, float(self.mean.detach()), report)
+
+    def _noise_at_bound(self, noise: float | None) -> bool:
+        share = None if noise is None else noise / self.variance
+        return share is not None and not NOISE_BOUNDS[0] * 1.001 < share < NOISE_BOUNDS[1] / 1.001
 
     def objective(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """The negative log marginal likelihood (nats) and its gradient."""
         self.evaluations += 1
-        self._assign(theta)
+        unknowns = torch.tensor(theta, requires_grad=bool(self.free))
+        raw = self._assign(unknowns)
         K = self.kernel(self.X).to_dense()
         noise = torch.where(self.unknown, torch.exp(self.log_noise), self.known_noise)
         factor, info = torch.linalg.cholesky_ex(K + torch.diag(noise))
@@ -144,21 +167,31 @@ class _Problem:
             return 1e20, np.zeros_like(theta)
         centred = self.y - self.mean
         whitened = torch.linalg.solve_triangular(factor, centred[:, None], upper=False).squeeze(1)
-        value = (
-            0.5 * whitened @ whitened + torch.log(torch.diagonal(factor)).sum() + 0.5 * len(self.y) * np.log(2 * np.pi)
-        )
+        half_log_det = torch.log(torch.diagonal(factor)).sum()
+        value = 0.5 * whitened @ whitened + half_log_det + 0.5 * len(self.y) * np.log(2 * np.pi)
         if not self.free:
-            return float(value), np.empty(0)
+            return float(value.detach()), np.empty(0)
         slopes = torch.autograd.grad(value, self.free)
-        return float(value), np.concatenate([s.numpy().ravel() for s in slopes])
+        (slope,) = torch.autograd.grad(raw, unknowns, grad_outputs=slopes)  # the chain rule, through the logarithms
+        return float(value.detach()), slope.numpy()
 
-    def _assign(self, theta: FloatArray) -> None:
-        place = 0
-        with torch.no_grad():
-            for parameter in self.free:
-                part = theta[place : place + parameter.numel()]
-                parameter.copy_(torch.as_tensor(part.copy()).reshape(parameter.shape))
-                place += parameter.numel()
+    def _theta(self, parameter: torch.Tensor) -> FloatArray:
+        """The part of theta that stands for a parameter as it is now."""
+        constraint = self.positive.get(id(parameter))
+        value = parameter if constraint is None else torch.log(constraint.transform(parameter))
+        return value.detach().numpy().ravel()
+
+    def _assign(self, theta: torch.Tensor) -> list[torch.Tensor]:
+        """Set the parameters to theta; their new values, as functions of theta."""
+        raw, place = [], 0
+        for parameter in self.free:
+            part = theta[place : place + parameter.numel()].reshape(parameter.shape)
+            constraint = self.positive.get(id(parameter))
+            raw.append(part if constraint is None else constraint.inverse_transform(torch.exp(part)))
+            place += parameter.numel()
+            with torch.no_grad():
+                parameter.copy_(raw[-1])
+        return raw
 
 
 def _stretch(kernel: Kernel, factor: float) -> None:

@@ -23,22 +23,26 @@ POSTERIORS: dict[str, type[Posterior]] = {"gaussian_process": GaussianProcessPos
 class Predictor:
     """A posterior with its scaling, the features it expects and the target it predicts.
 
-    ``arrays`` and ``from_arrays`` carry it through a message or a file without pickle.
+    noise : the VARIANCE of this party's new observations in squared units of the target, where it measures with noise
+    of its own; the model's when None. ``arrays`` and ``from_arrays`` carry all of it through a message or a file,
+    without pickle.
     """
 
     posterior: Posterior
     scaling: Scaling
     feature_names: tuple[str, ...]
     target: str
+    noise: float | None = None
 
     def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
         """Mean (k,) and variance (k,) of the target in its own units, observation noise included, at X (k, d).
 
-        ``noise`` is the variance of the new observations in squared units of the target; the model's when None.
+        ``noise`` is the variance of the new observations in squared units of the target; the party's own when None.
         """
         X = np.asarray(X, dtype=np.float64)
         if X.ndim != 2 or X.shape[1] != len(self.feature_names):
             raise ValueError(f"X must have the {len(self.feature_names)} columns {self.feature_names}, got {X.shape}")
+        noise = self.noise if noise is None else noise
         scaled_noise = None if noise is None else np.asarray(noise) / self.scaling.target_scale**2
         return self.scaling.target(*self.posterior.predict(self.scaling.features(X), scaled_noise))
 
@@ -48,6 +52,7 @@ class Predictor:
             "kind": np.array(kind),
             "feature_names": np.array(self.feature_names),
             "target": np.array(self.target),
+            "noise": np.array(np.nan if self.noise is None else self.noise),
             **{f"posterior.{name}": array for name, array in self.posterior.arrays().items()},
             **{f"scaling.{name}": array for name, array in self.scaling.arrays().items()},
         }
@@ -68,6 +73,7 @@ class Predictor:
             ),
             feature_names=tuple(str(name) for name in arrays["feature_names"]),
             target=str(arrays["target"]),
+            noise=None if np.isnan(arrays["noise"]) else float(arrays["noise"]),
         )
 
 

@@ -19,12 +19,17 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class FitReport:
-    """How maximum likelihood ended: the log marginal likelihood (nats), the largest gradient entry, and the work."""
+    """How maximum likelihood ended: the log marginal likelihood (nats), the largest gradient entry, and the work.
+
+    noise_at_bound : the data did not tell the noise from the signal (the kernel explains everything, or nothing), so
+    that values mean little; give the noise or a smoother kernel.
+    """
 
     log_likelihood: float
     gradient: float
     evaluations: int
     starts: int
+    noise_at_bound: bool = False
 
 
 class Posterior(Protocol):

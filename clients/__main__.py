@@ -1,0 +1,107 @@
+"""What a party does with a reward: ``python -m clients show REWARD`` and ``python -m clients predict REWARD FILE``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import polars as pl
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from clients.party_data import PartyError, numbers, read_table
+from clients.reward_store import load_predictor, load_reward
+from guerdon.models import Predictor
+
+__all__ = ["cli", "main"]
+
+cli = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Use the reward that a run left in a party's store (NAME-reward/RUN beside its own file).",
+)
+
+RewardArgument = Annotated[
+    Path, typer.Argument(metavar="REWARD", help="The reward's folder, with reward.npz and reward.json in it.")
+]
+
+
+@cli.command()
+def show(reward: RewardArgument) -> None:
+    """Say what a reward is and what it is worth."""
+    found = load_reward(reward)
+    predictor = load_predictor(found)
+    console = Console(highlight=False, soft_wrap=True)
+    for line in _lines(found.about, predictor):
+        console.print(line, markup=False)
+    table = Table(title="All parties of the run")
+    for column, justify in (("party", "left"), ("alpha", "right"), ("reward / best", "right")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for entry in found.about["parties"]:
+        table.add_row(entry["party"], f"{entry['alpha']:.4f}", f"{entry['share_of_best']:.4f}")
+    console.print(table)
+
+
+def _lines(about: Mapping[str, Any], predictor: Predictor) -> list[str]:
+    unit = about["unit"]
+    thresholds = about.get("thresholds") or {}
+    rho = "none" if about["rho"] is None else f"{about['rho']:.6g}"
+    limits = ", ".join(f"{name} up to {_short(value)}" for name, value in thresholds.items())
+    return [
+        f"A model reward for {about['party']}, from run {about['run']}.",
+        f"It predicts {predictor.target} from {', '.join(predictor.feature_names)}.",
+        f"Worth {about['reached']:.6g} {unit}; the party's own data alone is worth {about['own_value']:.6g} {unit}.",
+        f"Scheme {about['scheme']}; rho = {rho}" + (f" ({limits})." if limits else "."),
+        f"Kernel {about['model']['kernel']}, on standardised inputs.",
+        f"It holds {about['contains']}.",
+    ]
+
+
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}"
+
+
+@cli.command()
+def predict(
+    reward: RewardArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv or .parquet file with the model's features.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where to write (.csv or .parquet); standard output if left out."),
+    ] = None,
+) -> None:
+    """Add the predicted mean and standard deviation of the target, in its own units, to every row of a file."""
+    predictor = load_predictor(load_reward(reward))
+    table = read_table(file)
+    missing = [name for name in predictor.feature_names if name not in table.columns]
+    if missing:
+        raise PartyError(f"{file.name} lacks the features {', '.join(missing)}; it has {', '.join(table.columns)}")
+    X = np.column_stack([numbers(table, name, file.name) for name in predictor.feature_names])
+    mean, variance = predictor.predict(X)
+    result = table.with_columns(
+        pl.Series(f"{predictor.target}_mean", mean), pl.Series(f"{predictor.target}_sd", np.sqrt(variance))
+    )
+    if output is None:
+        typer.echo(result.write_csv(), nl=False)
+    elif output.suffix == ".parquet":
+        result.write_parquet(output)
+    elif output.suffix == ".csv":
+        result.write_csv(output)
+    else:
+        raise PartyError(f"{output.name} must end in .csv or .parquet")
+
+
+def main() -> None:
+    """The command line; an expected error is one sentence and exit status 1."""
+    try:
+        cli()
+    except PartyError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""A party as a Flower ClientApp: it introduces itself, contributes, scores, and keeps its reward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flwr.app import Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from clients.evaluation import scores
+from clients.party_data import PartyData, PartyError, PartyFile
+from clients.reward_store import load_predictor, load_reward, save_reward
+from strategies import messages
+from strategies.messages import Introduction, MessageError
+
+__all__ = ["app"]
+
+app = ClientApp()
+
+
+@app.query("introduce")
+def introduce(message: Message, context: Context) -> Message:
+    """Say who this is and what it would bring; no data."""
+
+    def answer(file: PartyFile) -> RecordDict:
+        data = PartyData.read(file)
+        own = data.contribution
+        return messages.encode_introduction(Introduction(file.party, len(own), own.feature_names or (), data.target))
+
+    return _answer(message, context, answer)
+
+
+@app.train("contribute")
+def contribute(message: Message, context: Context) -> Message:
+    """Send the rows that are not held out."""
+
+    def answer(file: PartyFile) -> RecordDict:
+        data = PartyData.read(file)
+        size = sum(a.nbytes for a in (data.contribution.X, data.contribution.y) if a is not None) / 1e6
+        limit = float(context.run_config.get("max-contribution-mb", 512.0))
+        if size > limit:
+            raise PartyError(f"the contribution is {size:.1f} MB; the limit is max-contribution-mb = {limit:g}")
+        return messages.encode_contribution(data.contribution, data.target)
+
+    return _answer(message, context, answer)
+
+
+@app.evaluate("alone")
+def score_alone(message: Message, context: Context) -> Message:
+    """Score what this party could do without the others."""
+    return _answer(
+        message,
+        context,
+        lambda file: messages.encode_scores(
+            scores(load_predictor(messages.decode_reward(message.content)), PartyData.read(file))
+        ),
+    )
+
+
+@app.train("reward")
+def keep_reward(message: Message, context: Context) -> Message:
+    """Keep the reward in the party's own store, and confirm what was received."""
+
+    def answer(file: PartyFile) -> RecordDict:
+        reward = messages.decode_reward(message.content)
+        if reward.about.get("party") != file.party:
+            raise PartyError(f"this reward is for {reward.about.get('party')!r}, not for {file.party!r}")
+        folder = save_reward(file.store, str(reward.about.get("run", "")), reward)
+        return messages.encode_receipt(load_reward(folder).hash, str(folder))
+
+    return _answer(message, context, answer)
+
+
+@app.evaluate("reward")
+def score_reward(message: Message, context: Context) -> Message:
+    """Score the reward that lies in the store."""
+
+    def answer(file: PartyFile) -> RecordDict:
+        reward = load_reward(file.store / messages.decode_run(message.content))
+        return messages.encode_scores(scores(load_predictor(reward), PartyData.read(file)))
+
+    return _answer(message, context, answer)
+
+
+def _answer(message: Message, context: Context, answer: Callable[[PartyFile], RecordDict]) -> Message:
+    """The reply; what the party can't do is said by name and with the reason. Other errors are Flower's to report."""
+    party = str(context.node_config.get("party", ""))
+    try:
+        file = PartyFile.of(context.node_config, context.run_config)
+        party = file.party
+        content = answer(file)
+    except (PartyError, MessageError) as error:
+        content = messages.encode_refusal(party, str(error))
+    return Message(content, reply_to=message)

@@ -1,0 +1,178 @@
+"""A party's own file: which it is, what is in it, and which rows of it never leave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from guerdon.types import Contribution, FloatArray
+
+__all__ = ["PartyData", "PartyError", "PartyFile", "numbers", "read_table"]
+
+
+class PartyError(ValueError):
+    """The party can't do what it was asked; the text names file, column and row, and is sent to the mediator."""
+
+
+@dataclass(frozen=True)
+class PartyFile:
+    """Which party this is and where its file and its rewards lie.
+
+    A simulated party (its node config has ``partition-id``) finds name and file in the run's data directory. A real
+    one takes both from its own node config and ignores the run's, so that the mediator can't choose what it opens.
+    """
+
+    party: str
+    path: Path
+    store: Path
+    target: str
+    noise: float | str | None
+    holdout: float
+    seed: int
+
+    @classmethod
+    def of(cls, node_config: Mapping[str, Any], run_config: Mapping[str, Any]) -> PartyFile:
+        """Find the party's file from Flower's node and run config.
+
+        Raises
+        ------
+        PartyError
+            The node config names no party or file, or the data directory has none for this node.
+        """
+        if "partition-id" in node_config:
+            party, path = _simulated(int(node_config["partition-id"]), str(run_config.get("data-dir", "")))
+        else:
+            missing = [key for key in ("party", "data-path") if not node_config.get(key)]
+            if missing:
+                raise PartyError(
+                    f"{' and '.join(missing)} missing: start the SuperNode with "
+                    '--node-config \'party="north" data-path="/path/to/north.csv"\''
+                )
+            party, path = str(node_config["party"]), Path(str(node_config["data-path"])).expanduser()
+        store = node_config.get("reward-dir")
+        noise = node_config.get("noise", run_config.get("noise-column") or None)
+        return cls(
+            party=party,
+            path=path,
+            store=Path(str(store)).expanduser() if store else path.with_name(f"{path.stem}-reward"),
+            target=str(node_config.get("target") or run_config.get("target") or ""),
+            noise=noise if isinstance(noise, str) or noise is None else float(noise),
+            holdout=float(node_config.get("holdout", run_config.get("holdout", 0.25))),
+            seed=int(run_config.get("seed", 0)),
+        )
+
+
+def _simulated(partition: int, data_dir: str) -> tuple[str, Path]:
+    index = Path(data_dir) / "parties.json"
+    if not data_dir or not index.exists():
+        raise PartyError(
+            "the run config names no data-dir with a parties.json: prepare the parties' files first, "
+            "python -m simulations prepare SCENARIO"
+        )
+    names = json.loads(index.read_text())
+    if not 0 <= partition < len(names):
+        raise PartyError(f"{index} lists {len(names)} parties, so there is none with partition-id {partition}")
+    return str(names[partition]), index.parent / f"{names[partition]}.parquet"
+
+
+@dataclass(frozen=True, eq=False)
+class PartyData:
+    """A party's rows: those it contributes, and those it holds out to score what it gets."""
+
+    contribution: Contribution
+    target: str
+    held_inputs: FloatArray
+    held_outputs: FloatArray
+
+    @classmethod
+    def read(cls, file: PartyFile) -> PartyData:
+        """Read and split the party's file; the split depends on the seed and the party's name only.
+
+        Raises
+        ------
+        PartyError
+            The file can't be read, lacks the target, holds text or missing values (named by column and row), or is too
+            short to hold anything out.
+        """
+        table = read_table(file.path)
+        if not file.target:
+            raise PartyError('no target is named: set it in the node config, target="y", or in the run config')
+        if file.target not in table.columns:
+            raise PartyError(
+                f"{file.path.name} has no target column {file.target!r}; it has {', '.join(table.columns)}"
+            )
+        noise_column = file.noise if isinstance(file.noise, str) else None
+        if noise_column and noise_column not in table.columns:
+            raise PartyError(
+                f"{file.path.name} has no noise column {noise_column!r}; it has {', '.join(table.columns)}"
+            )
+        features = [name for name in table.columns if name not in (file.target, noise_column)]
+        if not features:
+            raise PartyError(f"{file.path.name} has no feature columns besides {file.target!r}")
+        X = np.column_stack([numbers(table, name, file.path.name) for name in features])
+        y = numbers(table, file.target, file.path.name)
+        held = _held_out(len(y), file)
+        noise: float | FloatArray | None = None if isinstance(file.noise, str) else file.noise
+        if noise_column:
+            noise = numbers(table, noise_column, file.path.name)[~held]
+        try:
+            contribution = Contribution(file.party, X[~held], y[~held], tuple(features), noise)
+        except ValueError as error:
+            raise PartyError(f"{file.path.name}: {error}") from error
+        return cls(contribution, file.target, held_inputs=X[held], held_outputs=y[held])
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """A CSV or Parquet file as a table.
+
+    Raises
+    ------
+    PartyError
+    """
+    readers: dict[str, Callable[[Path], pl.DataFrame]] = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
+    if path.suffix.lower() not in readers:
+        raise PartyError(f"{path.name} must be a .csv or .parquet file")
+    if not path.exists():
+        raise PartyError(f"{path.name} does not exist in {path.parent}")
+    try:
+        return readers[path.suffix.lower()](path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise PartyError(f"{path.name} can't be read: {error}") from error
+
+
+def numbers(table: pl.DataFrame, name: str, file: str) -> FloatArray:
+    """One column as float64; a missing value, a NaN, an infinity or text is an error that names the row."""
+    column = table[name]
+    if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
+        raise PartyError(f"{file}, column {name!r} must hold numbers, got {column.dtype}: {column.head(1).to_list()}")
+    values: NDArray[np.float64] = column.cast(pl.Float64).to_numpy()
+    bad = np.flatnonzero(column.is_null().to_numpy() | ~np.isfinite(values))
+    if len(bad):
+        raise PartyError(
+            f"{file}, column {name!r}: {len(bad)} missing or infinite values, the first in row {bad[0] + 1} of the data"
+        )
+    return values
+
+
+def _held_out(rows: int, file: PartyFile) -> NDArray[np.bool_]:
+    """Which rows never leave: a random share, at least one and never all."""
+    held = np.zeros(rows, dtype=bool)
+    if file.holdout == 0.0:
+        return held
+    if rows < 2:
+        raise PartyError(
+            f"{file.path.name} has {rows} rows; at least 2 are needed to contribute some and hold some out"
+        )
+    digest = hashlib.sha256(f"{file.seed}|{file.party}".encode()).digest()
+    rng = np.random.default_rng(int.from_bytes(digest[:16], "big"))
+    count = min(max(1, round(file.holdout * rows)), rows - 1)
+    held[rng.choice(rows, count, replace=False)] = True
+    return held

@@ -1,0 +1,75 @@
+"""The mediator as a Flower ServerApp: config in, strategy through two rounds, run directory out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flwr.app import ArrayRecord, Context
+from flwr.common.logger import log
+from flwr.serverapp import Grid, ServerApp
+
+from server.config import ConfigError, RunConfig
+from server.run_directory import RunDirectory
+from strategies import Session
+from strategies.grid import AttentiveGrid
+
+__all__ = ["app", "mediate"]
+
+app = ServerApp()
+
+
+@app.main()
+def main(grid: Grid, context: Context) -> None:
+    """Run the strategy that the run config names."""
+    mediate(grid, context.run_config)
+
+
+def mediate(grid: Grid, run_config: Any) -> RunDirectory:
+    """Check the config, run the strategy on the grid, and leave everything in the run directory.
+
+    A failure is the last event of the run directory, and is raised.
+    """
+    config = RunConfig.parse(run_config)
+    directory = _open(config)
+    try:
+        strategy = _strategy(config, directory)
+        strategy.start(
+            grid=AttentiveGrid(grid, directory.arrived),
+            initial_arrays=ArrayRecord(),
+            num_rounds=strategy.rounds,
+            timeout=config.timeout,
+        )
+    except Exception as error:
+        directory.event("failed", reason=f"{error}" or type(error).__name__)
+        raise
+    directory.event("finished")
+    log(20, "Run directory: %s", directory.path)
+    return directory
+
+
+def _strategy(config: RunConfig, directory: RunDirectory) -> Any:
+    parts = config.build_parts()
+    strategy = parts["strategy"]
+    if not callable(getattr(strategy, "begin", None)):
+        raise ConfigError(
+            f"strategy: {config.strategy!r} is a {type(strategy).__name__}; a strategy here derives from "
+            "strategies.TrustedMediator"
+        )
+    strategy.begin(Session(config.settings(directory.name), parts, config.part_texts, directory))
+    return strategy
+
+
+def _open(config: RunConfig) -> RunDirectory:
+    if config.run_dir:
+        path = Path(config.run_dir).expanduser()
+        if not path.exists():
+            return RunDirectory.create(path)
+        if (path / "pool").exists() and not config.resume:
+            raise ConfigError(
+                f"run-dir: {path} already holds a run; set resume = true to go on with it, or choose another"
+            )
+        return RunDirectory(path)
+    parent = Path(config.output_dir).expanduser() if config.output_dir else Path.home() / "guerdon-runs"
+    return RunDirectory.create(parent / f"run-{datetime.now():%Y%m%d-%H%M%S-%f}")

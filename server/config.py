@@ -1,0 +1,173 @@
+"""The run config, checked before anything starts: every problem said at once, with what came and how to mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from guerdon.models import GaussianProcess
+from guerdon.plugins import Offer, PluginError, build
+from guerdon.realization import NoiseInjection
+from guerdon.rewards import RhoShapley
+from guerdon.shapley import Auto, ExactShapley, PermutationShapley
+from strategies import ModelRewards, Settings
+from strategies.messages import MessageError, check_party_name
+
+__all__ = ["OFFERS", "PART_KEYS", "ConfigError", "RunConfig"]
+
+OFFERS: Mapping[str, Offer] = {
+    "strategy": {"ModelRewards": ModelRewards},
+    "model": {"GaussianProcess": GaussianProcess},
+    "shapley": {"Auto": Auto, "ExactShapley": ExactShapley, "PermutationShapley": PermutationShapley},
+    "scheme": {"RhoShapley": RhoShapley},
+    "realization": {"NoiseInjection": NoiseInjection},
+}
+"""The parts that go by their bare name, by the run-config key that takes them."""
+
+PART_KEYS: tuple[str, ...] = tuple(OFFERS)
+
+
+class ConfigError(ValueError):
+    """The run config can't be used; the text lists every problem, one a line."""
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+class RunConfig(BaseModel):
+    """The flat run config of ``[tool.flwr.app.config]`` in pyproject.toml; attributes have underscores for dashes."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", alias_generator=_dashed, populate_by_name=False)
+
+    strategy: str = "ModelRewards()"
+    model: str = "GaussianProcess(kernel='rbf')"
+    shapley: str = "Auto()"
+    scheme: str = "RhoShapley(rho='stable')"
+    realization: str = "NoiseInjection()"
+    dataset: str = Field("", description="what a simulation's data was made from; the apps only record it")
+    partition: str = Field("", description="how it was split; the apps only record it")
+    data_dir: str = ""
+    target: str = ""
+    noise_column: str = ""
+    holdout: float = Field(0.25, ge=0.0, le=0.9)
+    standardize: bool = True
+    deduplicate: bool = False
+    parties: str = ""
+    min_parties: int = Field(2, ge=1)
+    min_rows: int = Field(2, ge=1)
+    max_contribution_mb: float = Field(512.0, gt=0.0)
+    join_timeout: float = Field(60.0, gt=0.0)
+    timeout: float = Field(600.0, gt=0.0)
+    seed: int = Field(0, ge=0)
+    output_dir: str = ""
+    run_dir: str = ""
+    resume: bool = False
+    stop_after: Literal["", "valuation"] = ""
+
+    @classmethod
+    def parse(cls, mapping: Mapping[str, Any]) -> Self:
+        """The typed config.
+
+        Raises
+        ------
+        ConfigError
+            Unknown keys, wrong types, numbers out of range, names that can't be names; all of them, one a line.
+        """
+        try:
+            return cls.model_validate(dict(mapping))
+        except ValidationError as error:
+            raise ConfigError("\n".join(_sentence(problem) for problem in error.errors())) from None
+
+    @field_validator("parties")
+    @classmethod
+    def _names_can_be_names(cls, value: str) -> str:
+        try:
+            names = [check_party_name(name.strip()) for name in value.split(",") if name.strip()]
+        except MessageError as error:
+            raise ValueError(str(error)) from error
+        if len(set(names)) < len(names):
+            raise ValueError(f"each party is listed once, got {value!r}")
+        return value
+
+    @field_validator("data_dir", "output_dir", "run_dir")
+    @classmethod
+    def _paths_are_absolute(cls, value: str) -> str:
+        if value and not Path(value).expanduser().is_absolute():
+            raise ValueError(f"write an absolute path, since the apps don't run in your directory; got {value!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _enough_parties(self) -> Self:
+        names = self.party_names
+        if names and len(names) < self.min_parties:
+            raise ValueError(
+                f"min-parties = {self.min_parties} can't be met by the {len(names)} listed parties {', '.join(names)}"
+            )
+        return self
+
+    @property
+    def party_names(self) -> tuple[str, ...]:
+        return tuple(sorted(name.strip() for name in self.parties.split(",") if name.strip()))
+
+    @property
+    def part_texts(self) -> dict[str, str]:
+        return {key: getattr(self, key) for key in PART_KEYS}
+
+    def build_parts(self) -> dict[str, Any]:
+        """The parts that the config names, built.
+
+        Raises
+        ------
+        ConfigError
+            A part can't be read, is not on offer, or refuses its arguments; all of them, one a line.
+        """
+        parts, problems = {}, []
+        for key, text in self.part_texts.items():
+            try:
+                parts[key] = build(text, OFFERS[key])
+            except PluginError as error:
+                problems.append(f"{key}: {error}")
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return parts
+
+    def settings(self, run: str) -> Settings:
+        """The protocol's part of the config."""
+        return Settings(
+            run=run,
+            parties=self.party_names,
+            min_parties=self.min_parties,
+            min_rows=self.min_rows,
+            max_contribution_mb=self.max_contribution_mb,
+            join_timeout=self.join_timeout,
+            timeout=self.timeout,
+            seed=self.seed,
+            standardize=self.standardize,
+            deduplicate=self.deduplicate,
+            stop_after=self.stop_after,
+            resume=self.resume,
+        )
+
+    def to_toml_dict(self) -> dict[str, Any]:
+        """The flat mapping with dashed keys that ``parse`` reads."""
+        return self.model_dump(by_alias=True)
+
+
+def _sentence(problem: Any) -> str:
+    """One pydantic problem as a line: key, what was expected, what came, how to mend it."""
+    key = ".".join(str(place) for place in problem["loc"]) or "run config"
+    came = problem.get("input")
+    if problem["type"] == "extra_forbidden":
+        known = [_dashed(name) for name in RunConfig.model_fields]
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return f"{key}: there is no such key.{hint} The keys are: {', '.join(known)}."
+    if problem["type"] == "value_error":
+        return f"{key}: {problem['ctx']['error']}"
+    expected = problem["msg"].removeprefix("Input should be ")
+    return f"{key}: expected {expected}, got {came!r}"

@@ -1,0 +1,318 @@
+"""The two-round protocol of a trusted mediator, as a Flower strategy.
+
+    round 1  configure_train     who is there? then: contribute        query.introduce, train.contribute
+             aggregate_train     check, pool, value, reward, realize
+             evaluate            each party scores what it can do alone  evaluate.alone
+    round 2  configure_train     push to each party its own reward     train.reward
+             evaluate            each party scores its reward          evaluate.reward
+
+What is valued and what a reward is, a subclass says in ``accept`` and ``value``.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from logging import INFO
+from typing import Any
+
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.common.logger import log
+from flwr.serverapp import Grid
+from flwr.serverapp.exception import AggregationError
+from flwr.serverapp.strategy import Strategy
+
+from guerdon.duplicates import count_duplicates, without_repeats
+from guerdon.types import Contribution
+from strategies import messages
+from strategies.joining import join
+from strategies.messages import Introduction, MessageError
+from strategies.session import Outcome, Session
+
+__all__ = ["QuorumError", "TrustedMediator"]
+
+
+class QuorumError(AggregationError):
+    """Fewer parties are left than the run needs; the text says who is missing and why."""
+
+
+class TrustedMediator(Strategy):
+    """Ask, pool, value, reward, deliver; refuse by name what does not fit, and go on with the others.
+
+    Parties are rows in the order of their names wherever numbers are computed. ``rounds`` is what to pass to
+    ``Strategy.start`` as ``num_rounds``.
+    """
+
+    rounds = 2
+
+    def begin(self, session: Session) -> None:
+        """Take the settings, parts and journal of this run; to be called before ``start``."""
+        self.session = session
+        self.settings = session.settings
+        self.journal = session.journal
+        self.nodes: dict[str, int] = {}
+        self.introductions: dict[str, Introduction] = {}
+        self.refused: dict[str, tuple[str, str]] = {}
+        self.outcome: Outcome | None = None
+        self.target = ""
+        self._asked: list[tuple[str, Message]] = []
+        self._pool: list[Contribution] | None = None
+
+    # What a subclass says.
+
+    def accept(self, contribution: Contribution) -> None:
+        """Raise MessageError where a contribution can't be used."""
+
+    @abstractmethod
+    def value(self, contributions: Sequence[Contribution]) -> Outcome:
+        """Value the pool (sorted by party) and make the rewards."""
+
+    # Round 1: who is there, and what do they bring?
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        if server_round == 2:
+            return self._deliver()
+        joined = join(grid, self.settings, self.journal)
+        self.nodes, self.introductions = joined.nodes, joined.introductions
+        for party, reason in joined.refused.items():
+            self._refuse(party, "join", reason)
+        if self.settings.resume:
+            loaded = self.journal.load_pool()
+            if loaded is not None:
+                self._pool, self.target = loaded
+                self.journal.event("note", text="resumed from the pooled data; no party is asked for it again")
+                return []
+        self._require_quorum(len(self.nodes))
+        self.target = next(iter(self.introductions.values())).target
+        self._stage("contribute", len(self.nodes))
+        return self._ask(messages.CONTRIBUTE, self.nodes, lambda _: messages.encode_request(self.settings.run))
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        if server_round == 2:
+            self._take_receipts(replies)
+            return None, None
+        contributions = self._pool if self._pool is not None else self._pool_contributions(replies)
+        self.outcome = self._keep_rewards(self.value(contributions))
+        self._save()
+        return None, None
+
+    def _pool_contributions(self, replies: Iterable[Message]) -> list[Contribution]:
+        limits = self.settings
+        pool: dict[str, Contribution] = {}
+        for party, content in self._answers("contribute", replies):
+            try:
+                contribution = messages.decode_contribution(
+                    content, party=party, max_megabytes=limits.max_contribution_mb, min_rows=limits.min_rows
+                )
+                pool[party] = self._in_common_order(contribution)
+                self.accept(pool[party])
+            except MessageError as error:
+                pool.pop(party, None)
+                self._refuse(party, "contribute", str(error))
+        self._stage("pool", len(pool))
+        contributions = [pool[party] for party in sorted(pool)]
+        for c in contributions:
+            self.journal.ledger(
+                "contributed",
+                party=c.party,
+                node=str(self.nodes[c.party]),
+                rows=len(c),
+                columns=c.X.shape[1],
+                sha256=messages.content_hash(c),
+            )
+        self._require_quorum(len(contributions))
+        contributions = self._treat_duplicates(contributions)
+        self.journal.save_pool(contributions, self.target)
+        self.journal.ledger("pooled", parties=[c.party for c in contributions], rows=sum(map(len, contributions)))
+        return contributions
+
+    def _in_common_order(self, contribution: Contribution) -> Contribution:
+        """The contribution with its columns as the others have them."""
+        common = self.introductions[min(self.introductions)].feature_names
+        names = contribution.feature_names or ()
+        if set(names) != set(common):
+            raise MessageError(f"it introduced the features {', '.join(common)} but sent {', '.join(names)}")
+        return replace(contribution, X=contribution.X[:, [names.index(n) for n in common]], feature_names=common)
+
+    def _treat_duplicates(self, contributions: list[Contribution]) -> list[Contribution]:
+        for sentence in count_duplicates(contributions).sentences():
+            self.journal.event("note", text=sentence)
+            self.journal.ledger("duplicates", finding=sentence)
+        if not self.settings.deduplicate:
+            return contributions
+        return [without_repeats(c) for c in contributions]
+
+    def _keep_rewards(self, outcome: Outcome) -> Outcome:
+        """Write the rewards before any is pushed; where they are already written, those are the ones."""
+        if not outcome.rewards:
+            return outcome
+        scheme = self.session.texts.get("scheme", "")
+        kept = self.journal.load_rewards()
+        if kept is None:
+            self.journal.save_rewards(outcome.rewards, scheme)
+            for party, reward in outcome.rewards.items():
+                self.journal.ledger("reward made", party=party, sha256=reward.hash)
+            return outcome
+        rewards, kept_scheme = kept
+        if kept_scheme != scheme:
+            raise AggregationError(
+                f"the rewards of this run were made under scheme = {kept_scheme!r} and can't be made again under "
+                f"{scheme!r}: a party that holds two rewards could cancel the noise out. Resume with the scheme that "
+                "was used, or start a new run."
+            )
+        self.journal.event("note", text="the rewards were already made; the same ones are delivered")
+        return replace(outcome, rewards=rewards)
+
+    # Round 2: to each its own.
+
+    def _deliver(self) -> Iterable[Message]:
+        rewards = self._outcome.rewards
+        if not rewards:
+            return []
+        present = {party: node for party, node in self.nodes.items() if party in rewards}
+        self._stage("deliver", len(present))
+        earlier = self.journal.delivered()
+        for entry in self._outcome.record["parties"]:
+            if entry["party"] in present:
+                continue
+            if entry["party"] in earlier:
+                entry["delivered"] = True
+            else:
+                self._missed(entry["party"], "it is not connected")
+        return self._ask(messages.REWARD, present, lambda party: messages.encode_reward(rewards[party]))
+
+    def _take_receipts(self, replies: Iterable[Message]) -> None:
+        rewards = self._outcome.rewards
+        entries = {entry["party"]: entry for entry in self._outcome.record["parties"]}
+        for party, content in self._answers("deliver", replies):
+            try:
+                sha256, place = messages.decode_receipt(content)
+                if sha256 != rewards[party].hash:
+                    raise MessageError(
+                        f"it received something else: {sha256[:12]} instead of {rewards[party].hash[:12]}"
+                    )
+            except MessageError as error:
+                self._missed(party, str(error))
+                continue
+            entries[party].update(delivered=True, store=place)
+            self.journal.ledger("delivered", party=party, node=str(self.nodes[party]), sha256=sha256)
+        if rewards and all(entry["delivered"] for entry in entries.values()):
+            self._outcome.record["stage"] = "delivered"
+        self._save()
+
+    def _missed(self, party: str, reason: str) -> None:
+        text = f"{party} did not take its reward: {reason}. It gets the same one when the run is resumed."
+        self._note(text)
+        self.journal.ledger("missed", party=party, reason=reason)
+
+    # Both rounds: what is it worth to the party itself?
+
+    def configure_evaluate(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        record = self._outcome.record
+        if server_round == 1:
+            alone = self._outcome.alone
+            present = {party: node for party, node in self.nodes.items() if party in alone}
+            self._stage("alone", len(present))
+            return self._ask(messages.SCORE_ALONE, present, lambda party: messages.encode_reward(alone[party]))
+        holders = {p["party"]: self.nodes[p["party"]] for p in record["parties"] if p["party"] in self._receivers()}
+        if not holders:
+            return []
+        self._stage("score", len(holders))
+        return self._ask(messages.SCORE_REWARD, holders, lambda _: messages.encode_request(self.settings.run))
+
+    def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
+        column = "alone" if server_round == 1 else "reward"
+        entries = {entry["party"]: entry for entry in self._outcome.record["parties"]}
+        for party, content in self._answers("score", replies):
+            try:
+                entries[party][column] = messages.decode_scores(content) or None
+            except MessageError as error:
+                self._note(f"{party} could not score what it has ({column}): {error}")
+        self._save()
+        return None
+
+    def summary(self) -> None:
+        s = self.settings
+        log(INFO, "\t├──> %s, run %s", type(self).__name__, s.run)
+        log(INFO, "\t├──> parties: %s, at least %d", ", ".join(s.parties) or "any", s.min_parties)
+        log(INFO, "\t└──> %s", ", ".join(f"{key} = {text}" for key, text in self.session.texts.items()))
+
+    # Messages, refusals, the record.
+
+    @property
+    def _outcome(self) -> Outcome:
+        if self.outcome is None:
+            raise RuntimeError("nothing has been valued yet: run the strategy with Strategy.start")
+        return self.outcome
+
+    def _receivers(self) -> set[str]:
+        """Who has its reward now and is connected."""
+        delivered = {p["party"] for p in self._outcome.record["parties"] if p["delivered"]}
+        return delivered & set(self.nodes)
+
+    def _ask(self, kind: str, nodes: Mapping[str, int], content: Callable[[str], RecordDict]) -> list[Message]:
+        self._asked = [
+            (party, Message(content=content(party), dst_node_id=nodes[party], message_type=kind))
+            for party in sorted(nodes)
+        ]
+        return [message for _, message in self._asked]
+
+    def _answers(self, stage: str, replies: Iterable[Message]) -> list[tuple[str, RecordDict]]:
+        """Each party's answer, sorted by party; whoever failed or was silent is dealt with here."""
+        by_request = {reply.metadata.reply_to_message_id: reply for reply in replies}
+        answers = []
+        for party, request in self._asked:
+            reply = by_request.get(request.metadata.message_id)
+            if reply is not None and not reply.has_error():
+                answers.append((party, reply.content))
+                continue
+            reason = f"no answer within {self.settings.timeout:g} s"
+            if reply is not None:
+                reason = messages.error_sentence(reply.error)
+            if stage == "contribute":
+                self._refuse(party, stage, reason)
+            elif stage == "deliver":
+                self._missed(party, reason)
+            else:
+                self._note(f"{party} did not score what it has: {reason}")
+        return answers
+
+    def _refuse(self, party: str, stage: str, reason: str) -> None:
+        self.refused[party] = (stage, reason)
+        self.nodes.pop(party, None)
+        self.journal.event("refused", party=party, reason=reason)
+        self.journal.ledger("refused", party=party, stage=stage, reason=reason)
+
+    def _require_quorum(self, left: int) -> None:
+        if left >= self.settings.min_parties:
+            return
+        why = "; ".join(f"{party}: {reason}" for party, (_, reason) in sorted(self.refused.items()))
+        raise QuorumError(
+            f"{left} of the at least {self.settings.min_parties} parties that min-parties asks for are left. "
+            f"Missing: {why or 'nobody else has connected'}"
+        )
+
+    def _note(self, text: str) -> None:
+        self._remember(self._outcome.record, text)
+
+    def _remember(self, record: dict[str, Any], text: str) -> None:
+        record["notes"].append(text)
+        self.journal.event("note", text=text)
+
+    def _stage(self, stage: str, total: int | None = None) -> None:
+        self.journal.event("stage", stage=stage, total=total)
+
+    def _save(self) -> None:
+        record = self._outcome.record
+        record["refused"] = [
+            {"party": party, "stage": stage, "reason": reason}
+            for party, (stage, reason) in sorted(self.refused.items())
+        ]
+        self.journal.save_allocation(record)

@@ -1,0 +1,303 @@
+"""What crosses the wire: the one file that names messages and record keys, and the door at which they are checked.
+
+Every ``encode_*`` makes a fresh RecordDict; every ``decode_*`` trusts nothing and raises ``MessageError`` with a
+sentence that says what was expected and what came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Error, MetricRecord, RecordDict
+from numpy.typing import NDArray
+
+from guerdon.types import Contribution
+
+__all__ = [
+    "CONTRIBUTE",
+    "INTRODUCE",
+    "REWARD",
+    "SCORE_ALONE",
+    "SCORE_REWARD",
+    "Introduction",
+    "MessageError",
+    "RefusedError",
+    "Reward",
+    "check_party_name",
+    "content_hash",
+    "decode_contribution",
+    "decode_introduction",
+    "decode_receipt",
+    "decode_reward",
+    "decode_run",
+    "decode_scores",
+    "encode_contribution",
+    "encode_introduction",
+    "encode_receipt",
+    "encode_refusal",
+    "encode_request",
+    "encode_reward",
+    "encode_scores",
+    "error_sentence",
+]
+
+INTRODUCE = "query.introduce"
+CONTRIBUTE = "train.contribute"
+REWARD = "train.reward"
+SCORE_ALONE = "evaluate.alone"
+SCORE_REWARD = "evaluate.reward"
+
+_ABOUT, _ARRAYS, _SCORES = "about", "arrays", "scores"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_LIMIT_TEXT = 1_000_000
+
+
+class MessageError(ValueError):
+    """A message is not what it should be; the text says what was expected and what came."""
+
+
+class RefusedError(MessageError):
+    """The other side says that it can't, and why; ``party`` is its name where it gave one."""
+
+    def __init__(self, reason: str, party: str | None = None) -> None:
+        super().__init__(reason)
+        self.party = party
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """Who a node is and what it would bring."""
+
+    party: str
+    rows: int
+    feature_names: tuple[str, ...]
+    target: str
+
+
+@dataclass(frozen=True, eq=False)
+class Reward:
+    """What is pushed to a party: named arrays and a JSON-able description, as they are also kept in files."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    about: Mapping[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """sha256 over names, shapes, types and bytes of the arrays, and the description."""
+        return _hash(self.arrays, json.dumps(self.about, sort_keys=True))
+
+
+def check_party_name(name: object) -> str:
+    """The name itself if it can serve as a file name and in a ledger, else MessageError."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise MessageError(
+            f"a party's name is 1 to 64 letters, digits, dots, dashes and underscores, not starting with one of the "
+            f"latter three; got {str(name)[:80]!r}"
+        )
+    return name
+
+
+def encode_request(run: str) -> RecordDict:
+    """Ask for something that needs no more than the run's name."""
+    return RecordDict({_ABOUT: ConfigRecord({"run": run})})
+
+
+def decode_run(content: RecordDict) -> str:
+    return check_party_name(_about(content).get("run"))
+
+
+def encode_refusal(party: str, reason: str) -> RecordDict:
+    """The party's own no, with its reason."""
+    return RecordDict({_ABOUT: ConfigRecord({"refused": reason[:_LIMIT_TEXT], "party": party})})
+
+
+def encode_introduction(introduction: Introduction) -> RecordDict:
+    about = ConfigRecord(
+        {
+            "party": introduction.party,
+            "rows": introduction.rows,
+            "features": list(introduction.feature_names),
+            "target": introduction.target,
+        }
+    )
+    return RecordDict({_ABOUT: about})
+
+
+def decode_introduction(content: RecordDict) -> Introduction:
+    about = _about(content)
+    rows = about.get("rows")
+    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
+        raise MessageError(f"an introduction says how many rows there are, got {rows!r}")
+    return Introduction(
+        check_party_name(about.get("party")), rows, _names(about.get("features")), _text(about.get("target"), "target")
+    )
+
+
+def encode_contribution(contribution: Contribution, target: str) -> RecordDict:
+    arrays = {"X": contribution.X}
+    if contribution.y is not None:
+        arrays["y"] = contribution.y
+    if contribution.noise is not None:
+        arrays["noise"] = np.asarray(contribution.noise, dtype=np.float64)
+    about = ConfigRecord(
+        {"party": contribution.party, "features": list(contribution.feature_names or ()), "target": target}
+    )
+    return RecordDict({_ARRAYS: _array_record(arrays), _ABOUT: about})
+
+
+def decode_contribution(content: RecordDict, *, party: str, max_megabytes: float, min_rows: int) -> Contribution:
+    """A party's contribution, checked: it comes from ``party``, is float64, finite, named, and of a sane size.
+
+    Raises
+    ------
+    MessageError
+        With the first thing that is wrong. ``RefusedError`` where the party itself declined.
+    """
+    about = _about(content)
+    named = check_party_name(about.get("party"))
+    if named != party:
+        raise MessageError(f"it introduced itself as {party!r} but contributes as {named!r}")
+    arrays = _arrays(content, max_megabytes)
+    features = _names(about.get("features"))
+    if "X" not in arrays:
+        raise MessageError("a contribution holds the inputs X; they are missing")
+    for name in ("X", "y", "noise"):
+        if name in arrays and arrays[name].dtype != np.float64:
+            raise MessageError(f"{name} must be float64, got {arrays[name].dtype}")
+    X = arrays["X"]
+    if X.ndim != 2 or X.shape[1] != len(features):
+        raise MessageError(f"X must have one column for each of the {len(features)} feature names, got shape {X.shape}")
+    if len(X) < min_rows:
+        raise MessageError(f"at least {min_rows} rows are needed, got {len(X)}")
+    try:
+        return Contribution(named, X, arrays.get("y"), features, arrays.get("noise"))
+    except ValueError as error:
+        raise MessageError(str(error)) from error
+
+
+def content_hash(contribution: Contribution) -> str:
+    """sha256 over a contribution's names, shapes and numbers: what the ledger holds of it."""
+    arrays: dict[str, NDArray[Any]] = {"X": contribution.X}
+    if contribution.y is not None:
+        arrays["y"] = contribution.y
+    if contribution.noise is not None:
+        arrays["noise"] = np.asarray(contribution.noise)
+    return _hash(arrays, json.dumps([contribution.party, contribution.feature_names]))
+
+
+def encode_reward(reward: Reward) -> RecordDict:
+    about = ConfigRecord({"json": json.dumps(reward.about, allow_nan=False)})
+    return RecordDict({_ARRAYS: _array_record(reward.arrays), _ABOUT: about})
+
+
+def decode_reward(content: RecordDict) -> Reward:
+    text = _text(_about(content).get("json"), "description of the reward")
+    try:
+        about = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MessageError(f"the reward's description is not JSON: {error}") from error
+    if not isinstance(about, dict):
+        raise MessageError(f"the reward's description must be a mapping, got {type(about).__name__}")
+    return Reward(_arrays(content, float("inf")), about)
+
+
+def encode_receipt(sha256: str, place: str) -> RecordDict:
+    """The party has stored a reward: its hash as received, and where it lies on the party's side."""
+    return RecordDict({_ABOUT: ConfigRecord({"sha256": sha256, "place": place})})
+
+
+def decode_receipt(content: RecordDict) -> tuple[str, str]:
+    about = _about(content)
+    return _text(about.get("sha256"), "hash"), _text(about.get("place"), "place")
+
+
+def encode_scores(scores: Mapping[str, float]) -> RecordDict:
+    """Named numbers, such as mnlp, rmse, rows; empty where the party holds nothing out."""
+    return RecordDict({_SCORES: MetricRecord({name: float(value) for name, value in scores.items()})})
+
+
+def decode_scores(content: RecordDict) -> dict[str, float]:
+    _about(content, required=False)
+    record = content.get(_SCORES)
+    if not isinstance(record, MetricRecord):
+        raise MessageError("scores are missing")
+    scores = {name: value for name, value in record.items() if isinstance(value, (int, float))}
+    bad = [name for name, value in scores.items() if not np.isfinite(value)]
+    if bad or len(scores) != len(record):
+        raise MessageError(f"scores must be finite numbers, got {dict(record)}")
+    return {name: float(value) for name, value in scores.items()}
+
+
+def error_sentence(error: Error) -> str:
+    """Flower's error in one line: deployments send ``<class 'ValueError'>:<'text'>``, simulations a Ray traceback."""
+    reason = (error.reason or "").strip()
+    wrapped = re.search(r"<class '(?:[\w.]*\.)?(\w+)'>:<(.*)>$", reason, flags=re.DOTALL)
+    if wrapped:
+        reason = f"{wrapped.group(1)}: {wrapped.group(2).strip(chr(39) + chr(34))}"
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    raised = [line for line in lines if re.match(r"(?:[\w.]+\.)?\w*(?:Error|Exception|Exit|Interrupt)\b.*", line)]
+    last = (raised or lines or ["no reason given"])[-1]
+    return f"it failed (Flower error {error.code}): {last[:500]}"
+
+
+def _about(content: RecordDict, *, required: bool = True) -> Mapping[str, Any]:
+    about = content.get(_ABOUT)
+    if not isinstance(about, ConfigRecord):
+        if required:
+            raise MessageError(f"the {_ABOUT!r} record is missing")
+        return {}
+    if "refused" in about:
+        party = about.get("party")
+        raise RefusedError(_text(about["refused"], "reason"), check_party_name(party) if party else None)
+    return about
+
+
+def _array_record(arrays: Mapping[str, NDArray[Any]]) -> ArrayRecord:
+    return ArrayRecord({name: Array(np.asarray(array, order="C")) for name, array in arrays.items()})
+
+
+def _arrays(content: RecordDict, max_megabytes: float) -> dict[str, NDArray[Any]]:
+    record = content.get(_ARRAYS)
+    if not isinstance(record, ArrayRecord):
+        raise MessageError(f"the {_ARRAYS!r} record is missing")
+    size = sum(len(array.data) for array in record.values()) / 1e6
+    if size > max_megabytes:
+        raise MessageError(f"it is {size:.1f} MB; the limit is max-contribution-mb = {max_megabytes:g}")
+    try:
+        arrays = {name: array.numpy() for name, array in record.items()}
+    except (ValueError, TypeError, EOFError, OSError) as error:
+        raise MessageError(f"its arrays can't be read: {error}") from error
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiubU":
+            raise MessageError(f"array {name!r} must hold numbers or text, got {array.dtype}")
+    return arrays
+
+
+def _names(value: object) -> tuple[str, ...]:
+    names = tuple(value) if isinstance(value, (list, tuple)) else ()
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise MessageError("feature names are missing or not text")
+    if len(set(names)) < len(names):
+        raise MessageError(f"feature names must differ from each other, got {', '.join(names)}")
+    return names
+
+
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str) or len(value) > _LIMIT_TEXT:
+        raise MessageError(f"the {what} must be a text of at most {_LIMIT_TEXT} characters")
+    return value
+
+
+def _hash(arrays: Mapping[str, NDArray[Any]], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name], order="C")
+        digest.update(f"|{name}|{array.dtype.str}|{array.shape}|".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,81 @@
+"""What a mediator is given for one run, and what it hands back. Strategies know the run directory only as a Journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from guerdon.types import Contribution
+from strategies.messages import Reward
+
+__all__ = ["Journal", "Outcome", "Session", "Settings"]
+
+
+class Journal(Protocol):
+    """Where a run is written down as it happens, so that it can be followed, audited and resumed."""
+
+    def event(self, event: str, **fields: Any) -> None:
+        """Tell whoever watches: stage, progress, refused, note, finished or failed."""
+        ...
+
+    def ledger(self, action: str, **fields: Any) -> None:
+        """Write down who sent or was given what, with its hash."""
+        ...
+
+    def save_allocation(self, record: Mapping[str, Any]) -> None: ...
+    def save_pool(self, contributions: Sequence[Contribution], target: str) -> None: ...
+    def load_pool(self) -> tuple[list[Contribution], str] | None: ...
+    def save_rewards(self, rewards: Mapping[str, Reward], scheme: str) -> None: ...
+    def load_rewards(self) -> tuple[dict[str, Reward], str] | None: ...
+    def delivered(self) -> set[str]:
+        """The parties that have confirmed their reward, in this or an earlier part of the run."""
+        ...
+
+    def secret_seed(self) -> int:
+        """The seed of the noise in the rewards, which no party may know; the same whenever this run is resumed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The protocol's numbers; the names are those of the run config."""
+
+    run: str
+    parties: tuple[str, ...] = ()
+    min_parties: int = 2
+    min_rows: int = 2
+    max_contribution_mb: float = 512.0
+    join_timeout: float = 60.0
+    timeout: float = 600.0
+    seed: int = 0
+    standardize: bool = True
+    deduplicate: bool = False
+    stop_after: str = ""
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Session:
+    """Settings, the parts that the run config names (model, shapley, scheme, realization ...), and the journal.
+
+    ``texts`` holds the parts as they were written in the run config.
+    """
+
+    settings: Settings
+    parts: Mapping[str, Any]
+    texts: Mapping[str, str]
+    journal: Journal
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What valuation and realization came to.
+
+    record : the run's allocation as it goes into allocation.json; alone : what each party could have done by itself;
+    rewards : what each party gets, empty where the run stops after valuation.
+    """
+
+    record: dict[str, Any]
+    alone: Mapping[str, Reward]
+    rewards: Mapping[str, Reward]
