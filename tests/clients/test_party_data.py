@@ -1,0 +1,110 @@
+"""A party's own file: what it opens, what it sends, what it keeps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from clients.party_data import PartyData, PartyError, PartyFile
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    path = tmp_path / "north.csv"
+    pl.DataFrame({"a": range(40), "b": np.linspace(0.1, 1, 40), "y": np.arange(40.0) ** 2}).write_csv(path)
+    return path
+
+
+def party(csv: Path, **changes: object) -> PartyFile:
+    return PartyFile.of(
+        {"party": "north", "data-path": str(csv), **changes}, {"target": "y", "holdout": 0.25, "seed": 1}
+    )
+
+
+def test_a_real_party_opens_only_what_its_own_node_config_names(csv: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "else"
+    elsewhere.mkdir()
+    file = PartyFile.of(
+        {"party": "north", "data-path": str(csv)}, {"data-dir": str(elsewhere), "data-path": "/etc/passwd"}
+    )
+    assert file.path == csv
+    assert file.store == tmp_path / "north-reward"
+
+
+def test_a_node_config_without_party_or_file_says_how_to_give_them() -> None:
+    with pytest.raises(PartyError, match="party and data-path missing: start the SuperNode with --node-config"):
+        PartyFile.of({}, {"data-dir": "/somewhere"})
+
+
+def test_a_simulated_party_finds_name_and_file_by_its_partition(tmp_path: Path) -> None:
+    (tmp_path / "parties.json").write_text(json.dumps(["east", "west"]))
+    file = PartyFile.of({"partition-id": 1, "num-partitions": 2}, {"data-dir": str(tmp_path)})
+    assert (file.party, file.path) == ("west", tmp_path / "west.parquet")
+    with pytest.raises(PartyError, match="lists 2 parties, so there is none with partition-id 2"):
+        PartyFile.of({"partition-id": 2}, {"data-dir": str(tmp_path)})
+    with pytest.raises(PartyError, match="python -m simulations prepare"):
+        PartyFile.of({"partition-id": 0}, {"data-dir": ""})
+
+
+def test_held_out_rows_never_are_among_the_contributed_ones(csv: Path) -> None:
+    data = PartyData.read(party(csv))
+    sent, kept = set(data.contribution.X[:, 0]), set(data.held_inputs[:, 0])
+    assert (len(sent), len(kept)) == (30, 10)
+    assert sent | kept == set(map(float, range(40)))
+    assert not sent & kept
+
+
+def test_the_split_is_the_same_every_time_and_differs_between_parties(csv: Path) -> None:
+    first, again = PartyData.read(party(csv)), PartyData.read(party(csv))
+    other = PartyData.read(party(csv, party="south"))
+    assert np.array_equal(first.held_inputs, again.held_inputs)
+    assert not np.array_equal(first.held_inputs, other.held_inputs)
+
+
+def test_holding_nothing_out_contributes_everything(csv: Path) -> None:
+    data = PartyData.read(party(csv, holdout=0.0))
+    assert len(data.contribution) == 40
+    assert len(data.held_outputs) == 0
+
+
+def test_noise_comes_from_the_node_config_or_a_column(csv: Path) -> None:
+    assert PartyData.read(party(csv, noise=2)).contribution.noise == 2.0
+    by_column = PartyData.read(party(csv, noise="b", holdout=0.0, target="y"))
+    assert by_column.contribution.feature_names == ("a",)
+    with pytest.raises(PartyError, match="noise variances of party 'north' must be positive"):
+        PartyData.read(party(csv, noise=-1.0))
+    assert by_column.contribution.noise is not None
+
+
+def test_csv_and_parquet_hold_the_same(csv: Path) -> None:
+    pl.read_csv(csv).write_parquet(csv.with_suffix(".parquet"))
+    a, b = PartyData.read(party(csv)), PartyData.read(party(csv.with_suffix(".parquet")))
+    assert np.array_equal(a.contribution.X, b.contribution.X)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a,b,y\n1,2,3\n4,,6\n7,8,9\n", "column 'b': 1 missing or infinite values, the first in row 2"),
+        ("a,b,y\n1,2,3\n4,five,6\n", "column 'b' must hold numbers, got String"),
+        ("a,b\n1,2\n", "no target column 'y'; it has a, b"),
+        ("y\n1\n2\n", "no feature columns besides 'y'"),
+        ("", "can't be read"),
+    ],
+)
+def test_a_bad_file_is_described_by_column_and_row(tmp_path: Path, text: str, reason: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    with pytest.raises(PartyError, match=reason):
+        PartyData.read(party(path))
+
+
+def test_a_file_that_is_not_there_or_of_another_kind(tmp_path: Path) -> None:
+    with pytest.raises(PartyError, match=r"nothing\.csv does not exist"):
+        PartyData.read(party(tmp_path / "nothing.csv"))
+    with pytest.raises(PartyError, match=r"must be a \.csv or \.parquet file"):
+        PartyData.read(party(tmp_path / "nothing.xlsx"))

@@ -1,0 +1,137 @@
+"""``python -m clients show`` and ``predict`` on a real reward, and the store they read."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from clients.party_data import PartyError
+from clients.reward_store import load_predictor, load_reward, save_reward
+from guerdon.models import GaussianProcess, Predictor
+from guerdon.scaling import Scaling
+from guerdon.types import Contribution
+from strategies.messages import Reward
+
+FEATURES = ("age", "bmi")
+
+
+@pytest.fixture
+def pool() -> Contribution:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 2)) * [10.0, 3.0] + [50.0, 25.0]
+    return Contribution("north", X, 100.0 + 2.0 * X[:, 0] + rng.normal(size=30), FEATURES)
+
+
+@pytest.fixture
+def predictor(pool: Contribution) -> Predictor:
+    scaling = Scaling.of_pool([pool])
+    scaled = scaling.apply(pool)
+    assert scaled.y is not None
+    model = GaussianProcess("rbf(lengthscale=1.5, outputscale=1.0)", noise=0.1)
+    return Predictor(model.posterior(scaled.X, scaled.y), scaling, FEATURES, "progression")
+
+
+@pytest.fixture
+def stored(tmp_path: Path, predictor: Predictor) -> Path:
+    about = {
+        "kind": "model", "party": "north", "run": "run-1", "unit": "nats", "strategy": "ModelRewards()",
+        "scheme": "RhoShapley(rho='stable')", "own_value": 3.5, "target": 5.0, "reached": 5.0, "rho": 0.5,
+        "thresholds": {"rational": "inf", "stable": 0.5},
+        "parties": [{"party": "north", "alpha": 0.5, "share_of_best": 0.7}],
+        "model": {"kernel": "rbf(lengthscale=1.5, outputscale=1.0)", "noise": 0.1, "mean": 0.0},
+        "contains": "the posterior of an exact Gaussian process", "target_name": "progression",
+    }  # fmt: skip
+    return save_reward(tmp_path / "north-reward", "run-1", Reward(predictor.arrays(), about))
+
+
+def clients(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "clients", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_what_was_stored_is_what_is_loaded(stored: Path, predictor: Predictor, pool: Contribution) -> None:
+    again = load_predictor(load_reward(stored))
+    for mine, theirs in zip(again.predict(pool.X), predictor.predict(pool.X), strict=True):
+        assert np.array_equal(mine, theirs)
+    assert stored.parent.stat().st_mode & 0o077 == 0
+
+
+def test_predict_adds_mean_and_standard_deviation_in_own_units(
+    stored: Path, predictor: Predictor, pool: Contribution, tmp_path: Path
+) -> None:
+    rows = tmp_path / "new.csv"
+    pl.DataFrame({"id": range(30), "bmi": pool.X[:, 1], "age": pool.X[:, 0]}).write_csv(rows)
+    done = clients("predict", stored, rows)
+    assert done.returncode == 0, done.stderr
+    table = pl.read_csv(io.StringIO(done.stdout))
+    assert table.columns == ["id", "bmi", "age", "progression_mean", "progression_sd"]
+    mean, variance = predictor.predict(pool.X)
+    assert table["progression_mean"].to_numpy() == pytest.approx(mean, rel=1e-12)
+    assert table["progression_sd"].to_numpy() == pytest.approx(np.sqrt(variance), rel=1e-12)
+
+
+def test_predict_writes_a_file(stored: Path, pool: Contribution, tmp_path: Path) -> None:
+    rows = tmp_path / "new.parquet"
+    pl.DataFrame({"age": pool.X[:, 0], "bmi": pool.X[:, 1]}).write_parquet(rows)
+    assert clients("predict", stored, rows, "--output", tmp_path / "out.csv").returncode == 0
+    assert len(pl.read_csv(tmp_path / "out.csv")) == 30
+
+
+def test_show_says_what_it_is_and_what_it_is_worth(stored: Path) -> None:
+    done = clients("show", stored)
+    assert done.returncode == 0, done.stderr
+    for expected in ("north", "run-1", "Worth 5 nats", "alone is worth 3.5 nats", "progression", "rho = 0.5", "inf"):
+        assert expected in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [({"age": [1.0]}, "lacks the features bmi"), ({"age": ["x"], "bmi": [1.0]}, "must hold numbers")],
+)
+def test_a_file_that_does_not_fit_is_one_sentence_and_exit_status_1(
+    stored: Path, tmp_path: Path, columns: dict[str, list[object]], reason: str
+) -> None:
+    rows = tmp_path / "bad.csv"
+    pl.DataFrame(columns).write_csv(rows)
+    done = clients("predict", stored, rows)
+    assert done.returncode == 1
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_without_a_reward_says_so(tmp_path: Path) -> None:
+    done = clients("show", tmp_path)
+    assert done.returncode == 1
+    assert "holds no reward" in done.stderr
+
+
+def test_a_runs_name_cannot_lead_out_of_the_store(tmp_path: Path, predictor: Predictor) -> None:
+    with pytest.raises(PartyError, match="can't be a folder"):
+        save_reward(tmp_path / "store", "../../elsewhere", Reward(predictor.arrays(), {}))
+
+
+def test_another_kind_of_reward_can_not_predict(tmp_path: Path, predictor: Predictor) -> None:
+    folder = save_reward(tmp_path, "run", Reward(predictor.arrays(), {"kind": "synthetic"}))
+    with pytest.raises(PartyError, match="not a model but 'synthetic'"):
+        load_predictor(load_reward(folder))
+
+
+def test_no_pickle_is_ever_loaded(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    np.savez(folder / "reward.npz", kind=np.array([object()], dtype=object), allow_pickle=True)
+    (folder / "reward.json").write_text(json.dumps({"kind": "model"}))
+    with pytest.raises(PartyError, match="can't be read"):
+        load_reward(folder)
