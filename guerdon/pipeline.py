@@ -85,7 +85,6 @@ def allocate(
         raise ValueError(f"each party contributes once, got {', '.join(parties)}")
 
     game = value.game(contributions, progress=progress)
-    progress("shapley", 0, 1)
     values = shapley(game, rng=rng)
     progress("shapley", 1, 1)
     targets = scheme(values, game)

@@ -114,7 +114,7 @@ class TrustedMediator(Strategy):
             except MessageError as error:
                 pool.pop(party, None)
                 self._refuse(party, "contribute", str(error))
-        self._stage("pool", len(pool))
+        self._stage("pool")
         contributions = [pool[party] for party in sorted(pool)]
         for c in contributions:
             self.journal.ledger(

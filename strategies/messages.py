@@ -235,14 +235,18 @@ def decode_scores(content: RecordDict) -> dict[str, float]:
 
 
 def error_sentence(error: Error) -> str:
-    """Flower's error in one line: deployments send ``<class 'ValueError'>:<'text'>``, simulations a Ray traceback."""
+    """Flower's error in one line.
+
+    Deployments send ``<class 'ValueError'>:<'text'>``; simulations send Ray's traceback in the same brackets, ending in
+    ``Exception ClientAppException occurred. Message: text``.
+    """
     reason = (error.reason or "").strip()
-    wrapped = re.search(r"<class '(?:[\w.]*\.)?(\w+)'>:<(.*)>$", reason, flags=re.DOTALL)
-    if wrapped:
-        reason = f"{wrapped.group(1)}: {wrapped.group(2).strip(chr(39) + chr(34))}"
-    lines = [line.strip() for line in reason.splitlines() if line.strip()]
-    raised = [line for line in lines if re.match(r"(?:[\w.]+\.)?\w*(?:Error|Exception|Exit|Interrupt)\b.*", line)]
-    last = (raised or lines or ["no reason given"])[-1]
+    wrapped = re.fullmatch(r"<class '([^']*)'>:<'(.*)'>", reason, flags=re.DOTALL)
+    kind, text = (wrapped.group(1).rpartition(".")[2], wrapped.group(2)) if wrapped else ("", reason)
+    if "occurred. Message: " in text:
+        kind, text = "", text.rpartition("occurred. Message: ")[2]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    last = f"{kind}: {lines[-1]}" if kind and lines else (lines or [kind or "no reason given"])[-1]
     return f"it failed (Flower error {error.code}): {last[:500]}"
 
 

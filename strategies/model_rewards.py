@@ -67,15 +67,15 @@ class ModelRewards(TrustedMediator):
         return Scaling.identity(contributions[0].X.shape[1])
 
     def _fit(self, scaled: Sequence[Contribution]) -> Model:
-        self._stage("fit", None)
+        self._stage("fit")
         fitted: Model = self.session.parts["model"].fit(scaled, progress=self._progress)
         return fitted
 
     def _progress(self, stage: str, done: int, total: int) -> None:
         if stage in ("value", "fit"):
             self.journal.event("progress", stage=stage, done=done, total=total)
-        elif done == 0 or stage == "rewards":
-            self._stage(stage, None)
+        elif done == 0 or stage in ("shapley", "rewards"):
+            self._stage(stage)
 
     def _record(self, allocation: Allocation, work: _Work, model: Model) -> dict[str, Any]:
         record = allocation_record(allocation, work.contributions, self.settings.run, self.session.texts, unit="nats")

@@ -77,21 +77,23 @@ def test_names_that_do_not(name: object) -> None:
         messages.check_party_name(name)
 
 
-RAY = """\x1b[36mray::run()\x1b[39m
+RAY = """<class 'ray.exceptions.RayTaskError(ClientAppException)'>:<'\x1b[36mray::ClientAppActor.run()\x1b[39m
   File "x.py", line 3, in run
-ValueError: bad day
+RuntimeError: disk on fire
 
 The above exception was the direct cause of the following exception:
-ray.exceptions.RayTaskError(ClientAppException): y
-ClientAppException: the end"""
+
+flwr.clientapp.client_app.ClientAppException:
+Exception ClientAppException occurred. Message: disk on fire'>"""
 
 
 @pytest.mark.parametrize(
     ("reason", "sentence"),
     [
         ("<class 'ValueError'>:<'no such file'>", "ValueError: no such file"),
-        ("<class 'my.module.OddError'>:<\"it's odd\">", "OddError: it's odd"),
-        (RAY, "ClientAppException: the end"),
+        ("<class 'my.module.OddError'>:<'it's odd'>", "OddError: it's odd"),
+        ("something else", "something else"),
+        (RAY, "disk on fire"),
         ("", "no reason given"),
     ],
 )
