@@ -11,7 +11,7 @@ __all__ = ["scores"]
 
 def scores(predictor: Predictor, data: PartyData) -> dict[str, float]:
     """MNLP (nats, of the target in its own units), RMSE (the target's units) and how many rows; empty without any."""
-    if len(data.held_outputs) == 0:
+    if data.held_outputs is None or len(data.held_outputs) == 0:
         return {}
     names = data.contribution.feature_names or ()
     X = data.held_inputs[:, [names.index(name) for name in predictor.feature_names]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ class PartyError(ValueError):
 
 @dataclass(frozen=True)
 class PartyFile:
-    """Which party this is and where its file and its rewards lie.
+    """Which party this is and where its file, the rows it holds out (where they are a file) and its rewards lie.
 
     A simulated party (its node config has ``partition-id``) finds name and file in the run's data directory. A real
     one takes both from its own node config and ignores the run's, so that the mediator can't choose what it opens.
@@ -32,6 +32,7 @@ class PartyFile:
 
     party: str
     path: Path
+    held_path: Path | None
     store: Path
     target: str
     noise: float | str | None
@@ -49,6 +50,8 @@ class PartyFile:
         """
         if "partition-id" in node_config:
             party, path = _simulated(int(node_config["partition-id"]), str(run_config.get("data-dir", "")))
+            held_path = path.with_name(f"{party}.heldout.parquet")
+            held = held_path if held_path.exists() else None
         else:
             missing = [key for key in ("party", "data-path") if not node_config.get(key)]
             if missing:
@@ -57,11 +60,13 @@ class PartyFile:
                     '--node-config \'party="north" data-path="/path/to/north.csv"\''
                 )
             party, path = str(node_config["party"]), Path(str(node_config["data-path"])).expanduser()
+            held = Path(str(node_config["holdout-path"])).expanduser() if node_config.get("holdout-path") else None
         store = node_config.get("reward-dir")
         noise = node_config.get("noise", run_config.get("noise-column") or None)
         return cls(
             party=party,
             path=path,
+            held_path=held,
             store=Path(str(store)).expanduser() if store else path.with_name(f"{path.stem}-reward"),
             target=str(node_config.get("target") or run_config.get("target") or ""),
             noise=noise if isinstance(noise, str) or noise is None else float(noise),
@@ -90,7 +95,7 @@ class PartyData:
     contribution: Contribution
     target: str
     held_inputs: FloatArray
-    held_outputs: FloatArray
+    held_outputs: FloatArray | None
 
     @classmethod
     def read(cls, file: PartyFile) -> PartyData:
@@ -103,9 +108,7 @@ class PartyData:
             short to hold anything out.
         """
         table = read_table(file.path)
-        if not file.target:
-            raise PartyError('no target is named: set it in the node config, target="y", or in the run config')
-        if file.target not in table.columns:
+        if file.target and file.target not in table.columns:
             raise PartyError(
                 f"{file.path.name} has no target column {file.target!r}; it has {', '.join(table.columns)}"
             )
@@ -117,17 +120,30 @@ class PartyData:
         features = [name for name in table.columns if name not in (file.target, noise_column)]
         if not features:
             raise PartyError(f"{file.path.name} has no feature columns besides {file.target!r}")
-        X = np.column_stack([numbers(table, name, file.path.name) for name in features])
-        y = numbers(table, file.target, file.path.name)
-        held = _held_out(len(y), file)
+        X, y = _columns(table, features, file.target, file.path.name)
+        held = np.zeros(len(X), dtype=bool) if file.held_path else _held_out(len(X), file)
         noise: float | FloatArray | None = None if isinstance(file.noise, str) else file.noise
         if noise_column:
             noise = numbers(table, noise_column, file.path.name)[~held]
         try:
-            contribution = Contribution(file.party, X[~held], y[~held], tuple(features), noise)
+            sent = Contribution(file.party, X[~held], None if y is None else y[~held], tuple(features), noise)
         except ValueError as error:
             raise PartyError(f"{file.path.name}: {error}") from error
-        return cls(contribution, file.target, held_inputs=X[held], held_outputs=y[held])
+        if file.held_path:
+            held_X, held_y = _columns(read_table(file.held_path), features, file.target, file.held_path.name)
+            return cls(sent, file.target, held_X, held_y)
+        return cls(sent, file.target, X[held], None if y is None else y[held])
+
+
+def _columns(
+    table: pl.DataFrame, features: Sequence[str], target: str, file: str
+) -> tuple[FloatArray, FloatArray | None]:
+    """The features (m, d) and, where there is one, the target (m,)."""
+    missing = [name for name in (*features, *([target] if target else [])) if name not in table.columns]
+    if missing:
+        raise PartyError(f"{file} has no column {missing[0]!r}; it has {', '.join(table.columns)}")
+    X = np.column_stack([numbers(table, name, file) for name in features])
+    return X, numbers(table, target, file) if target else None
 
 
 def read_table(path: Path) -> pl.DataFrame:

@@ -50,14 +50,8 @@ def mediate(grid: Grid, run_config: Any) -> RunDirectory:
 
 
 def _strategy(config: RunConfig, directory: RunDirectory) -> Any:
-    parts = config.build_parts()
-    strategy = parts["strategy"]
-    if not callable(getattr(strategy, "begin", None)):
-        raise ConfigError(
-            f"strategy: {config.strategy!r} is a {type(strategy).__name__}; a strategy here derives from "
-            "strategies.TrustedMediator"
-        )
-    strategy.begin(Session(config.settings(directory.name), parts, config.part_texts, directory))
+    strategy, parts, texts = config.build_parts()
+    strategy.begin(Session(config.settings(directory.name), parts, texts, directory))
     return strategy
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -17,7 +17,7 @@ from guerdon.shapley import Auto, ExactShapley, PermutationShapley
 from strategies import ModelRewards, Settings
 from strategies.messages import MessageError, check_party_name
 
-__all__ = ["OFFERS", "PART_KEYS", "ConfigError", "RunConfig"]
+__all__ = ["OFFERS", "PART_KEYS", "ConfigError", "Parts", "RunConfig"]
 
 OFFERS: Mapping[str, Offer] = {
     "strategy": {"ModelRewards": ModelRewards},
@@ -29,6 +29,14 @@ OFFERS: Mapping[str, Offer] = {
 """The parts that go by their bare name, by the run-config key that takes them."""
 
 PART_KEYS: tuple[str, ...] = tuple(OFFERS)
+
+
+class Parts(NamedTuple):
+    """The strategy, the parts it composes by key, and the text of each (the strategy's among them)."""
+
+    strategy: Any
+    parts: dict[str, Any]
+    texts: dict[str, str]
 
 
 class ConfigError(ValueError):
@@ -45,10 +53,10 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", alias_generator=_dashed, populate_by_name=False)
 
     strategy: str = "ModelRewards()"
-    model: str = "GaussianProcess(kernel='rbf')"
-    shapley: str = "Auto()"
-    scheme: str = "RhoShapley(rho='stable')"
-    realization: str = "NoiseInjection()"
+    model: str = ""
+    shapley: str = ""
+    scheme: str = ""
+    realization: str = ""
     dataset: str = Field("", description="what a simulation's data was made from; the apps only record it")
     partition: str = Field("", description="how it was split; the apps only record it")
     data_dir: str = ""
@@ -114,27 +122,40 @@ class RunConfig(BaseModel):
     def party_names(self) -> tuple[str, ...]:
         return tuple(sorted(name.strip() for name in self.parties.split(",") if name.strip()))
 
-    @property
-    def part_texts(self) -> dict[str, str]:
-        return {key: getattr(self, key) for key in PART_KEYS}
-
-    def build_parts(self) -> dict[str, Any]:
-        """The parts that the config names, built.
+    def build_parts(self) -> Parts:
+        """The strategy and the parts it takes, each as the config names it or as the strategy has it by itself.
 
         Raises
         ------
         ConfigError
-            A part can't be read, is not on offer, or refuses its arguments; all of them, one a line.
+            A part can't be read, is not on offer, refuses its arguments, or is none of the strategy's; all of them,
+            one a line.
         """
-        parts, problems = {}, []
-        for key, text in self.part_texts.items():
+        problems: list[str] = []
+
+        def make(key: str, text: str) -> Any:
             try:
-                parts[key] = build(text, OFFERS[key])
+                return build(text, OFFERS[key])
             except PluginError as error:
                 problems.append(f"{key}: {error}")
+
+        strategy = make("strategy", self.strategy)
+        takes: Mapping[str, str] = getattr(strategy, "parts", {})
+        given = {key: getattr(self, key) for key in PART_KEYS if key != "strategy" and getattr(self, key)}
+        problems += [
+            f"{key}: {self.strategy} takes no {key}, got {text!r}; it takes {', '.join(takes) or 'no parts'}"
+            for key, text in given.items()
+            if strategy is not None and key not in takes
+        ]
+        texts = {**takes, **given}
+        parts = {key: make(key, text) for key, text in texts.items()}
+        if strategy is not None and not callable(getattr(strategy, "begin", None)):
+            problems.append(
+                f"strategy: {self.strategy!r} is not one: a strategy derives from strategies.TrustedMediator"
+            )
         if problems:
             raise ConfigError("\n".join(problems))
-        return parts
+        return Parts(strategy, parts, {"strategy": self.strategy, **texts})
 
     def settings(self, run: str) -> Settings:
         """The protocol's part of the config."""

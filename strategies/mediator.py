@@ -15,7 +15,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from logging import INFO
-from typing import Any
+from typing import Any, ClassVar
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.common.logger import log
@@ -41,10 +41,12 @@ class TrustedMediator(Strategy):
     """Ask, pool, value, reward, deliver; refuse by name what does not fit, and go on with the others.
 
     Parties are rows in the order of their names wherever numbers are computed. ``rounds`` is what to pass to
-    ``Strategy.start`` as ``num_rounds``.
+    ``Strategy.start`` as ``num_rounds``; ``parts`` are the run-config keys of the parts it composes, with the part that
+    each is where the config leaves it open.
     """
 
-    rounds = 2
+    rounds: ClassVar[int] = 2
+    parts: ClassVar[Mapping[str, str]] = {}
 
     def begin(self, session: Session) -> None:
         """Take the settings, parts and journal of this run; to be called before ``start``."""

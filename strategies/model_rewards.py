@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -30,9 +30,16 @@ class ModelRewards(TrustedMediator):
     are learned on the pool; a party's model alone uses the same, so that only the data differ.
     """
 
+    parts: ClassVar[Mapping[str, str]] = {
+        "model": "GaussianProcess(kernel='rbf')",
+        "shapley": "Auto()",
+        "scheme": "RhoShapley(rho='stable')",
+        "realization": "NoiseInjection()",
+    }
+
     def accept(self, contribution: Contribution) -> None:
         if contribution.y is None:
-            raise MessageError("outputs y are missing, and a model reward is trained on them")
+            raise MessageError("outputs y are missing, and a model reward is trained on them: name the target column")
 
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         work = _Work(contributions, self.target, self._scaling(contributions))

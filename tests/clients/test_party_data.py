@@ -71,6 +71,25 @@ def test_holding_nothing_out_contributes_everything(csv: Path) -> None:
     assert len(data.held_outputs) == 0
 
 
+def test_rows_held_out_can_be_a_file_of_their_own(csv: Path, tmp_path: Path) -> None:
+    held = tmp_path / "held.csv"
+    pl.DataFrame({"y": [1.0, 2.0], "b": [0.5, 0.6], "a": [7, 8]}).write_csv(held)
+    data = PartyData.read(party(csv, **{"holdout-path": str(held)}))
+    assert len(data.contribution) == 40
+    assert data.held_inputs.tolist() == [[7.0, 0.5], [8.0, 0.6]]
+    pl.DataFrame({"y": [1.0], "b": [0.5]}).write_csv(held)
+    with pytest.raises(PartyError, match=r"held\.csv has no column 'a'"):
+        PartyData.read(party(csv, **{"holdout-path": str(held)}))
+
+
+def test_a_file_without_a_target_is_contributed_without_outputs(csv: Path) -> None:
+    file = PartyFile.of({"party": "north", "data-path": str(csv)}, {"holdout": 0.5})
+    data = PartyData.read(file)
+    assert data.contribution.y is None
+    assert data.contribution.feature_names == ("a", "b", "y")
+    assert data.held_inputs.shape == (20, 3)
+
+
 def test_noise_comes_from_the_node_config_or_a_column(csv: Path) -> None:
     assert PartyData.read(party(csv, noise=2)).contribution.noise == 2.0
     by_column = PartyData.read(party(csv, noise="b", holdout=0.0, target="y"))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from server.config import PART_KEYS, ConfigError, RunConfig
+from server.config import OFFERS, PART_KEYS, ConfigError, RunConfig
+from strategies import ModelRewards
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
@@ -24,7 +27,20 @@ def test_a_config_survives_the_way_to_a_file_and_back() -> None:
 
 
 def test_every_part_is_built_from_the_defaults() -> None:
-    assert set(RunConfig.parse({}).build_parts()) == set(PART_KEYS)
+    strategy, parts, texts = RunConfig.parse({}).build_parts()
+    assert {"strategy", *parts} == set(texts) == set(PART_KEYS)
+    assert texts["scheme"] == strategy.parts["scheme"] == "RhoShapley(rho='stable')"
+
+
+def test_a_part_that_the_strategy_does_not_take_is_refused() -> None:
+    class Lonely(ModelRewards):
+        parts: ClassVar[Mapping[str, str]] = {"scheme": "RhoShapley()"}
+
+    config = RunConfig.parse({"strategy": "Lonely()", "model": "GaussianProcess()"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(OFFERS["strategy"], "Lonely", Lonely)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match=r"model: Lonely\(\) takes no model, .*; it takes scheme"):
+            config.build_parts()
 
 
 def test_whole_numbers_serve_as_floats_but_texts_and_flags_do_not() -> None:

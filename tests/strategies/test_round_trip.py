@@ -317,6 +317,11 @@ def test_bad_files_are_refused_by_name_with_the_reason(data: Path, change: Any, 
     assert [p["party"] for p in directory.read_allocation()["parties"]] == ["east", "west"]
 
 
+def test_without_a_target_every_party_is_refused(data: Path) -> None:
+    with pytest.raises(QuorumError, match="outputs y are missing, .*: name the target column"):
+        run(config(data, target=""))
+
+
 def test_columns_in_another_order_are_the_same_contribution(data: Path) -> None:
     plain = run(config(data, run_dir=str(data.parent / "plain"))).read_allocation()
     bad_file(data, "north", pl.read_parquet(data / "north.parquet").select("bp", "outcome", "age", "bmi"))
