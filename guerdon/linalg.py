@@ -17,10 +17,12 @@ from guerdon.types import FloatArray, Progress, silent
 
 __all__ = [
     "LossOfPrecisionError",
+    "excess_spectrum",
     "half_log_determinant",
     "lattice_half_log_determinants",
     "one_thread",
     "psd_cholesky",
+    "require_precision",
     "rounding_error",
     "whitened",
 ]
@@ -68,23 +70,63 @@ def psd_cholesky(B: FloatArray, what: str = "the kernel matrix") -> FloatArray:
 
 
 def rounding_error(B: FloatArray, factor: FloatArray) -> float:
-    """A first-order bound on the rounding error of 1/2 log det B: half of sum_j eps B_jj / pivot_j."""
+    """The rounding error to expect in 1/2 log det B, to first order: half of sum_j eps B_jj / pivot_j."""
     pivots = np.square(np.diagonal(factor))
     return float(0.5 * np.finfo(np.float64).eps * np.sum(np.diagonal(B) / pivots))
+
+
+def require_precision(value: float, error: float, what: str) -> None:
+    """Refuse an information gain of ``value`` nats whose rounding error is above PRECISION of itself (or of 1 nat).
+
+    Raises
+    ------
+    LossOfPrecisionError
+    """
+    if not error <= PRECISION * max(1.0, abs(value)):  # NaN is refused too
+        raise LossOfPrecisionError(
+            f"the information gain of {what} is {value:.6g} nats with a rounding error of about {error:.1g}: the noise "
+            "variance is too small for float64 against (almost) repeated rows. Raise the noise variance, or remove the "
+            "repeated rows."
+        )
 
 
 def half_log_determinant(B: FloatArray, what: str = "the kernel matrix") -> float:
     """1/2 log det B, refused where rounding could have moved it by more than PRECISION of itself (or of 1 nat)."""
     factor = psd_cholesky(B, what)
     value = float(np.sum(np.log(np.diagonal(factor))))
-    error = rounding_error(B, factor)
-    if error > PRECISION * max(1.0, abs(value)):
-        raise LossOfPrecisionError(
-            f"the information gain of {what} is {value:.6g} nats with a rounding error of about {error:.1g}: the noise "
-            "variance is too small for float64 against (almost) repeated rows. Raise the noise variance, or remove the "
-            "repeated rows."
-        )
+    require_precision(value, rounding_error(B, factor), what)
     return value
+
+
+def excess_spectrum(
+    S: FloatArray, noise: FloatArray, scale: float, known: float = 0.0, what: str = "the pooled data"
+) -> tuple[FloatArray, FloatArray]:
+    """What S (m, m), positive semi-definite, adds to the spectrum of diag(noise): (excess (m,), floor (m,)).
+
+    floor is ``noise`` in ascending order and floor + excess the eigenvalues of S + diag(noise), so that
+    1/2 log det(I + S (diag(noise) + eta I)^-1) = 1/2 sum_j log1p(excess_j / (floor_j + eta)) for every eta >= 0.
+
+    Parameters
+    ----------
+    scale : the norm of the matrix that S was computed from, whose rounding errors S inherits
+    known : nats gained before; the precision required is relative to the sum
+
+    Raises
+    ------
+    LossOfPrecisionError
+        Eigenvalues are known to about eps ``scale``, which is too coarse against so little noise.
+    """
+    floor = np.sort(noise)
+    if len(floor) == 0:
+        return np.empty(0), floor
+    shared = float(floor[0]) if floor[0] == floor[-1] else None
+    # Both spectra are ascending, so no difference is negative but by rounding (Weyl).
+    excess = np.linalg.eigvalsh(S) if shared else np.linalg.eigvalsh(S + np.diag(noise)) - floor
+    excess = np.clip(excess, 0.0, None)
+    value = known + float(0.5 * np.sum(np.log1p(excess / floor)))
+    error = float(0.5 * np.finfo(np.float64).eps * scale * np.sqrt(np.sum(np.square(1.0 / (floor + excess)))))
+    require_precision(value, error, what)
+    return excess, floor
 
 
 def lattice_half_log_determinants(B: FloatArray, sizes: Sequence[int], *, progress: Progress = silent) -> FloatArray:
@@ -124,7 +166,7 @@ def lattice_half_log_determinants(B: FloatArray, sizes: Sequence[int], *, progre
             if b:
                 factor = psd_cholesky(S[:b, :b])
                 joined_value = value + float(np.sum(np.log(np.diagonal(factor))))
-                if depth + 1 < n:
+                if len(S) > b:
                     # W = factor^-1 S[:b, b:]; the complement's lower triangle is S[b:, b:] - W' W.
                     W = blas.dtrsm(1.0, factor, S[b:, :b].T, lower=1)
                     joined_S = blas.dsyrk(

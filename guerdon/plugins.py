@@ -50,10 +50,13 @@ def parse_call(text: str) -> Call:
         raise PluginError(f"{text!r} can't be read: write Name(key=value, ...)")
     if any(keyword.arg is None for keyword in node.keywords):
         raise PluginError(f"{text!r}: name every keyword; ** is not read")
+    names = [str(keyword.arg) for keyword in node.keywords]
+    if len(set(names)) < len(names):
+        raise PluginError(f"{text!r}: a keyword is given twice")
     try:
         args = tuple(ast.literal_eval(argument) for argument in node.args)
-        kwargs = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
-    except ValueError as error:
+        kwargs = {name: ast.literal_eval(keyword.value) for name, keyword in zip(names, node.keywords, strict=True)}
+    except (ValueError, TypeError) as error:  # TypeError: a literal that can't be, such as {[]: 1}
         raise PluginError(
             f"{text!r}: arguments must be literals (numbers, 'text', True, None, tuples), not expressions"
         ) from error

@@ -114,7 +114,7 @@ class RunDirectory:
         features = None if about["features"] is None else tuple(about["features"])
         contributions = []
         for party in about["parties"]:
-            arrays = read_arrays(marker.parent / f"{party}.npz")
+            arrays = _read_arrays(marker.parent / f"{party}.npz")
             contributions.append(Contribution(party, arrays["X"], arrays.get("y"), features, arrays.get("noise")))
         return contributions, about["target"]
 
@@ -138,7 +138,7 @@ class RunDirectory:
         for party, sha256 in about["sha256"].items():
             folder = marker.parent / party
             rewards[party] = Reward(
-                read_arrays(folder / "reward.npz"), json.loads((folder / "reward.json").read_text())
+                _read_arrays(folder / "reward.npz"), json.loads((folder / "reward.json").read_text())
             )
             if rewards[party].hash != sha256:
                 raise RunDirectoryError(f"the reward in {folder} is not the one that was made: its hash differs")
@@ -198,7 +198,7 @@ class RunDirectory:
             file.write(json.dumps(entry, allow_nan=False) + "\n")
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an npz file; never a pickle."""
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

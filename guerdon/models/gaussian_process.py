@@ -12,7 +12,16 @@ from gpytorch.kernels import Kernel
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 
-from guerdon.linalg import half_log_determinant, lattice_half_log_determinants, one_thread, psd_cholesky, whitened
+from guerdon.linalg import (
+    excess_spectrum,
+    half_log_determinant,
+    lattice_half_log_determinants,
+    one_thread,
+    psd_cholesky,
+    require_precision,
+    rounding_error,
+    whitened,
+)
 from guerdon.models.kernels import (
     as_kernel,
     check_kernel,
@@ -86,7 +95,7 @@ class GaussianProcess:
         noise = np.concatenate(own)
         if self.noise is not None:
             noise = np.where(np.isnan(noise), self.noise, noise)
-        fitted = maximize_likelihood(lambda: self._open_kernel(X.shape[1]), X, y, noise, self.mean, progress=progress)
+        fitted = maximize_likelihood(lambda: self._open_kernel(X, y), X, y, noise, self.mean, progress=progress)
         return replace(
             self,
             kernel=kernel_text(fitted.kernel) if isinstance(self.kernel, str) else fitted.kernel,
@@ -121,28 +130,30 @@ class GaussianProcess:
         """How IG falls as noise is added to the others' outputs: one eigendecomposition for every eta.
 
         IG(eta) = v_i + 1/2 log det((S + L_o + eta I)(L_o + eta I)^-1), S = K_oo - K_oi (K_ii + L_i)^-1 K_io.
+
+        Raises
+        ------
+        LossOfPrecisionError
+            Repeated rows with (almost) no noise: float64 can't tell the values.
         """
         L_i, L_o = self.noise_of(own), self.noise_of(others)
         own_value = self.information_gain(own.X, L_i)
         kernel = self._kernel(own.X.shape[1])
         S = covariance(kernel, others.X)
+        scale = float(np.abs(S).sum(axis=1).max(initial=0.0) + L_o.max(initial=0.0))
         if len(own):
             factor = psd_cholesky(covariance(kernel, own.X) + np.diag(L_i), "the party's own data")
             W = solve_triangular(factor, covariance(kernel, own.X, others.X), lower=True, check_finite=False)
             S = S - W.T @ W
-        floor = np.sort(L_o)
-        if len(floor) == 0:
-            excess: FloatArray = np.empty(0)
-        elif floor[0] == floor[-1]:
-            excess = np.asarray(np.linalg.eigvalsh(S), dtype=np.float64)
-        else:
-            excess = np.linalg.eigvalsh(S + np.diag(L_o)) - floor  # both ascending, so no entry is negative (Weyl)
-        return SpectralResponse(own_value, np.clip(excess, 0.0, None), floor)
+        return SpectralResponse(own_value, *excess_spectrum(S, L_o, scale, own_value))
 
     def posterior(
         self, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None
     ) -> GaussianProcessPosterior:
-        """The belief after outputs y (m,) at X (m, d), measured with the noise variances given, else the model's."""
+        """The belief after outputs y (m,) at X (m, d), measured with the noise variances given, else the model's.
+
+        Its first prediction raises LossOfPrecisionError where the data's information gain would.
+        """
         X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
         self._require("mean", self.mean)
         self._kernel(X.shape[1])
@@ -170,8 +181,12 @@ class GaussianProcess:
             raise ValueError(f"{', '.join(missing)} of the kernel {self.kernel!r} are open: call fit(), or give them")
         return as_kernel(self.kernel, features)
 
-    def _open_kernel(self, features: int) -> Kernel:
-        kernel = as_kernel(self.kernel, features)
+    def _open_kernel(self, X: FloatArray, y: FloatArray) -> Kernel:
+        spread = np.std(X, axis=0) if len(X) else np.zeros(X.shape[1])
+        variance = float(np.var(y)) if len(y) else 0.0
+        kernel = as_kernel(
+            self.kernel, X.shape[1], spread=np.where(spread > 0.0, spread, 1.0), variance=variance or 1.0
+        )
         return kernel.requires_grad_(True) if self.learn and not isinstance(self.kernel, str) else kernel
 
     def _whitened(self, X: FloatArray, noise: FloatArray) -> FloatArray:
@@ -267,7 +282,12 @@ class GaussianProcessPosterior:
 
     @cached_property
     def _factor(self) -> FloatArray:
-        return psd_cholesky(covariance(self._kernel, self.X) + np.diag(self.row_noise), "the training data")
+        A = covariance(self._kernel, self.X) + np.diag(self.row_noise)
+        factor = psd_cholesky(A, "the training data")
+        # A = L^1/2 B L^1/2 has B's ratios of diagonal to pivots: a posterior is refused exactly where its value is.
+        gain = float(np.sum(np.log(np.diagonal(factor)) - 0.5 * np.log(self.row_noise)))
+        require_precision(gain, rounding_error(A, factor), "the training data")
+        return factor
 
     def _solve(self, right: FloatArray) -> FloatArray:
         half = solve_triangular(self._factor, right, lower=True, check_finite=False)

@@ -16,6 +16,7 @@ from typing import Any
 import gpytorch
 import numpy as np
 import torch
+from gpytorch.constraints import Positive
 from gpytorch.kernels import AdditiveKernel, Kernel, MaternKernel, ScaleKernel
 
 from guerdon.plugins import PluginError, parse_call
@@ -42,10 +43,13 @@ KERNELS: dict[str, tuple[Callable[..., Kernel], tuple[str, ...]]] = {
 """Each name's constructor and hyperparameters; ``ard=True`` gives one lengthscale a feature."""
 
 
-def as_kernel(kernel: Kernel | str, features: int) -> Kernel:
+def as_kernel(
+    kernel: Kernel | str, features: int, *, spread: FloatArray | float = 1.0, variance: float = 1.0
+) -> Kernel:
     """The float64 GPyTorch kernel for a text (or a copy of the kernel given), on inputs of so many features.
 
-    Parameters of the result that were given do not require a gradient; those to be learned do.
+    Parameters of the result that were given do not require a gradient; those to be learned do. They start from the
+    data's own units: spread (d,), the features' standard deviations, and variance, that of the outputs.
 
     Raises
     ------
@@ -53,7 +57,10 @@ def as_kernel(kernel: Kernel | str, features: int) -> Kernel:
         The text can't be read, names an unknown kernel or hyperparameter, or a value does not fit.
     """
     if isinstance(kernel, str):
-        terms = [_term(text, features, place) for place, text in enumerate(_split_sum(kernel))]
+        terms = [
+            _term(text, place, np.broadcast_to(spread, features), variance)
+            for place, text in enumerate(_split_sum(kernel))
+        ]
         return _with_exact_distances(terms[0] if len(terms) == 1 else AdditiveKernel(*terms).double())
     return _with_exact_distances(copy.deepcopy(kernel).double().requires_grad_(False))
 
@@ -108,7 +115,7 @@ def _split_sum(text: str) -> list[str]:
     return [ast.unparse(node), *terms]
 
 
-def _term(text: str, features: int, place: int) -> ScaleKernel:
+def _term(text: str, place: int, spread: FloatArray, variance: float) -> ScaleKernel:
     call = parse_call(text)
     if call.name not in KERNELS or call.args:
         raise PluginError(
@@ -124,22 +131,30 @@ def _term(text: str, features: int, place: int) -> ScaleKernel:
             f"kernel term {text!r}: {sorted(unknown)[0]!r} is not a hyperparameter of {call.name}; "
             f"it has {', '.join((*hyperparameters, 'outputscale', 'ard'))}"
         )
-    kernel = ScaleKernel(constructor(**({"ard_num_dims": features} if ard else {}))).double()
+    kernel = ScaleKernel(constructor(**({"ard_num_dims": len(spread)} if ard else {}))).double()
     for name in ("outputscale", *hyperparameters):
         owner = kernel if name == "outputscale" else kernel.base_kernel
         if name in given:
+            # Without GPyTorch's softplus a value is held to the bit, so that text and kernel are each other's inverse.
+            owner.register_constraint(f"raw_{name}", Positive(transform=None, inv_transform=None))
             _set(owner, name, given[name], text)
             owner.get_parameter(f"raw_{name}").requires_grad_(False)
         elif name == "lengthscale":
-            # On standardised inputs two rows are about sqrt(2 d) apart; later terms start longer, to break the tie.
-            _set(owner, name, np.sqrt(features) * 3.0**place, text)
+            # Two rows are about sqrt(2 d) standard deviations apart; later terms start longer, to break the tie.
+            distance = np.sqrt(len(spread)) * spread if ard else np.linalg.norm(spread)
+            _set(owner, name, distance * 3.0**place, text)
+        elif name == "outputscale":
+            _set(owner, name, variance, text)
         else:
             _set(owner, name, 1.0, text)
     return kernel
 
 
 def _set(owner: Kernel, name: str, value: Any, text: str) -> None:
-    numbers = np.asarray(value, dtype=np.float64)
+    try:
+        numbers = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.array(np.nan)
     if not np.all(np.isfinite(numbers)) or np.any(numbers <= 0):
         raise PluginError(f"kernel term {text!r}: {name} must be positive, got {value!r}")
     parameter = getattr(owner, name)
@@ -172,6 +187,7 @@ def kernel_text(kernel: Kernel | str) -> str:
     """
     if isinstance(kernel, str):
         return kernel
+    kernel = copy.deepcopy(kernel).double()  # as it is used: a float32 kernel's hyperparameters gain digits by this
     terms = list(kernel.kernels) if isinstance(kernel, AdditiveKernel) else [kernel]
     return " + ".join(_term_text(term) for term in terms)
 
@@ -185,8 +201,8 @@ def _term_text(term: Kernel) -> str:
             f"{type(base).__name__} can't be written as text, so a party could not rebuild it: use a sum of "
             f"{', '.join(KERNELS)}, each alone or in a ScaleKernel, on all features"
         )
-    values = {h: getattr(base, h).detach().double().numpy().ravel() for h in KERNELS[name][1]}
-    values["outputscale"] = term.outputscale.detach().double().numpy().ravel() if scaled else np.ones(1)
+    values = {h: getattr(base, h).detach().numpy().ravel() for h in KERNELS[name][1]}
+    values["outputscale"] = term.outputscale.detach().numpy().ravel() if scaled else np.ones(1)
     written = ", ".join(f"{key}={_number(value)}" for key, value in values.items())
     return f"{name}({written})"
 

@@ -24,7 +24,7 @@ STARTS = (1.0, 0.25, 4.0)
 GRADIENT_TOLERANCE = 1e-3
 """A fit ends with no gradient entry above this (nats an e-fold of a positive hyperparameter), or is refused."""
 
-HYPERPARAMETER_RANGE = 1e12
+HYPERPARAMETER_RANGE = 1e6
 """How many times larger or smaller than where it starts a positive hyperparameter is looked for."""
 
 ROUNDS = 4
@@ -68,12 +68,19 @@ def maximize_likelihood(
     ------
     ConvergenceError
         No start ended where the gradient vanishes.
+    ValueError
+        There is something to learn, but the outputs do not vary.
     """
     best: Fitted | None = None
     evaluations = 0
     with one_thread():
         for number, factor in enumerate(STARTS):
             problem = _Problem(make_kernel(), X, y, noise, mean, factor)
+            if problem.free and len(np.unique(y)) < 2:
+                raise ValueError(
+                    f"hyperparameters can't be learned from {len(y)} rows whose outputs do not vary: give them all, "
+                    "such as kernel='rbf(lengthscale=1.0, outputscale=1.0)', noise=0.1 and mean=0.0"
+                )
             fitted = problem.solve()
             evaluations += problem.evaluations
             progress("fit", number + 1, len(STARTS))
@@ -107,10 +114,11 @@ class _Problem:
         self.unknown = torch.as_tensor(np.isnan(noise))
         self.known_noise = torch.as_tensor(np.nan_to_num(noise))
         self.evaluations = 0
-        self.variance = max(float(np.var(y)), np.finfo(np.float64).tiny)
+        outputs = y if len(y) else np.zeros(1)
+        self.variance = max(float(np.var(outputs)), np.finfo(np.float64).tiny)
         _stretch(kernel, factor)
         self.log_noise = torch.tensor(np.log(0.3 * self.variance), requires_grad=bool(self.unknown.any()))
-        start = float(np.mean(y)) if mean is None else mean
+        start = float(np.mean(outputs)) if mean is None else mean
         self.mean = torch.tensor(start, dtype=torch.float64, requires_grad=mean is None)
         self.free = [p for p in [*kernel.parameters(), self.log_noise, self.mean] if p.requires_grad]
         constraints = {id(p): c for _, p, c in kernel.named_parameters_and_constraints()}

@@ -47,7 +47,12 @@ class Predictor:
         return self.scaling.target(*self.posterior.predict(self.scaling.features(X), scaled_noise))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        kind = next(name for name, cls in POSTERIORS.items() if isinstance(self.posterior, cls))
+        kind = next((name for name, cls in POSTERIORS.items() if isinstance(self.posterior, cls)), None)
+        if kind is None:
+            raise ValueError(
+                f"a {type(self.posterior).__name__} can't be sent, since nobody could rebuild it: add its class to "
+                f"guerdon.models.predictor.POSTERIORS, which knows {', '.join(POSTERIORS)}"
+            )
         return {
             "kind": np.array(kind),
             "feature_names": np.array(self.feature_names),

@@ -22,6 +22,7 @@ __all__ = [
     "ModelReward",
     "NoiseInjection",
     "expected_reward_mnlp",
+    "noise_responses",
     "noise_variances",
     "reward_data",
     "solve_noise",
@@ -66,7 +67,7 @@ class NoiseInjection:
         Every party's noise comes from a generator of its own, spawned from ``rng``, so that it does not depend on how
         many rows the others have. Whoever knows ``rng``'s seed can take the noise off again: keep it secret.
         """
-        responses = _responses(game.model, game.contributions)
+        responses = noise_responses(game.model, game.contributions)
         etas = _solve_all(responses, game.contributions, targets)
         values = targets.values if isinstance(targets, RewardTargets) else np.asarray(targets, dtype=np.float64)
         return tuple(
@@ -98,8 +99,21 @@ class NoiseInjection:
         )
 
 
+def noise_responses(model: Model, contributions: Sequence[Contribution]) -> list[NoiseResponse]:
+    """How each party's information gain answers to noise on the others' outputs: one decomposition a party.
+
+    This is the work in ``noise_variances``; hand it over there to solve for many targets, as a sweep over rho does.
+    """
+    with one_thread():
+        return [model.noise_response(own, _others(model, contributions, i)) for i, own in enumerate(contributions)]
+
+
 def noise_variances(
-    model: Model, contributions: Sequence[Contribution], targets: RewardTargets | ArrayLike
+    model: Model,
+    contributions: Sequence[Contribution],
+    targets: RewardTargets | ArrayLike,
+    *,
+    responses: Sequence[NoiseResponse] | None = None,
 ) -> FloatArray:
     """The noise VARIANCE eta_i (n,) that brings each party's model down to its target value.
 
@@ -112,6 +126,7 @@ def noise_variances(
         With all hyperparameters known.
     contributions : sequence of n Contribution
     targets : (n,) values in nats, or RewardTargets
+    responses : what ``noise_responses(model, contributions)`` gave, where it is known already
 
     Returns
     -------
@@ -123,7 +138,9 @@ def noise_variances(
     ValueError
         A target is below v_i (rho > rho_r) or above v_N: no noise realizes it.
     """
-    return _solve_all(_responses(model, contributions), contributions, targets)
+    if responses is None:
+        responses = noise_responses(model, contributions)
+    return _solve_all(responses, contributions, targets)
 
 
 def solve_noise(response: NoiseResponse, gain: float, deficit: float) -> float:
@@ -185,11 +202,6 @@ def expected_reward_mnlp(
     return expected_mnlp(*posterior.predict(X, noise), y, eta * posterior.sensitivity(X, others))
 
 
-def _responses(model: Model, contributions: Sequence[Contribution]) -> list[NoiseResponse]:
-    with one_thread():
-        return [model.noise_response(own, _others(model, contributions, i)) for i, own in enumerate(contributions)]
-
-
 def _others(model: Model, contributions: Sequence[Contribution], i: int) -> Contribution:
     """Everybody's inputs but party i's, each row with the noise variance that holds for it."""
     rest = [c for k, c in enumerate(contributions) if k != i]
@@ -213,15 +225,15 @@ def _solve_all(
 
 def _solve_one(response: NoiseResponse, party: str, i: int, targets: RewardTargets | ArrayLike, target: float) -> float:
     pool = response.own_value + response.gain(0.0).value
-    exact = isinstance(targets, RewardTargets) and targets.deficits is not None
-    deficit = float(targets.deficits[i]) if exact else pool - target  # type: ignore[union-attr, index]
+    exact = _exact_deficit(targets, i, pool)
+    deficit = pool - target if exact is None else exact
     gain = target - response.own_value
     if not np.isfinite(target) or target > pool * (1.0 + TOO_MUCH):
         raise ValueError(
             f"party {party!r}: target {target:.10g} nats is more than the {pool:.10g} that the pooled data is worth; "
             "no model trained on it reaches that"
         )
-    if deficit <= (0.0 if exact else EVERYTHING * pool):
+    if deficit <= (EVERYTHING * pool if exact is None else 0.0):
         return 0.0
     if abs(gain) <= OWN_ONLY * pool:
         return float("inf")
@@ -230,9 +242,18 @@ def _solve_one(response: NoiseResponse, party: str, i: int, targets: RewardTarge
     return solve_noise(response, gain, deficit)
 
 
+def _exact_deficit(targets: RewardTargets | ArrayLike, i: int, pool: float) -> float | None:
+    """v_N - r_i without the cancellation, where the scheme knows it and its maximum is v_N."""
+    if not isinstance(targets, RewardTargets) or targets.deficits is None:
+        return None
+    if abs(targets.maximum - pool) > TOO_MUCH * pool:
+        return None
+    return float(targets.deficits[i])
+
+
 def _below_own_value(own_value: float, party: str, targets: RewardTargets | ArrayLike, target: float) -> str:
     reason = "rho is above rho_r, the largest that is individually rational"
-    if isinstance(targets, RewardTargets) and targets.thresholds is not None:
+    if isinstance(targets, RewardTargets) and targets.thresholds is not None and targets.rho is not None:
         reason = f"rho = {targets.rho:.6g} is above rho_r = {targets.thresholds.rational:.6g}"
     return (
         f"party {party!r}: target {target:.10g} nats is below the {own_value:.10g} that its own data is worth, and no "

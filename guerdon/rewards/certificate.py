@@ -330,4 +330,5 @@ def _group_welfare(s: _Subject) -> Check:
     """R7: the sum of rewards against the largest it could be, every reward at its ceiling."""
     welfare, largest = float(s.rewards.sum()), float(s.ceilings.sum())
     holds = bool(largest - welfare <= s.tolerance * s.n)
-    return Check("R7", "group welfare", holds, f"{welfare:.6g} of at most {largest:.6g}, {welfare / largest:.1%}")
+    share = f", {welfare / largest:.1%}" if largest > 0.0 else ""
+    return Check("R7", "group welfare", holds, f"{welfare:.6g} of at most {largest:.6g}{share}")

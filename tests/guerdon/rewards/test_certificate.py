@@ -1,0 +1,225 @@
+"""The certificate against the definitions of section 4.1, written out as loops over coalitions and parties."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import chain, combinations, permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from guerdon.rewards import Certificate, RewardTargets, RhoShapley, certify
+from guerdon.shapley import exact_shapley
+from guerdon.types import FloatArray, TableGame, all_coalitions
+from tests.games import additive, airport, monotone_games
+
+Coalition = tuple[int, ...]
+
+
+class Definitions:
+    """R1-R7, F1-F3 and Definition 3 by their text, in fractions."""
+
+    def __init__(self, table: FloatArray, rewards: FloatArray, ceilings: FloatArray, maximum: float) -> None:
+        self.parties = range(len(table).bit_length() - 1)
+        self.v = {frozenset(C): Fraction(float(table[sum(1 << i for i in C)])) for C in self.coalitions()}
+        self.r = [Fraction(float(r)) for r in rewards]
+        self.ceilings = [Fraction(float(c)) for c in ceilings]
+        self.maximum = Fraction(float(maximum))
+        self.phi = [self.shapley(i) for i in self.parties]
+
+    def coalitions(self, without: Coalition = ()) -> list[Coalition]:
+        others = [i for i in self.parties if i not in without]
+        return list(chain.from_iterable(combinations(others, size) for size in range(len(others) + 1)))
+
+    def value(self, C: Coalition, *more: int) -> Fraction:
+        return self.v[frozenset((*C, *more))]
+
+    def shapley(self, i: int) -> Fraction:
+        gains = [self.value(o[: o.index(i)], i) - self.value(o[: o.index(i)]) for o in permutations(self.parties)]
+        return sum(gains, Fraction(0)) / len(gains)
+
+    def verdicts(self) -> dict[str, bool]:
+        F1, F2, F3 = (
+            all(self.useless(i, self.r[i] == 0) for i in self.parties),
+            all(self.symmetric(i, j) for i in self.parties for j in self.parties if i != j),
+            all(self.desirable(i, j) for i in self.parties for j in self.parties if i != j),
+        )
+        return {
+            "R1": all(r >= 0 for r in self.r),
+            "R2": all(r <= c for r, c in zip(self.r, self.ceilings, strict=True)),
+            "R3": max(self.r) == self.maximum,
+            "R4": all(self.r[i] >= self.value((i,)) for i in self.parties),
+            "F1": F1,
+            "F2": F2,
+            "F3": F3,
+            "R5": F1 and F2 and F3,
+            "R6": all(
+                self.value(C) <= self.r[i]
+                for C in self.coalitions()
+                for i in C
+                if self.phi[i] == max(self.phi[j] for j in C)
+            ),
+            "R7": sum(self.r) >= sum(self.ceilings),
+            "stability": all(any(self.value(C) <= self.r[i] for i in C) for C in self.coalitions() if C),
+        }
+
+    def useless(self, i: int, given_nothing: bool) -> bool:
+        return given_nothing or any(self.value(C, i) != self.value(C) for C in self.coalitions((i,)))
+
+    def symmetric(self, i: int, j: int) -> bool:
+        alike = all(self.value(C, i) == self.value(C, j) for C in self.coalitions((i, j)))
+        return not alike or self.r[i] == self.r[j]
+
+    def desirable(self, i: int, j: int) -> bool:
+        coalitions = self.coalitions((i, j))
+        no_less = all(self.value(C, i) >= self.value(C, j) for C in coalitions)
+        more = any(self.value(C, i) > self.value(C, j) for C in coalitions)
+        return not (no_less and more) or self.r[i] > self.r[j]
+
+
+@st.composite
+def certified(draw: st.DrawFn) -> tuple[TableGame, RewardTargets]:
+    """A game of up to 5 parties with rewards that often sit exactly on a bound."""
+    game = draw(monotone_games(max_n=5))
+    if draw(st.booleans()):  # not monotone
+        table = game.values.copy()
+        table[1:-1] = table[1:-1][draw(st.permutations(range(len(table) - 2)))]
+        game = TableGame(table)
+    pool = float(game.values[-1])
+    alone = game.values[1 << np.arange(game.n)]
+    levels = sorted({-1.0, 0.0, pool / 2, pool, pool + 1.0, *alone.tolist(), *game.values.tolist()})
+    rewards = np.array([draw(st.sampled_from(levels)) for _ in range(game.n)])
+    if draw(st.booleans()):
+        rewards = np.maximum(rewards, alone)
+    if draw(st.booleans()):
+        rewards[draw(st.integers(0, game.n - 1))] = pool
+    ceilings = np.maximum(rewards, pool) if draw(st.booleans()) else np.full(game.n, pool)
+    return game, RewardTargets(rewards, None, draw(st.sampled_from([pool, float(rewards.max())])), ceilings)
+
+
+@settings(max_examples=250)
+@given(certified())
+def test_it_agrees_with_the_definitions(subject: tuple[TableGame, RewardTargets]) -> None:
+    game, targets = subject
+    certificate = certify(game, exact_shapley(game.values), targets)
+    expected = Definitions(game.values, targets.values, targets.ceilings, targets.maximum).verdicts()
+    assert {name: certificate[name].holds for name in expected} == expected
+    assert certificate.F4.holds is None
+
+
+@settings(max_examples=250)
+@given(certified())
+def test_every_witness_is_one(subject: tuple[TableGame, RewardTargets]) -> None:
+    game, targets = subject
+    certificate = certify(game, exact_shapley(game.values), targets)
+    text = Definitions(game.values, targets.values, targets.ceilings, targets.maximum)
+    r, v, failed = text.r, text.value, {c.name for c in certificate if c.holds is False}
+    for check in certificate:
+        assert check.witness
+        assert bool(check) is (check.holds is True)
+    if "R1" in failed:
+        assert r[certificate.R1.parties[0]] < 0
+    if "R2" in failed:
+        assert r[certificate.R2.parties[0]] > text.ceilings[certificate.R2.parties[0]]
+    if "R3" in failed:
+        assert r[certificate.R3.parties[0]] == max(r) != text.maximum
+    if "R4" in failed:
+        (i,) = certificate.R4.parties
+        assert r[i] < v((i,))
+    if "F1" in failed:
+        (i,) = certificate.F1.parties
+        assert not text.useless(i, r[i] == 0)
+    if "F2" in failed:
+        i, j = certificate.F2.parties
+        assert not text.symmetric(i, j)
+    if "F3" in failed:
+        i, j = certificate.F3.parties
+        assert not text.desirable(i, j)
+        assert v(certificate.F3.coalition, i) > v(certificate.F3.coalition, j)
+    if "R6" in failed:
+        (i,) = certificate.R6.parties
+        assert text.phi[i] == max(text.phi[j] for j in certificate.R6.coalition)
+        assert v(certificate.R6.coalition) > r[i]
+    if "stability" in failed:
+        assert certificate.stability.coalition
+        assert all(v(certificate.stability.coalition) > r[i] for i in certificate.stability.coalition)
+    if "R5" in failed:
+        assert {"F1", "F2", "F3"} & failed
+
+
+@pytest.mark.parametrize("scheme", ["what it is worth alone", "what the pool loses without it"])
+def test_the_simple_schemes_of_section_4_1_1_are_not_fair(scheme: str) -> None:
+    """Parties 0 and 1 differ only in what they add to {2}, which neither scheme looks at."""
+    value = {0: 0.0, 1: 2.0, 2: 3.0, 3: 3.5, 4: 4.0}
+    table = np.array([value[int(row.sum())] for row in all_coalitions(4)])
+    table[0b0101] += 0.25  # {0, 2}
+    alone = table[1 << np.arange(4)]
+    leave_one_out = table[-1] - table[0b1111 ^ (1 << np.arange(4))]
+    rewards = alone if scheme == "what it is worth alone" else leave_one_out
+    check = certify(table, exact_shapley(table), rewards).F3
+    assert check.holds is False
+    assert check.parties == (0, 1)
+    assert check.coalition == (2,)
+    assert certify(table, exact_shapley(table), RhoShapley(1.0)(exact_shapley(table), table)).F3.holds is True
+
+
+def test_it_names_the_parties() -> None:
+    game = TableGame([0.0, 7.0, 5.0, 8.0], parties=("ada", "bob"))
+    certificate = certify(game, [5.0, 3.0], RhoShapley(1.0)([5.0, 3.0], game))
+    assert certificate.R4.witness == "bob: r = 4.8 is below its own data's 5"
+    assert "bob" in certificate.R6.witness
+    assert "{bob}" in certificate.stability.witness
+    assert "12.8 of at most 16, 80.0%" in certificate.R7.witness
+    assert certificate["R4"] is certificate.R4
+
+
+def test_comparisons_are_made_at_a_billionth_of_the_pool() -> None:
+    table = np.array([0.0, 7.0, 5.0, 8.0])
+    for off, holds in ((0.9e-9, True), (1.1e-9, False)):
+        assert certify(table, [5.0, 3.0], [8.0, 5.0 - 8.0 * off]).R4.holds is holds
+        assert certify(table, [5.0, 3.0], [8.0 * (1 + off), 6.0]).R2.holds is holds
+        assert certify(table, [5.0, 3.0], [8.0 * (1 - off), 6.0]).R3.holds is holds
+
+
+def test_rewards_nearer_than_a_float_are_told_apart_by_their_deficits() -> None:
+    table = np.array([0.0, 7.0, 5.0, 8.0])
+    targets = RhoShapley(1e-17)([5.0, 3.0], table)
+    assert targets.values[0] == targets.values[1]
+    assert certify(table, [5.0, 3.0], targets).F3.holds is True
+    assert certify(table, [5.0, 3.0], targets.values).F3.holds is False
+
+
+def test_beyond_sixteen_parties_it_says_what_it_did_not_check() -> None:
+    game = airport(np.arange(1.0, 21.0))
+    targets = RhoShapley("stable")(game.phi, game)
+    certificate = certify(game, game.phi, targets)
+    for name in ("F1", "F2", "F3", "R5", "stability"):
+        assert certificate[name].holds is None
+        assert "not checked" in certificate[name].witness
+    assert certificate.R4.holds is True
+    assert certificate.R6.holds is True
+    assert "suffices if the value is monotone" in certificate.R6.witness
+    failing = certify(game, game.phi, RhoShapley(1.0)(game.phi, game)).R6
+    assert failing.holds is False
+    (worst,) = failing.parties
+    assert failing.coalition == tuple(range(worst + 1))
+
+
+def test_a_fair_split_of_an_additive_game_is_certified() -> None:
+    game = additive(np.array([1.0, 2.0, 2.0, 0.0]))
+    certificate: Certificate = certify(game, game.phi, RhoShapley(1.0)(game.phi, game))
+    assert [check.name for check in certificate if check.holds is not True] == ["F4", "R7"]
+    assert certificate.F1.witness == "useless and given nothing: 3"
+
+
+def test_a_worthless_pool_is_certified_too() -> None:
+    certificate = certify([0.0] * 4, [0.0, 0.0], [0.0, 0.0])
+    assert [check.name for check in certificate if check.holds is not True] == ["F4"]
+    assert certificate.R7.witness == "0 of at most 0"
+
+
+def test_shapes_must_fit() -> None:
+    with pytest.raises(ValueError, match=r"a game of 2 parties needs .* shape \(2,\), got \(3,\) and \(2,\)"):
+        certify(np.array([0.0, 1.0, 1.0, 2.0]), [1.0, 1.0, 0.0], [1.0, 1.0])

@@ -1,0 +1,39 @@
+"""Auto chooses, and says what it chose."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from guerdon.shapley import Auto
+from guerdon.types import TableGame
+from tests.games import additive, airport
+
+
+class WithClosedForm(TableGame):
+    def shapley(self) -> np.ndarray:
+        return np.array([5.0, 3.0])
+
+
+def test_the_games_closed_form_first() -> None:
+    found = Auto()(WithClosedForm([0.0, 7.0, 5.0, 8.0]), rng=np.random.default_rng(0))
+    assert found.values.tolist() == [5.0, 3.0]
+    assert "closed form" in found.method
+    assert found.standard_errors is None
+
+
+@pytest.mark.parametrize("n", [1, 5, 16])
+def test_all_coalitions_to_sixteen_parties(n: int) -> None:
+    game = airport(np.linspace(1.0, 2.0, n))
+    found = Auto()(game, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(found.values, game.phi, rtol=1e-10)
+    assert found.method == "exact, all coalitions"
+    assert found.evaluations == 2**n
+
+
+def test_permutations_beyond() -> None:
+    game = additive(np.arange(1.0, 18.0))
+    found = Auto(permutations=100)(game, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(found.values, game.phi, rtol=1e-12)
+    assert found.standard_errors is not None
+    assert "permutations" in found.method

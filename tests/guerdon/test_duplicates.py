@@ -1,0 +1,40 @@
+"""Repeated rows, counted and removed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from guerdon.duplicates import count_duplicates, without_repeats
+from guerdon.types import Contribution
+
+X = np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0], [1.0, 2.0], [0.0, 0.0], [-0.0, 0.0]])
+Y = np.array([1.0, 1.0, 1.0, 9.0, 5.0, 5.0])
+
+
+def test_counts_within_and_between() -> None:
+    parties = [
+        Contribution("ada", X, Y),
+        Contribution("bob", X[:2], Y[:2]),
+        Contribution("cyn", X[:2] + 1e-12, Y[:2]),
+    ]
+    report = count_duplicates(parties)
+    assert report.within == {"ada": 2, "bob": 0, "cyn": 0}  # the inputs and the output together; -0.0 is 0.0
+    assert report.between == {("ada", "bob"): 2, ("ada", "cyn"): 0, ("bob", "cyn"): 0}
+    assert report.sentences() == ["ada holds 2 repeated rows", "ada and bob share 2 identical rows"]
+    assert count_duplicates(parties[1:]).sentences() == []
+
+
+def test_without_outputs_the_inputs_alone_count() -> None:
+    assert count_duplicates([Contribution("ada", X)]).within == {"ada": 3}
+
+
+def test_the_first_of_each_stays_in_place() -> None:
+    noise = np.arange(1.0, 7.0)
+    unique = without_repeats(Contribution("ada", X, Y, ("a", "b"), noise))
+    np.testing.assert_array_equal(unique.X, X[[0, 1, 3, 4]])
+    np.testing.assert_array_equal(unique.y, Y[[0, 1, 3, 4]])
+    np.testing.assert_array_equal(unique.noise, noise[[0, 1, 3, 4]])
+    assert unique.feature_names == ("a", "b")
+    assert count_duplicates([unique]).within == {"ada": 0}
+    assert without_repeats(Contribution("ada", X, Y, noise=0.5)).noise == 0.5
+    assert len(without_repeats(Contribution("ada", X[:0]))) == 0

@@ -1,0 +1,135 @@
+"""Each numerical hazard with its owner: right where float64 can be, refused where it can't."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
+
+from guerdon.linalg import (
+    LossOfPrecisionError,
+    excess_spectrum,
+    half_log_determinant,
+    lattice_half_log_determinants,
+    one_thread,
+    psd_cholesky,
+    rounding_error,
+    whitened,
+)
+from guerdon.types import FloatArray, all_coalitions
+
+
+def gram(seed: int, m: int, rank: int | None = None) -> FloatArray:
+    A = np.random.default_rng(seed).normal(size=(m, rank or m))
+    return A @ A.T / m
+
+
+def in_long_double(B: FloatArray) -> np.longdouble:
+    """1/2 log det B by Cholesky in 80 bits."""
+    A, total = B.astype(np.longdouble), np.longdouble(0.0)
+    for k in range(len(A)):
+        total += np.log(A[k, k])
+        A[k + 1 :, k + 1 :] -= np.outer(A[k + 1 :, k], A[k + 1 :, k]) / A[k, k]
+    return total / 2
+
+
+def test_whitening() -> None:
+    K, noise = gram(0, 5), np.linspace(0.1, 2.0, 5)
+    expected = np.eye(5) + np.diag(noise**-0.5) @ K @ np.diag(noise**-0.5)
+    np.testing.assert_allclose(whitened(K, noise), expected, rtol=1e-15)
+
+
+def test_cholesky_leaves_its_argument_alone() -> None:
+    B = np.eye(6) + gram(1, 6)
+    before = B.copy()
+    np.testing.assert_allclose(psd_cholesky(B), np.linalg.cholesky(B), rtol=1e-14, atol=1e-15)
+    np.testing.assert_array_equal(B, before)
+    assert psd_cholesky(np.empty((0, 0))).shape == (0, 0)
+
+
+def test_cholesky_names_what_is_singular() -> None:
+    with pytest.raises(LossOfPrecisionError, match="the pooled data is singular to working precision at row 2"):
+        psd_cholesky(np.ones((3, 3)), "the pooled data")
+    with pytest.raises(LossOfPrecisionError):
+        half_log_determinant(np.array([[np.nan]]))
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6), st.integers(1, 30), st.floats(-9, 1))
+def test_half_log_determinants_are_right_or_refused(seed: int, m: int, exponent: float) -> None:
+    """Rank-deficient matrices with less and less noise."""
+    B = whitened(gram(seed, m, rank=max(1, m // 2)), np.full(m, 10.0**exponent))
+    truth = float(in_long_double(B))
+    value = half_log_determinant(B)
+    assert abs(value - truth) <= 1e-6 * max(1.0, abs(truth))
+    assert abs(value - truth) <= 20 * rounding_error(B, psd_cholesky(B)) + 1e-14 * abs(truth)
+
+
+@pytest.mark.parametrize("noise", [1e-12, 1e-14])
+def test_too_little_noise_is_refused_by_the_error_it_would_make(noise: float) -> None:
+    B = whitened(gram(2, 20, rank=10), np.full(20, noise))
+    with pytest.raises(LossOfPrecisionError, match="Raise the noise variance, or remove the repeated rows"):
+        half_log_determinant(B, "the data")
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10**6), st.lists(st.integers(0, 7), min_size=1, max_size=6))
+def test_the_lattice_walk_against_each_coalition(seed: int, sizes: list[int]) -> None:
+    B = np.eye(sum(sizes)) + gram(seed, max(sum(sizes), 1))[: sum(sizes), : sum(sizes)]
+    before = B.copy()
+    table = lattice_half_log_determinants(B, sizes)
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    for mask, row in enumerate(all_coalitions(len(sizes))):
+        rows = np.flatnonzero(row[owner])
+        expected = 0.5 * np.linalg.slogdet(B[np.ix_(rows, rows)])[1]
+        assert table[mask] == pytest.approx(expected, rel=1e-12, abs=1e-14)
+    np.testing.assert_array_equal(B, before)
+
+
+def test_the_lattice_walk_reads_the_lower_triangle_only_where_it_may() -> None:
+    """The blocks of B may be given in any memory order."""
+    B = np.eye(9) + gram(3, 9)
+    sizes = [2, 4, 3]
+    expected = lattice_half_log_determinants(B, sizes)
+    np.testing.assert_array_equal(lattice_half_log_determinants(np.asfortranarray(B), sizes), expected)
+
+
+def test_the_lattice_walk_refuses_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="sizes sum to 5 but B has 4 rows"):
+        lattice_half_log_determinants(np.eye(4), [2, 3])
+    with pytest.raises(LossOfPrecisionError):
+        lattice_half_log_determinants(np.ones((4, 4)), [2, 2])
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6), st.integers(0, 12), st.booleans(), st.sampled_from([0.0, 0.3, 50.0]))
+def test_the_excess_spectrum_gives_the_gain_at_every_noise(seed: int, m: int, equal: bool, eta: float) -> None:
+    rng = np.random.default_rng(seed)
+    S = gram(seed, max(m, 1), rank=max(1, m // 2))[:m, :m]
+    noise = np.full(m, 0.2) if equal else rng.uniform(0.05, 2.0, m)
+    excess, floor = excess_spectrum(S, noise, scale=float(np.abs(S).sum()))
+    assert np.all(excess >= 0.0)
+    np.testing.assert_array_equal(floor, np.sort(noise))
+    # The spectrum is that of S + diag(noise), so noise on top of it is exact too.
+    expected = 0.5 * (np.linalg.slogdet(S + np.diag(noise + eta))[1] - np.log(noise + eta).sum())
+    assert 0.5 * np.sum(np.log1p(excess / (floor + eta))) == pytest.approx(expected, rel=1e-10, abs=1e-12)
+
+
+def test_the_excess_spectrum_is_refused_against_too_little_noise() -> None:
+    S = gram(4, 10, rank=5)
+    for noise in (np.full(10, 1e-13), np.linspace(1e-13, 2e-13, 10)):
+        with pytest.raises(LossOfPrecisionError, match="the pooled data"):
+            excess_spectrum(S, noise, scale=float(np.abs(S).sum()))
+    excess_spectrum(S, np.full(10, 1e-8), scale=float(np.abs(S).sum()))
+    # What S was computed from may have been far larger than S.
+    with pytest.raises(LossOfPrecisionError):
+        excess_spectrum(1e-12 * S, np.full(10, 1e-12), scale=1.0)
+
+
+def test_one_thread_is_one_thread_and_ends() -> None:
+    before = [pool["num_threads"] for pool in threadpool_info()]
+    with one_thread():
+        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
+    assert [pool["num_threads"] for pool in threadpool_info()] == before

@@ -1,0 +1,125 @@
+"""The mechanism as a whole: the order of arrival changes nothing, and no part needs to be ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from guerdon.models import GaussianProcess
+from guerdon.pipeline import Allocation, allocate
+from guerdon.realization import NoiseInjection
+from guerdon.rewards import RewardTargets, RhoShapley
+from guerdon.shapley import Auto, PermutationShapley, ShapleyValues
+from guerdon.testing import example_contributions
+from guerdon.types import Contribution, Game, TableGame
+from guerdon.valuation import InformationGain
+
+MODEL = GaussianProcess("rbf(lengthscale=1.0, outputscale=1.5)", noise=0.2)
+
+
+def run(contributions: list[Contribution], **kwargs: object) -> Allocation:
+    parts = {
+        "value": InformationGain(MODEL),
+        "shapley": Auto(),
+        "scheme": RhoShapley("stable"),
+        "realization": NoiseInjection(),
+        "rng": np.random.default_rng(0),
+        **kwargs,
+    }
+    return allocate(contributions, **parts)  # type: ignore[arg-type]
+
+
+def test_the_order_of_arrival_changes_no_bit() -> None:
+    runs = [
+        run(list(order), shapley=PermutationShapley(60), secret_rng=np.random.default_rng(1))
+        for order in permutations(example_contributions())
+    ]
+    at = np.random.default_rng(2).normal(size=(5, 2))
+    for other in runs[1:]:
+        assert other.parties == ("ada", "bob", "cyn")
+        np.testing.assert_array_equal(other.shapley.values, runs[0].shapley.values)
+        np.testing.assert_array_equal(other.targets.values, runs[0].targets.values)
+        for one, two in zip(runs[0].rewards, other.rewards, strict=True):
+            assert (one.party, one.eta, one.reached) == (two.party, two.eta, two.reached)
+            np.testing.assert_array_equal(one.draws, two.draws)
+            for first, second in zip(one.posterior.predict(at), two.posterior.predict(at), strict=True):
+                np.testing.assert_array_equal(first, second)
+
+
+def test_everything_holds_together() -> None:
+    allocation = run(list(example_contributions()))
+    assert allocation.shapley.values.sum() == pytest.approx(allocation.game.table()[-1], rel=1e-12)
+    assert allocation.targets.rho == min(1.0, allocation.targets.thresholds.stable)
+    for condition in ("R1", "R2", "R3", "R4", "R5", "R6", "stability"):
+        assert allocation.certificate[condition].holds is True
+    for reward, target in zip(allocation.rewards, allocation.targets.values, strict=True):
+        assert reward.reached == pytest.approx(target, rel=1e-11)
+
+
+def test_the_secret_generator_draws_the_noise_and_nothing_else() -> None:
+    def drawn(public: int, secret: int) -> Allocation:
+        return run(
+            list(example_contributions()),
+            shapley=PermutationShapley(6),
+            rng=np.random.default_rng(public),
+            secret_rng=np.random.default_rng(secret),
+        )
+
+    base, other_secret, other_public = drawn(0, 0), drawn(0, 1), drawn(1, 0)
+    np.testing.assert_array_equal(base.shapley.values, other_secret.shapley.values)
+    noisy = next(i for i, reward in enumerate(base.rewards) if len(reward.draws) and reward.eta > 0)
+    assert not np.array_equal(base.rewards[noisy].draws, other_secret.rewards[noisy].draws)
+    unit = [run_.rewards[noisy].draws / np.sqrt(run_.rewards[noisy].eta) for run_ in (base, other_public)]
+    np.testing.assert_allclose(unit[0], unit[1], rtol=1e-12)
+
+
+def test_it_stops_before_realization_where_asked() -> None:
+    allocation = run(list(example_contributions()), realization=None)
+    assert allocation.rewards == ()
+    assert allocation.certificate.R4.holds is True
+
+
+def test_one_name_one_contribution() -> None:
+    ada = example_contributions()[0]
+    with pytest.raises(ValueError, match="each party contributes once, got ada, ada"):
+        run([ada, ada])
+
+
+def test_progress_tells_the_stages_in_order() -> None:
+    calls: list[tuple[str, int, int]] = []
+    run(list(example_contributions()), progress=lambda *call: calls.append(call))
+    stages = list(dict.fromkeys(stage for stage, _, _ in calls))
+    assert set(stages) == {"value", "shapley", "rewards", "realize"}
+    assert stages[-1] == "realize"
+    assert [call for call in calls if call[0] == "realize"] == [("realize", 0, 1), ("realize", 1, 1)]
+
+
+@dataclass(frozen=True)
+class CountRows:
+    def game(self, contributions: list[Contribution], *, progress: object = None) -> TableGame:
+        sizes = np.array([len(c) for c in contributions])
+        masks = np.arange(1 << len(sizes))
+        return TableGame((masks[:, None] >> np.arange(len(sizes)) & 1) @ sizes.astype(float))
+
+
+@dataclass(frozen=True)
+class Proportional:
+    def __call__(self, shapley: ShapleyValues, game: Game) -> RewardTargets:
+        pool = float(shapley.values.sum())
+        return RewardTargets(shapley.alpha * pool, None, pool, np.full(game.n, pool))
+
+
+@dataclass(frozen=True)
+class Promise:
+    def __call__(self, game: Game, targets: RewardTargets, *, rng: np.random.Generator) -> list[str]:
+        return [f"{value:.0f} rows' worth" for value in targets.values]
+
+
+def test_parts_of_ones_own() -> None:
+    allocation = run(list(example_contributions()), value=CountRows(), scheme=Proportional(), realization=Promise())
+    assert allocation.shapley.values == pytest.approx([7.0, 4.0, 1.0])
+    assert allocation.rewards == ("12 rows' worth", "7 rows' worth", "2 rows' worth")
+    assert allocation.certificate.R5.holds is True

@@ -1,0 +1,532 @@
+"""The conformance suites, both ways: our parts pass, and every test of every suite fails for some broken part."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from guerdon import testing
+from guerdon.models import GaussianProcess, GaussianProcessPosterior
+from guerdon.models.protocols import Posterior, SpectralResponse
+from guerdon.realization import NoiseInjection
+from guerdon.rewards import RewardTargets, RhoShapley
+from guerdon.shapley import Auto, ExactShapley, PermutationShapley, ShapleyValues
+from guerdon.testing import (
+    GameSuite,
+    ModelSuite,
+    PosteriorSuite,
+    RealizationSuite,
+    RewardSchemeSuite,
+    ShapleyEstimatorSuite,
+    Suite,
+    ValueFunctionSuite,
+    example_contributions,
+    example_games,
+)
+from guerdon.types import Contribution, FloatArray, TableGame
+from guerdon.valuation import InformationGain, InformationGainGame
+
+MODEL = GaussianProcess("rbf(lengthscale=1.0, outputscale=1.5) + exponential(lengthscale=2.0, outputscale=0.5)", 0.3)
+
+
+class TestInformationGain(ValueFunctionSuite):
+    monotone = True
+
+    def make(self) -> InformationGain:
+        return InformationGain(MODEL)
+
+
+class TestInformationGainGame(GameSuite):
+    monotone = True
+
+    def make(self) -> InformationGainGame:
+        return InformationGain(MODEL).game(example_contributions())
+
+
+class TestManyPartiesInformationGainGame(GameSuite):
+    monotone = True
+
+    def make(self) -> InformationGainGame:
+        X = np.random.default_rng(0).normal(size=(18, 2))
+        return InformationGain(MODEL).game([Contribution(str(i), x[None]) for i, x in enumerate(X)])
+
+
+class TestExactShapley(ShapleyEstimatorSuite):
+    def make(self) -> ExactShapley:
+        return ExactShapley()
+
+
+class TestAuto(ShapleyEstimatorSuite):
+    def make(self) -> Auto:
+        return Auto()
+
+
+class TestPermutationShapley(ShapleyEstimatorSuite):
+    def make(self) -> PermutationShapley:
+        return PermutationShapley(200)
+
+
+class TestProportionalRewards(RewardSchemeSuite):
+    conditions = ("R1", "R2", "R3", "R5")
+
+    def make(self) -> RhoShapley:
+        return RhoShapley(1.0)
+
+
+class TestRationalRewards(RewardSchemeSuite):
+    conditions = ("R1", "R2", "R3", "R4", "R5")
+
+    def make(self) -> RhoShapley:
+        return RhoShapley("rational")
+
+
+class TestStableRewards(RewardSchemeSuite):
+    conditions = ("R1", "R2", "R3", "R4", "R5", "R6", "stability")
+
+    def make(self) -> RhoShapley:
+        return RhoShapley("stable")
+
+
+class TestEverythingForAll(RewardSchemeSuite):
+    conditions = ("R1", "R2", "R3", "R4", "R6", "R7")
+
+    def make(self) -> RhoShapley:
+        return RhoShapley(0.0)
+
+
+class TestGaussianProcess(ModelSuite):
+    def make(self) -> GaussianProcess:
+        return MODEL
+
+
+class TestNoiseInjection(RealizationSuite):
+    def make(self) -> NoiseInjection:
+        return NoiseInjection()
+
+    def make_game(self) -> InformationGainGame:
+        return InformationGain(MODEL).game(example_contributions())
+
+
+@pytest.mark.parametrize("name", list(example_games()))
+def test_the_example_games_conform(name: str) -> None:
+    _suite(GameSuite, lambda: example_games()[name][0], monotone=True).run()
+
+
+# Broken parts: each is one of ours, wrong in one way.
+
+
+@dataclass(frozen=True)
+class BrokenGame:
+    n: Any = 2
+    values: Callable[[FloatArray], Any] = lambda values: values
+    weights: tuple[float, ...] = (1.0, 2.0)
+    parties: tuple[str, ...] = ("ada", "bob")
+
+    def __call__(self, coalitions: np.ndarray) -> Any:
+        return self.values(coalitions @ np.array(self.weights))
+
+
+class ForgetfulGame(BrokenGame):
+    def __call__(self, coalitions: np.ndarray) -> Any:
+        values = super().__call__(coalitions)
+        coalitions[:] = False
+        return values
+
+
+class GameWithAnotherTable(BrokenGame):
+    def table(self) -> FloatArray:
+        return np.array([0.0, 1.0, 2.0, 4.0])
+
+
+class GameWithAnotherShapley(BrokenGame):
+    def shapley(self) -> FloatArray:
+        return np.array([2.0, 1.0])
+
+
+class Restless:
+    """Another number each time."""
+
+    count = 0
+
+    def __call__(self, values: FloatArray) -> FloatArray:
+        Restless.count += 1
+        return values * (1.0 + 1e-3 * Restless.count)
+
+
+@dataclass(frozen=True)
+class BrokenValue:
+    fault: str
+
+    def game(self, contributions: Sequence[Contribution], *, progress: Any = None) -> TableGame:
+        sizes = np.array([float(len(c)) for c in contributions])
+        if self.fault == "drops a party":
+            sizes = sizes[:1]
+        if self.fault == "first come, first valued":
+            sizes = sizes / np.arange(1.0, len(sizes) + 1)
+        if self.fault == "crooked progress" and callable(progress):
+            progress("value", 2, 1)
+        if len(contributions) == 0 and self.fault != "takes nobody for a game":
+            raise ValueError("no contributions")
+        masks = np.arange(1 << len(sizes))
+        table = (masks[:, None] >> np.arange(len(sizes)) & 1) @ sizes
+        if self.fault == "grand coalition is worth nothing":
+            table[-1] = 0.0
+        return TableGame(table) if len(sizes) else TableGame([0.0, 1.0])
+
+
+@dataclass(frozen=True)
+class BrokenEstimator:
+    fault: str
+
+    def __call__(self, game: Any, *, rng: np.random.Generator) -> ShapleyValues:
+        found = ExactShapley()(game)
+        values = found.values.copy()
+        if self.fault == "negative errors":
+            return replace(found, standard_errors=-np.ones(game.n))
+        if self.fault == "one value too many":
+            return replace(found, values=np.append(values, 0.0))
+        if self.fault == "not an estimate":
+            return values  # type: ignore[return-value]
+        if self.fault == "alone":
+            return replace(found, values=game(np.eye(game.n, dtype=bool)))
+        if self.fault == "normalised":
+            return replace(found, values=values / values.sum())
+        if self.fault == "unseeded":
+            return replace(found, values=values + 1e-12 * np.random.default_rng().normal(size=game.n))
+        if self.fault == "global generator":
+            np.random.rand()  # noqa: NPY002
+        if self.fault == "asks for the table":
+            return replace(found, values=game.table())
+        return found
+
+
+@dataclass(frozen=True)
+class BrokenScheme:
+    fault: str
+
+    def __call__(self, shapley: ShapleyValues, game: Any) -> RewardTargets:
+        targets = RhoShapley(1.0)(shapley, game)
+        values = targets.values.copy()
+        if self.fault == "nan for useless parties":
+            return replace(targets, values=np.where(values == 0.0, np.nan, values))
+        if self.fault == "one ceiling":
+            return replace(targets, ceilings=np.array([targets.maximum]))
+        if self.fault == "deficits of another":
+            return replace(targets, deficits=targets.deficits[::-1] + 1.0)
+        if self.fault == "above the ceiling":
+            return replace(targets, values=1.1 * values, deficits=None)
+        if self.fault == "by place":
+            return replace(targets, values=values / np.arange(1.0, game.n + 1), deficits=None)
+        if self.fault == "unseeded":
+            return replace(targets, values=values * np.random.default_rng().uniform(0.9, 1.0), deficits=None)
+        if self.fault == "in place":
+            shapley.values[:] = 0.0
+        return targets
+
+
+class BrokenPosterior(GaussianProcessPosterior):
+    fault = ""
+
+    def predict(self, X: FloatArray, noise: Any = None) -> tuple[FloatArray, FloatArray]:
+        if self.fault == "deaf to noise":
+            noise = None
+        mean, variance = super().predict(X, noise)
+        if self.fault == "columns":
+            return mean[:, None], variance[:, None]
+        if self.fault == "negative":
+            return mean, -variance
+        if self.fault == "centred":
+            return mean - mean.mean(), variance
+        if self.fault == "noise in the mean" and noise is not None:
+            return mean + noise, variance
+        if self.fault == "less sure with more":
+            return mean, variance * len(self.X) ** 3
+        return mean, variance
+
+    def sensitivity(self, X: FloatArray, rows: np.ndarray) -> FloatArray:
+        found = super().sensitivity(X, rows | True if self.fault == "all rows" else rows)
+        return 2.0 * found if self.fault == "twice as sensitive" else found
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        arrays = super().arrays()
+        return {**arrays, "X": arrays["X"].astype(np.float32)} if self.fault == "float32 on the way" else arrays
+
+
+def broken_posterior(fault: str) -> Posterior:
+    X = np.random.default_rng(0).normal(size=(12, 2))
+    posterior = MODEL.posterior(X, np.sin(X[:, 0]))
+    cls = type("Broken", (BrokenPosterior,), {"fault": fault})
+    return cls(**{field: getattr(posterior, field) for field in posterior.__dataclass_fields__})
+
+
+class BrokenModel(GaussianProcess):
+    fault = ""
+
+    def information_gain(self, X: FloatArray, noise: Any = None) -> float:
+        gain = super().information_gain(X, None if self.fault == "deaf to noise" else noise)
+        if self.fault == "something for nothing":
+            return gain + 1.0
+        return gain**3 if self.fault == "supermodular" else gain
+
+    def information_gains(self, contributions: Sequence[Contribution], **kwargs: Any) -> FloatArray:
+        table = super().information_gains(contributions, **kwargs)
+        return table[::-1] if self.fault == "table backwards" else table
+
+    def noise_of(self, contribution: Contribution) -> FloatArray:
+        if self.fault == "one noise for all":
+            return np.full(len(contribution), self.noise)
+        return super().noise_of(contribution)
+
+    def noise_response(self, own: Contribution, others: Contribution) -> SpectralResponse:
+        response = super().noise_response(own, others)
+        if self.fault == "others unheard":
+            return replace(response, excess=0.5 * response.excess)
+        if self.fault == "wrong slopes":
+            cls = type("Wrong", (SpectralResponse,), {"_slope": lambda self, eta: -1.0})
+            return cls(response.own_value, response.excess, response.floor)
+        if self.fault == "wrong limits":
+            cls = type("Wrong", (SpectralResponse,), {"small_noise": 1.0, "large_noise": 1.0})
+            return cls(response.own_value, response.excess, response.floor)
+        return response
+
+    def posterior(self, X: FloatArray, y: FloatArray, noise: Any = None) -> GaussianProcessPosterior:
+        posterior = super().posterior(X, y, noise)
+        cls = type("Broken", (BrokenPosterior,), {"fault": self.fault})
+        return cls(**{field: getattr(posterior, field) for field in posterior.__dataclass_fields__})
+
+    def fit(self, contributions: Sequence[Contribution], **kwargs: Any) -> GaussianProcess:
+        if self.fault == "learns what is known":
+            return replace(self, kernel="rbf(lengthscale=9.0, outputscale=9.0)")
+        if self.fault == "fits in place":
+            object.__setattr__(self, "noise", 2.0 * float(self.noise or 1.0))
+        return super().fit(contributions, **kwargs)
+
+
+def broken_model(fault: str) -> GaussianProcess:
+    return type("Broken", (BrokenModel,), {"fault": fault})(MODEL.kernel, MODEL.noise)
+
+
+@dataclass(frozen=True)
+class BrokenRealization:
+    fault: str
+
+    def __call__(self, game: Any, targets: RewardTargets, *, rng: np.random.Generator) -> Sequence[Any]:
+        if self.fault == "clamps":
+            targets = replace(targets, values=np.minimum(targets.values, targets.ceilings))
+        if self.fault == "unseeded":
+            rng = np.random.default_rng()
+        if self.fault == "global generator":
+            np.random.rand()  # noqa: NPY002
+        rewards = NoiseInjection()(game, targets, rng=rng)
+        if self.fault == "short of the target":
+            return [replace(reward, reached=0.99 * reward.reached) for reward in rewards]
+        return rewards[:1] if self.fault == "one reward" else rewards
+
+
+def _suite(base: type[Suite], subject: Callable[[], Any], **attributes: Any) -> Suite:
+    suite: Suite = type("Subject", (base,), {"make": lambda self: subject(), **attributes})()
+    return suite
+
+
+def _realization(fault: str) -> Suite:
+    return _suite(
+        RealizationSuite,
+        lambda: BrokenRealization(fault),
+        make_game=lambda self: InformationGain(MODEL).game(example_contributions()),
+    )
+
+
+def _float32(values: FloatArray) -> Any:
+    return values.astype(np.float32)
+
+
+BROKEN: list[tuple[str, Suite, str]] = [
+    *(
+        (name, _suite(GameSuite, lambda game=game: game, monotone=True), test)
+        for name, game, test in [
+            ("n is a float", BrokenGame(n=2.0), "test_it_has_parties"),
+            ("one name for two", BrokenGame(parties=("ada", "ada")), "test_it_has_parties"),
+            ("a list", BrokenGame(values=lambda v: v.tolist()), "test_one_finite_value_a_coalition"),
+            ("a column", BrokenGame(values=lambda v: v[:, None]), "test_one_finite_value_a_coalition"),
+            ("float32", BrokenGame(values=_float32), "test_one_finite_value_a_coalition"),
+            ("infinite", BrokenGame(values=lambda v: v / 0.0), "test_one_finite_value_a_coalition"),
+            ("a head start", BrokenGame(values=lambda v: v + 1.0), "test_the_empty_coalition_is_worth_nothing"),
+            (
+                "relative to company",
+                BrokenGame(values=lambda v: v * len(v)),
+                "test_a_value_does_not_depend_on_the_other_rows",
+            ),
+            ("restless", BrokenGame(values=Restless()), "test_asking_twice_gives_the_same"),
+            ("writes", ForgetfulGame(), "test_the_coalitions_are_left_alone"),
+            ("another table", GameWithAnotherTable(), "test_the_table_agrees"),
+            ("another Shapley", GameWithAnotherShapley(), "test_the_closed_form_shapley_values_agree"),
+            ("a burden", BrokenGame(weights=(1.0, -0.5)), "test_monotone_where_it_says_so"),
+        ]
+    ),
+    *(
+        (fault, _suite(ValueFunctionSuite, lambda fault=fault: BrokenValue(fault), monotone=True), test)
+        for fault, test in [
+            ("grand coalition is worth nothing", "test_its_game_conforms"),
+            ("drops a party", "test_one_player_a_contribution"),
+            ("first come, first valued", "test_the_order_of_parties_only_permutes"),
+            ("crooked progress", "test_it_takes_a_progress_callback"),
+            ("takes nobody for a game", "test_no_contributions_are_refused"),
+        ]
+    ),
+    *(
+        (fault, _suite(ShapleyEstimatorSuite, lambda fault=fault: BrokenEstimator(fault)), test)
+        for fault, test in [
+            ("negative errors", "test_one_value_a_party"),
+            ("one value too many", "test_one_value_a_party"),
+            ("not an estimate", "test_one_value_a_party"),
+            ("alone", "test_right_where_the_truth_is_known"),
+            ("asks for the table", "test_right_where_the_truth_is_known"),
+            ("normalised", "test_efficient"),
+            ("unseeded", "test_same_seed_same_bits"),
+            ("global generator", "test_no_randomness_but_the_generators"),
+        ]
+    ),
+    *(
+        (fault, _suite(RewardSchemeSuite, lambda fault=fault: BrokenScheme(fault)), test)
+        for fault, test in [
+            ("nan for useless parties", "test_one_finite_target_a_party"),
+            ("one ceiling", "test_one_finite_target_a_party"),
+            ("deficits of another", "test_the_deficits_agree"),
+            ("above the ceiling", "test_it_keeps_its_promises"),
+            ("by place", "test_the_order_of_parties_only_permutes"),
+            ("unseeded", "test_asking_twice_gives_the_same"),
+            ("in place", "test_the_shapley_values_are_left_alone"),
+        ]
+    ),
+    (
+        "promises R4",
+        _suite(RewardSchemeSuite, lambda: RhoShapley(1.0), conditions=("R4",)),
+        "test_it_keeps_its_promises",
+    ),
+    *(
+        (fault, _suite(PosteriorSuite, lambda fault=fault: broken_posterior(fault)), test)
+        for fault, test in [
+            ("columns", "test_a_mean_and_a_positive_variance_a_row"),
+            ("negative", "test_a_mean_and_a_positive_variance_a_row"),
+            ("centred", "test_a_prediction_does_not_depend_on_the_other_rows"),
+            ("deaf to noise", "test_the_variance_includes_the_noise_given"),
+            ("noise in the mean", "test_the_variance_includes_the_noise_given"),
+            ("float32 on the way", "test_it_travels_as_arrays"),
+            ("all rows", "test_sensitivity_counts_the_marked_rows"),
+        ]
+    ),
+    *(
+        (fault, _suite(ModelSuite, lambda fault=fault: broken_model(fault)), test)
+        for fault, test in [
+            ("something for nothing", "test_no_rows_no_information"),
+            ("supermodular", "test_information_gain_is_monotone_and_submodular"),
+            ("deaf to noise", "test_more_noise_less_information"),
+            ("one noise for all", "test_a_contributions_own_noise_replaces_the_models"),
+            ("table backwards", "test_the_table_holds_every_coalitions_gain"),
+            ("others unheard", "test_the_noise_response_is_the_gain_under_noise"),
+            ("wrong slopes", "test_the_noise_response_knows_its_slopes_and_limits"),
+            ("wrong limits", "test_the_noise_response_knows_its_slopes_and_limits"),
+            ("centred", "test_its_posterior_conforms"),
+            ("twice as sensitive", "test_the_posterior_mean_answers_to_the_outputs_as_sensitivity_says"),
+            ("less sure with more", "test_data_makes_predictions_surer"),
+            ("learns what is known", "test_fit_keeps_what_is_known_and_changes_nothing_in_place"),
+            ("fits in place", "test_fit_keeps_what_is_known_and_changes_nothing_in_place"),
+        ]
+    ),
+    *(
+        (fault, _realization(fault), test)
+        for fault, test in [
+            ("short of the target", "test_every_reward_reaches_its_target"),
+            ("one reward", "test_every_reward_reaches_its_target"),
+            ("unseeded", "test_same_seed_same_rewards"),
+            ("global generator", "test_no_randomness_but_the_generators"),
+            ("clamps", "test_a_target_above_the_ceiling_is_refused"),
+        ]
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("suite", "test"), [pytest.param(s, t, id=f"{type(s).__bases__[0].__name__}: {name}") for name, s, t in BROKEN]
+)
+def test_a_broken_part_fails(suite: Suite, test: str) -> None:
+    with np.errstate(all="ignore"), pytest.raises((AssertionError, AttributeError)) as failure:
+        getattr(suite, test)()
+    assert str(failure.value)
+
+
+def test_every_test_of_every_suite_has_a_part_that_fails_it() -> None:
+    for suite in (getattr(testing, name) for name in testing.__all__ if name.endswith("Suite")):
+        failed = {test for _, broken, test in BROKEN if isinstance(broken, suite)}
+        assert set(suite.list_tests()) <= failed, suite
+
+
+def test_faultless_stand_ins_pass() -> None:
+    """The broken parts are broken by their fault alone."""
+    _suite(GameSuite, BrokenGame, monotone=True).run()
+    _suite(ValueFunctionSuite, lambda: BrokenValue(""), monotone=True).run()
+    _suite(ShapleyEstimatorSuite, lambda: BrokenEstimator("")).run()
+    _suite(RewardSchemeSuite, lambda: BrokenScheme("")).run()
+    _suite(PosteriorSuite, lambda: broken_posterior("")).run()
+    _suite(ModelSuite, lambda: broken_model("")).run()
+    _realization("").run()
+
+
+def test_a_suite_without_a_subject_says_what_to_do() -> None:
+    for suite in (getattr(testing, name) for name in testing.__all__ if name.endswith("Suite")):
+        with pytest.raises(NotImplementedError, match="define make"):
+            suite().make()
+    with pytest.raises(NotImplementedError, match="define make_game"):
+        RealizationSuite().make_game()
+
+
+THIRD_PARTY = """
+import numpy as np
+from guerdon.testing import *
+from guerdon.testing import RewardSchemeSuite
+from guerdon.types import RewardTargets
+
+
+class EqualReward:
+    def __init__(self, share=1.0):
+        self.share = share
+
+    def __call__(self, shapley, game):
+        pool = float(game(np.ones((1, game.n), dtype=bool))[0])
+        return RewardTargets(np.full(game.n, self.share * pool), None, pool, np.full(game.n, pool))
+
+
+class TestEqualReward(RewardSchemeSuite):
+    conditions = ("R1", "R2", "R3")
+
+    def make(self):
+        return EqualReward()
+
+
+class TestTooMuch(TestEqualReward):
+    def make(self):
+        return EqualReward(share=2.0)
+"""
+
+
+def test_a_third_partys_tests_under_plain_pytest(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(THIRD_PARTY)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    tests = len(RewardSchemeSuite.list_tests())
+    assert f"1 failed, {2 * tests - 1} passed" in done.stdout  # the suites themselves were not collected
+    assert "R2 (feasibility) fails" in done.stdout
+
+
+def test_importing_the_suites_loads_neither_pytest_nor_torch() -> None:
+    code = "import sys, guerdon.testing; print(sorted({'pytest', 'torch', 'gpytorch'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,216 @@
+"""The house: imports run one way, the mathematics stands alone, and what is public is what __all__ says."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("guerdon", "strategies", "server", "clients", "simulations")
+
+MAY_IMPORT = {
+    "guerdon": {"guerdon"},
+    "strategies": {"strategies", "guerdon"},
+    "server": {"server", "strategies", "guerdon"},
+    "clients": {"clients", "strategies.messages", "guerdon"},
+    "simulations": {"simulations", "server", "strategies", "guerdon"},
+}
+"""simulations -> server -> strategies -> guerdon <- clients; clients speak the messages' language too."""
+
+
+def sources(package: str) -> list[Path]:
+    return sorted(p for p in (ROOT / package).rglob("*.py") if "__pycache__" not in p.parts)
+
+
+ALL_SOURCES = [path for package in PACKAGES for path in sources(package)]
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or path.is_dir()
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it; ``from a import b`` counts as a.b where that is a module."""
+    package = module_name(path).split(".")
+    package = package if path.name == "__init__.py" else package[:-1]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            members = {f"{module}.{alias.name}" for alias in node.names}
+            names |= {member if is_module(member) else module for member in members}
+    return names
+
+
+@pytest.mark.parametrize("path", ALL_SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_run_one_way(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    ours = {name for name in imported(path) if name.split(".")[0] in PACKAGES}
+    allowed = MAY_IMPORT[package]
+    strayed = {name for name in ours if not any(name == a or name.startswith(f"{a}.") for a in allowed)}
+    assert not strayed, f"{package} may import {', '.join(sorted(allowed))}, but {path.name} imports {sorted(strayed)}"
+
+
+@pytest.mark.parametrize("path", ALL_SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_reaches_into_the_tests_or_the_benchmarks(path: Path) -> None:
+    strayed = {name for name in imported(path) if name.split(".")[0] in ("tests", "benchmarks")}
+    assert not strayed
+
+
+def test_the_mathematics_knows_no_flower_no_files_no_clocks() -> None:
+    unwanted = {"flwr", "ray", "polars", "matplotlib", "jinja2", "pydantic", "sklearn", "tomli_w"}
+    unwanted |= {"pathlib", "os", "time", "datetime", "subprocess", "socket", "logging", "random", "pickle"}
+    for path in sources("guerdon"):
+        strayed = {name for name in imported(path) if name.split(".")[0] in unwanted}
+        assert not strayed, f"{path.relative_to(ROOT)} imports {sorted(strayed)}"
+
+
+def calls(path: Path, names: set[str]) -> list[str]:
+    """Calls of these names in a file, such as print or np.random.seed, as they are written."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    written = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [call for call in written if call in names]
+
+
+def test_the_mathematics_prints_nothing_opens_nothing_evaluates_nothing() -> None:
+    for path in sources("guerdon"):
+        assert not calls(path, {"print", "open", "input", "eval", "exec"}), path
+
+
+def test_randomness_is_an_argument() -> None:
+    """Nobody draws from a global generator, and the mathematics makes no generator without a seed."""
+    for path in ALL_SOURCES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            owner, _, name = ast.unparse(node.func).rpartition(".")
+            if owner not in ("np.random", "numpy.random", "random"):
+                continue
+            where = f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
+            assert name in {"default_rng", "SeedSequence", "Generator", "get_state"}, where
+            assert node.args or name != "default_rng" or path.relative_to(ROOT).parts[0] != "guerdon", where
+
+
+def test_no_pickle_anywhere() -> None:
+    for path in ALL_SOURCES:
+        text = path.read_text(encoding="utf-8")
+        assert "allow_pickle=True" not in text, path
+        assert not {name for name in imported(path) if name.split(".")[0] in ("pickle", "cloudpickle", "dill")}, path
+        assert not calls(path, {"torch.load", "torch.save", "eval", "exec"}), path
+
+
+def test_importing_the_mathematics_loads_neither_flower_nor_ray() -> None:
+    names = [module_name(path) for path in sources("guerdon")]
+    code = (
+        f"import sys, {', '.join(names)}; print([m for m in ('flwr', 'ray', 'pytest', 'polars') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_reward_scheme_needs_no_torch() -> None:
+    code = "import sys, guerdon.rewards, guerdon.shapley, guerdon.pipeline; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def public_definitions(path: Path) -> set[str]:
+    """The functions and classes defined at the top of a file whose names have no leading underscore.
+
+    A function that a decorator hands to a framework (``@app.train()``) is called by that, not by its name.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    defined = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))]
+    handed_over = {n.name for n in defined if any(ast.unparse(d).startswith("app.") for d in n.decorator_list)}
+    return {node.name for node in defined if not node.name.startswith("_")} - handed_over
+
+
+def stated_all(path: Path) -> list[str] | None:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(t) for t in node.targets] == ["__all__"]:
+            names: list[str] = ast.literal_eval(node.value)
+            return names
+    return None
+
+
+WITH_NAMES = [p for p in ALL_SOURCES if p.name != "__main__.py"]
+
+
+@pytest.mark.parametrize("path", WITH_NAMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_all_says_what_is_public(path: Path) -> None:
+    stated, defined = stated_all(path), public_definitions(path)
+    if stated is None:
+        assert not defined, f"add __all__ with {sorted(defined)}"
+        return
+    assert len(set(stated)) == len(stated), "a name twice in __all__"
+    missing = defined - set(stated)
+    assert not missing, f"public but not in __all__: {sorted(missing)}"
+    module = importlib.import_module(module_name(path))
+    absent = [name for name in stated if not hasattr(module, name)]
+    assert not absent, f"in __all__ but not there: {absent}"
+
+
+def test_every_directory_of_modules_is_a_package() -> None:
+    for path in ALL_SOURCES:
+        assert (path.parent / "__init__.py").is_file(), f"{path.parent.relative_to(ROOT)} lacks an __init__.py"
+
+
+def test_everything_public_has_a_docstring() -> None:
+    for module_info in pkgutil.walk_packages([str(ROOT / "guerdon")], "guerdon."):
+        module = importlib.import_module(module_info.name)
+        assert module.__doc__, f"{module_info.name} says nothing of itself"
+
+
+CONTRACT = {
+    "guerdon.shapley": ["exact_shapley", "ExactShapley", "PermutationShapley", "Auto"],
+    "guerdon.models": ["GaussianProcess"],
+    "guerdon.valuation": ["InformationGain"],
+    "guerdon.rewards": ["RhoShapley", "certify"],
+    "guerdon.realization": ["noise_variances"],
+    "guerdon.metrics": ["mnlp"],
+}
+"""Names that outside checks call (DESIGN, section 2)."""
+
+
+@pytest.mark.parametrize("module", sorted(CONTRACT))
+def test_the_promised_names_are_importable(module: str) -> None:
+    for name in CONTRACT[module]:
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_the_import_test_sees_every_way_to_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "clients" / "inner").mkdir(parents=True)
+    (tmp_path / "strategies").mkdir()
+    (tmp_path / "strategies" / "mediator.py").touch()
+    path = tmp_path / "clients" / "inner" / "odd.py"
+    path.write_text(
+        "import server.app as a\nfrom strategies import mediator, NAME\nfrom .. import party_data\n"
+        "from ..app import app\nfrom . import other\n\ndef f():\n    import flwr\n    from simulations.x import y\n"
+    )
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    assert imported(path) == {
+        "server.app",
+        "strategies.mediator",
+        "strategies",
+        "clients",
+        "clients.app",
+        "clients.inner",
+        "flwr",
+        "simulations.x",
+    }
