@@ -97,9 +97,12 @@ class MaximumMeanDiscrepancy:
             return float(self.lengthscale)
         T = np.concatenate([pool, G])
         order = [c.X for c in contributions if len(c)]
+        diagonal = float(np.linalg.norm(np.ptp(T, axis=0)))
 
         def holds(lengthscale: float) -> bool:
             """Whether v(D_i) >= 0 for all i; v is concave in the empirical measure, so unions follow."""
+            if self.kernel is None and (diagonal / lengthscale) ** 2 <= 2.0 * np.log(2.0):
+                return True  # every k >= 1/2, so v >= 2/2 - 1
             kernel = pair_kernel(self.kernel, lengthscale, pool, G)
             for place, X in enumerate(order):
                 if _alone(kernel, X, T) < 0.0:

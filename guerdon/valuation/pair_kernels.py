@@ -87,7 +87,7 @@ class SquaredExponential:
         if not self.expanded:
             return np.ascontiguousarray(U.T) / np.sqrt(2.0)
         half = -0.5 * np.square(U).sum(axis=1)
-        return np.concatenate([U.T, half[None, :], np.ones((1, len(U)))])
+        return np.ascontiguousarray(np.concatenate([U.T, half[None, :], np.ones((1, len(U)))]))
 
     def block(self, left: FloatArray, right: FloatArray, out: FloatArray) -> None:
         if self.expanded:
