@@ -19,7 +19,9 @@ MAX_WORKERS = 8
 """Each worker holds a block of numbers; more of them would be short of memory bandwidth, not of work."""
 
 
-def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None) -> Iterator[Result]:
+def ordered_map(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
+) -> Iterator[Result]:
     """``map`` on threads: results come in the order of the items, each computed on one BLAS thread.
 
     Whoever adds the results up as they come adds them in one order, so sums don't depend on the number of cores.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from guerdon.types import FloatArray
 from guerdon.valuation.kernel_sums import cross_sums
-from guerdon.valuation.mmd import MaximumMeanDiscrepancyGame
+from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
 from guerdon.valuation.pair_kernels import PairKernel, SquaredExponential
 
 __all__ = ["Candidates"]
@@ -126,7 +126,8 @@ class Candidates:
         """Clear out those taken; the rest keep their order."""
         kept = np.delete(np.arange(len(self.Z)), self.taken)
         self.points = self.points.take(kept, axis=1)
-        self.index, self.share, self.own, self.Z = (a.take(kept) for a in (self.index, self.share, self.own, self.Z))
+        self.index = self.index.take(kept)
+        self.share, self.own, self.Z = (a.take(kept) for a in (self.share, self.own, self.Z))
         self.row = np.empty((1, len(self.Z)))
         self.taken = []
 

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from guerdon.linalg import one_thread
 from guerdon.realization.candidates import Candidates
 from guerdon.types import FloatArray, Progress, RewardTargets, silent
-from guerdon.valuation.mmd import MaximumMeanDiscrepancyGame, UnionSums
+from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame, UnionSums
 
 __all__ = ["Sample", "SyntheticReward", "Uniforms", "WeightedSampling"]
 

@@ -126,8 +126,8 @@ class RectifiedRhoShapley:
         flat = np.flatnonzero((alpha > 0.0) & (ceilings <= 0.0))
         if flat.size:
             raise InfeasibleRewardsError(
-                f"party {names[flat[0]]!r} and all the synthetic data are worth {ceilings[flat[0]]:.6g}, so there is no "
-                "positive reward: use a larger length-scale ('auto' makes values at least 0) or a better generator",
+                f"party {names[flat[0]]!r} and all the synthetic data are worth {ceilings[flat[0]]:.6g}, so there is "
+                "no positive reward: use a larger length-scale ('auto' makes values at least 0) or a better generator",
                 tuple(flat.tolist()),
             )
         if self.rho is not None:

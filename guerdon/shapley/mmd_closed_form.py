@@ -107,7 +107,7 @@ class _Quadrature:
 
         def at(node: int) -> FloatArray:
             q = x[node] ** 2  # dq = 2 x dx
-            return 2.0 * x[node] * x_weights[node] * (u_weights @ self._integrand(float(q), u, decay))
+            return np.asarray(2.0 * x[node] * x_weights[node] * (u_weights @ self._integrand(float(q), u, decay)))
 
         phi = self.weight * self.A * self._u0()  # the tail below u_0, where joined - without = A_i to first order
         for done, part in enumerate(ordered_map(at, range(self.q_nodes)), 1):

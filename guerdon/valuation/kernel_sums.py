@@ -113,7 +113,10 @@ def kernel_extremes(kernel: PairKernel, X: FloatArray) -> tuple[float, float]:
             own = np.arange(max(start + len(rows) - low, 0)) if low < start + len(rows) else np.arange(0)
             own = own[own < K.shape[1]]
             K[low - start + own, own] = np.nan  # a row with itself
-            low_value, high_value = min(low_value, float(np.fmin.reduce(K.ravel()))), max(high_value, float(np.fmax.reduce(K.ravel())))
+            low_value, high_value = (
+                min(low_value, float(np.fmin.reduce(K.ravel()))),
+                max(high_value, float(np.fmax.reduce(K.ravel()))),
+            )
         return low_value, high_value
 
     found = list(ordered_map(stripe, range(0, len(left), ROWS), kernel.workers))
@@ -121,9 +124,7 @@ def kernel_extremes(kernel: PairKernel, X: FloatArray) -> tuple[float, float]:
     return float(np.nanmin(values[:, 0])), float(np.nanmax(values[:, 1]))
 
 
-def _blocks(
-    kernel: PairKernel, rows: FloatArray, right: FloatArray, start: int
-) -> Iterator[tuple[int, FloatArray]]:
+def _blocks(kernel: PairKernel, rows: FloatArray, right: FloatArray, start: int) -> Iterator[tuple[int, FloatArray]]:
     """Blocks of the kernel between prepared rows and the columns from ``start`` on: (first column, (rows, c) array).
 
     The array is overwritten by the next block.

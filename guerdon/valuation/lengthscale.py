@@ -44,8 +44,8 @@ def smallest_lengthscale(holds: Holds, scale: float, progress: Progress) -> floa
             high = low
         else:
             raise ValueError(
-                f"every party's data is worth at least 0 down to a length-scale of {high:.3g} (a party holds half of all "
-                "points or more), so there is no smallest one: give lengthscale as a number, or more synthetic points"
+                f"every party's data is worth at least 0 down to a length-scale of {high:.3g} (a party holds half of "
+                "all points or more), so there is no smallest one: give lengthscale as a number, or add synthetic data"
             )
     else:
         for _ in range(DOUBLINGS):
@@ -81,7 +81,7 @@ def paper_lengthscale(holds: Holds, progress: Progress) -> float:
         progress("lengthscale", step + 1, PAPER_STEPS)
     if high == PAPER_HIGH and not holds(high):
         raise ValueError(
-            f"some party's data has a negative value at every length-scale up to {PAPER_HIGH:g}, the end of the paper's "
-            "bracket, which is made for data of unit size: use lengthscale='auto'"
+            f"some party's data has a negative value at every length-scale up to {PAPER_HIGH:g}, the end of the "
+            "paper's bracket, which is made for data of unit size: use lengthscale='auto'"
         )
     return high

@@ -69,7 +69,7 @@ class SquaredExponential:
         low = np.min([cloud.min(axis=0) for cloud in clouds if len(cloud)], axis=0)
         high = np.max([cloud.max(axis=0) for cloud in clouds if len(cloud)], axis=0)
         radius = float(np.linalg.norm((high - low) / 2)) / lengthscale
-        expanded = 4 * np.finfo(np.float64).eps * radius**2 <= EXPANSION_ERROR
+        expanded = bool(4 * np.finfo(np.float64).eps * radius**2 <= EXPANSION_ERROR)
         return cls(lengthscale, (low + high) / 2, expanded)
 
     def direct(self) -> SquaredExponential:
@@ -79,13 +79,13 @@ class SquaredExponential:
     def left(self, X: FloatArray) -> FloatArray:
         U = self._units(X)
         if not self.expanded:
-            return U / np.sqrt(2.0)
+            return np.asarray(U / np.sqrt(2.0))
         return np.concatenate([U, np.ones((len(U), 1)), -0.5 * np.square(U).sum(axis=1, keepdims=True)], axis=1)
 
     def right(self, Z: FloatArray) -> FloatArray:
         U = self._units(Z)
         if not self.expanded:
-            return np.ascontiguousarray(U.T) / np.sqrt(2.0)
+            return np.ascontiguousarray(U.T / np.sqrt(2.0))
         half = -0.5 * np.square(U).sum(axis=1)
         return np.ascontiguousarray(np.concatenate([U.T, half[None, :], np.ones((1, len(U)))]))
 

@@ -61,7 +61,7 @@ def credit_ratings(split: Split) -> CreditRatings:
     """
     if split not in SHARES:
         raise ValueError(f"split must be one of {', '.join(SHARES)}, got {split!r}")
-    rng = np.random.RandomState(SEED)  # noqa: NPY002 - the published numbers come from this generator
+    rng = np.random.RandomState(SEED)  # the published numbers come from the legacy generator
     means = rng.uniform(size=(CLASSES, 2))
     covariance = np.eye(2) / 200
     by_class = [rng.multivariate_normal(mean, covariance, size=ROWS) for mean in means]
