@@ -1,0 +1,17 @@
+"""Where synthetic data come from: distributions fitted to the pool."""
+
+from guerdon.generators.gaussian_mixture import GaussianMixture
+from guerdon.generators.growth import GrownPool, grow_until_feasible
+from guerdon.generators.kernel_density import KernelDensity
+from guerdon.generators.protocols import FittedGenerator, GeneratorFitError, SyntheticData, SyntheticGenerator
+
+__all__ = [
+    "FittedGenerator",
+    "GaussianMixture",
+    "GeneratorFitError",
+    "GrownPool",
+    "KernelDensity",
+    "SyntheticData",
+    "SyntheticGenerator",
+    "grow_until_feasible",
+]
