@@ -165,8 +165,16 @@ class RunDirectory:
     def purge(self) -> list[str]:
         """Delete the pooled data, the mediator's copies of the rewards and the noise's seed; keep the record.
 
-        Returns the paths that were deleted. The run can't be resumed afterwards.
+        In a simulation the parties' own files and rewards lie in ``data`` and go too. Returns the paths that were
+        deleted. The run can't be resumed afterwards.
+
+        Raises
+        ------
+        RunDirectoryError
+            This is not the directory of a run.
         """
+        if not any((self.path / name).is_file() for name in ("config.toml", "events.jsonl", "ledger.jsonl")):
+            raise RunDirectoryError(f"{self.path} is not a run directory: it has neither config, events nor ledger")
         gone = []
         for name in ("pool", "rewards", "noise_seed", "data", "app"):
             path = self.path / name

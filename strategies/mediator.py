@@ -86,7 +86,7 @@ class TrustedMediator(Strategy):
             if loaded is not None:
                 self._pool, self.target = loaded
                 self.journal.event("note", text="resumed from the pooled data; no party is asked for it again")
-                return []
+                return self._ask_nobody()
         self._require_quorum(len(self.nodes))
         self.target = next(iter(self.introductions.values())).target
         self._stage("contribute", len(self.nodes))
@@ -175,7 +175,7 @@ class TrustedMediator(Strategy):
     def _deliver(self) -> Iterable[Message]:
         rewards = self._outcome.rewards
         if not rewards:
-            return []
+            return self._ask_nobody()
         present = {party: node for party, node in self.nodes.items() if party in rewards}
         self._stage("deliver", len(present))
         earlier = self.journal.delivered()
@@ -225,7 +225,7 @@ class TrustedMediator(Strategy):
             return self._ask(messages.SCORE_ALONE, present, lambda party: messages.encode_reward(alone[party]))
         holders = {p["party"]: self.nodes[p["party"]] for p in record["parties"] if p["party"] in self._receivers()}
         if not holders:
-            return []
+            return self._ask_nobody()
         self._stage("score", len(holders))
         return self._ask(messages.SCORE_REWARD, holders, lambda _: messages.encode_request(self.settings.run))
 
@@ -265,6 +265,10 @@ class TrustedMediator(Strategy):
             for party in sorted(nodes)
         ]
         return [message for _, message in self._asked]
+
+    def _ask_nobody(self) -> list[Message]:
+        self._asked = []
+        return []
 
     def _answers(self, stage: str, replies: Iterable[Message]) -> list[tuple[str, RecordDict]]:
         """Each party's answer, sorted by party; whoever failed or was silent is dealt with here."""

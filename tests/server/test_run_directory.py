@@ -78,3 +78,10 @@ def test_the_secret_seed_of_a_simulation_is_given(directory: RunDirectory, monke
 def test_a_run_that_valued_nothing_says_so(directory: RunDirectory) -> None:
     with pytest.raises(RunDirectoryError, match="did not get as far as valuing"):
         directory.read_allocation()
+
+
+def test_only_a_runs_directory_is_purged(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with pytest.raises(RunDirectoryError, match="not a run directory"):
+        RunDirectory(tmp_path).purge()
+    assert (tmp_path / "data").exists()

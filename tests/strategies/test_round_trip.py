@@ -186,6 +186,7 @@ def test_resume_after_valuation_delivers_under_the_scheme_agreed_on(data: Path) 
     assert valued["stage"] == "valued"
     assert all(p["eta"] is None and p["alone"] for p in valued["parties"])
     assert not (looked.path / "rewards").exists()
+    assert valued["notes"] == []
     done = run(config(data, resume=True, scheme="RhoShapley(rho='rational')")).read_allocation()
     assert done["stage"] == "delivered"
     assert done["values"] == valued["values"]
@@ -318,7 +319,7 @@ def test_bad_files_are_refused_by_name_with_the_reason(data: Path, change: Any, 
 
 
 def test_without_a_target_every_party_is_refused(data: Path) -> None:
-    with pytest.raises(QuorumError, match="outputs y are missing, .*: name the target column"):
+    with pytest.raises(QuorumError, match=r"outputs y are missing, .*: name the target column"):
         run(config(data, target=""))
 
 

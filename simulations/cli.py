@@ -1,0 +1,212 @@
+"""The commands: run, list, prepare, show, resume and purge.
+
+Each imports what it needs when it is called, so that ``--help`` and ``list`` answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from simulations.prepare import Prepared
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    help="""Simulate parties that pool their data and are each rewarded with a model.
+
+A simulation runs on this machine only, with a Flower SuperLink of its
+own that is gone afterwards. What it did is kept in a run directory: the
+parties' files, the config, every value and reward, and the log.
+
+[bold]Examples[/bold]
+
+  python -m simulations run diabetes
+  python -m simulations run diabetes --parties 5 --seed 7
+  python -m simulations run diabetes --set "scheme=RhoShapley(rho=0.5)"
+  python -m simulations run diabetes --set "scheme=my_module:EqualReward()"
+
+Value first, look, then agree on rho and deliver:
+
+  python -m simulations run diabetes --set stop-after=valuation
+  python -m simulations resume runs/diabetes-20260131-120000
+  python -m simulations show runs/diabetes-20260131-120000
+""",
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO")]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN")]
+Set = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of the run config, e.g. [bold]holdout=0.3[/bold]; repeat it for more. Parts are texts "
+        "such as [bold]RhoShapley(rho=0.5)[/bold], or [bold]my_module:MyPart()[/bold] for a part in my_module.py, in "
+        "the directory that you call from. A wrong key is answered with the list of all.",
+    ),
+]
+Parties = Annotated[int | None, typer.Option("--parties", min=1, help="Number of parties; the scenario's by default.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Same seed, same data, split, noise and result.")]
+OutputDir = Annotated[
+    Path | None,
+    typer.Option("--output-dir", help="Where run directories are made; ./runs by default.", show_default=False),
+]
+
+
+@app.command()
+def run(
+    scenario: ScenarioArgument,
+    overrides: Set = [],  # noqa: B006  (typer reads the default and never changes it)
+    parties: Parties = None,
+    seed: Seed = None,
+    output_dir: OutputDir = None,
+) -> None:
+    """Simulate a scenario from the data to the rewards, and show what each party gained.
+
+    SCENARIO is one of `list`, or the path of a .toml file of your own.
+
+    Exit status: 0 only if the run truly completed, 1 if it failed,
+    2 if the config can't be used (then nothing was started), 130 after Ctrl-C.
+    """
+    _launch(_prepared(scenario, overrides, parties, seed, output_dir))
+
+
+@app.command("list")
+def list_scenarios() -> None:
+    """The scenarios on offer."""
+    from simulations.scenarios import load_scenario, scenario_names
+
+    names = scenario_names()
+    for name in names:
+        typer.echo(f"{name:<{max(map(len, names))}}  {load_scenario(name).description}")
+
+
+@app.command()
+def prepare(
+    scenario: ScenarioArgument,
+    overrides: Set = [],  # noqa: B006
+    parties: Parties = None,
+    seed: Seed = None,
+    output_dir: OutputDir = None,
+) -> None:
+    """Only write the parties' files and the run config, and print the plain Flower lines that use them.
+
+    For a run with `flwr run`, or with real SuperNodes. The mediator then draws
+    the seed of the rewards' noise from the operating system.
+
+    SCENARIO is one of `list`, or the path of a .toml file of your own.
+    """
+    from simulations.handoff import hand_off
+
+    typer.echo(hand_off(_prepared(scenario, overrides, parties, seed, output_dir)))
+
+
+@app.command()
+def show(run: RunArgument) -> None:
+    """Print the table of an earlier run again.
+
+    RUN is a run directory.
+    """
+    _show(run)
+
+
+@app.command()
+def resume(
+    run: RunArgument,
+    overrides: Set = [],  # noqa: B006
+) -> None:
+    """Go on with an earlier run, on its data: deliver after `stop-after=valuation`, or to parties that missed it.
+
+    RUN is a run directory. Rewards that were made before are sent again as
+    they are. The earlier config is kept as config.1.toml, and so on.
+    """
+    from simulations.prepare import prepare_resume
+
+    _launch(prepare_resume(run, overrides))
+
+
+@app.command()
+def purge(run: RunArgument) -> None:
+    """Delete a run's data, pool and rewards, and keep its record (values, certificate, ledger).
+
+    RUN is a run directory; it can't be resumed afterwards.
+    """
+    from server.run_directory import RunDirectory
+
+    directory = RunDirectory(run)
+    gone = directory.purge()
+    for path in gone:
+        typer.echo(f"deleted {path}")
+    typer.echo(f"The record of the run stays in {run}." if gone else f"There was nothing left to delete in {run}.")
+
+
+def _prepared(
+    name: str, overrides: list[str], parties: int | None, seed: int | None, output_dir: Path | None
+) -> Prepared:
+    from simulations.scenarios import load_scenario
+
+    scenario = load_scenario(name)  # before the seconds that the next import takes
+    from simulations.prepare import prepare
+
+    return prepare(scenario, overrides, parties=parties, seed=seed, output_dir=output_dir)
+
+
+def _launch(prepared: Prepared) -> None:
+    """Run it, show the result, and leave with the status that the run deserves."""
+    from simulations.launch import launch
+    from simulations.progress import Progress
+
+    console = Console()
+    console.print(f"Run directory: {prepared.run}", highlight=False, markup=False, soft_wrap=True)
+    with Progress(console) as progress:
+        outcome = launch(
+            prepared.app, prepared.run, len(prepared.parties), watcher=progress, noise_seed=prepared.config.seed
+        )
+    if not outcome.completed:
+        log = prepared.run / "server.log"
+        _complain(f"The run failed: {outcome.reason}" + (f"\nIts log is in {log}" if log.exists() else ""))
+        raise typer.Exit(1)
+    if outcome.reason != "completed":
+        console.print(f"Note: {escape(outcome.reason)}.", highlight=False)
+    console.print()
+    _show(prepared.run)
+
+
+def _show(run: Path) -> None:
+    from server.run_directory import RunDirectory
+    from simulations.present import present
+
+    present(RunDirectory(run).read_allocation(), run.resolve(), Console())
+
+
+def _complain(text: str) -> None:
+    Console(stderr=True).print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit status; expected errors become a sentence on stderr."""
+    from simulations.errors import exit_status
+
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except BrokenPipeError:  # the reader of our output has gone; everything was stopped on the way here
+        sys.stderr.close()
+        return 1
+    except BaseException as error:
+        status, sentence = exit_status(error)
+        if status is None:
+            raise
+        if sentence:
+            _complain(sentence)
+        return status

@@ -1,0 +1,62 @@
+"""A data set for regression, before it is divided among parties."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Dataset", "DatasetSource"]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Rows of features and one target, in the units they were measured in.
+
+    Attributes
+    ----------
+    name : str
+        What tables and run directories call it.
+    features : (m, d) float64
+    target : (m,) float64
+    feature_names : d distinct names, none of them the target's
+    target_name : str
+    description : str
+        One sentence: what a row is and what the target is.
+    """
+
+    name: str
+    features: NDArray[np.float64]
+    target: NDArray[np.float64]
+    feature_names: tuple[str, ...]
+    target_name: str
+    description: str
+
+    def __post_init__(self) -> None:
+        features = np.array(self.features, dtype=np.float64)
+        target = np.array(self.target, dtype=np.float64)
+        if features.ndim != 2 or target.shape != features.shape[:1]:
+            raise ValueError(
+                f"{self.name}: expected features (m, d) and target (m,), got {features.shape} and {target.shape}"
+            )
+        names = (*self.feature_names, self.target_name)
+        if len(self.feature_names) != features.shape[1]:
+            raise ValueError(f"{self.name}: {features.shape[1]} columns, but {len(self.feature_names)} feature names")
+        if len(set(names)) != len(names):
+            raise ValueError(f"{self.name}: column names must differ, got {', '.join(names)}")
+        if not (np.isfinite(features).all() and np.isfinite(target).all()):
+            raise ValueError(f"{self.name}: features and target must be finite; drop or fill the missing values first")
+        features.setflags(write=False)
+        target.setflags(write=False)
+        object.__setattr__(self, "features", features)
+        object.__setattr__(self, "target", target)
+
+
+class DatasetSource(Protocol):
+    """What a simulation loads its data from; the generator serves sources that draw their rows."""
+
+    def load(self, rng: np.random.Generator) -> Dataset:
+        """The data set; the same generator state gives the same bits."""
+        ...

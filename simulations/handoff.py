@@ -1,0 +1,76 @@
+"""The lines that run a prepared simulation without this launcher: plain Flower on one machine, or a deployment."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+from simulations.prepare import Prepared
+from simulations.superlink import QUIET, federation_config
+
+__all__ = ["CONNECTION", "hand_off"]
+
+CONNECTION = "mediator"
+PORT = 9400  # of the SuperLink; the parties' SuperNodes take the next ones
+
+
+def hand_off(prepared: Prepared) -> str:
+    """Write the connection that the deployment's ``flwr run`` needs; return the text that says what to type where."""
+    home = prepared.run / "flower"
+    home.mkdir(exist_ok=True)
+    connection = f'[superlink.{CONNECTION}]\naddress = "127.0.0.1:{PORT}"\ninsecure = true\n'
+    (home / "config.toml").write_text(connection, encoding="utf-8")
+    return "\n".join([f"Prepared {prepared.run}", "", *_simulation(prepared), "", *_deployment(prepared, home)])
+
+
+def _simulation(prepared: Prepared) -> list[str]:
+    size = f"--federation-config {shlex.quote(federation_config(len(prepared.parties)))}"
+    return [
+        "Simulate it with plain Flower (one shell, this Python environment active):",
+        "",
+        f"  cd {_quoted(prepared.run)}",
+        f"  {_quiet()} flwr run {_quoted(prepared.app)} --run-config {_config(prepared)} {size} --stream",
+        "",
+        "Flower starts a SuperLink on this machine for it and leaves it running; `python -m simulations run` does not.",
+        "flwr exits with 0 even where the run failed: allocation.json and events.jsonl in the run directory tell.",
+    ]
+
+
+def _deployment(prepared: Prepared, home: Path) -> list[str]:
+    shells = len(prepared.parties) + 2
+    lines = [
+        f"Or deploy it with the same files ({shells} shells, this Python environment active in each; all on this",
+        "machine and unencrypted, for trying it out):",
+        "",
+        "  mediator, shell 1 (stays open):",
+        f"    cd {_quoted(prepared.run)} && flower-superlink --insecure --host 127.0.0.1 --port {PORT} "
+        "--disable-runtime-dependency-installation",
+    ]
+    for k, party in enumerate(prepared.parties, start=1):
+        path = prepared.run / "data" / f"{party}.parquet"
+        node = shlex.quote(f"party={json.dumps(party)} data-path={json.dumps(str(path))}")
+        lines += [
+            f"  {party}, shell {k + 1} (stays open):",
+            f"    cd {_quoted(prepared.run)} && flower-supernode --insecure --superlink 127.0.0.1:{PORT} "
+            f"--port {PORT + k} --node-config {node}",
+        ]
+    return [
+        *lines,
+        f"  mediator, shell {shells}, once the parties are connected:",
+        f"    FLWR_HOME={_quoted(home)} flwr run {_quoted(prepared.app)} {CONNECTION} "
+        f"--run-config {_config(prepared)} --stream",
+    ]
+
+
+def _quiet() -> str:
+    name = "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION"
+    return f"{name}={QUIET[name]}"
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+def _config(prepared: Prepared) -> str:
+    return _quoted(prepared.run / "config.toml")

@@ -1,0 +1,15 @@
+"""Ways to divide a data set's rows among parties, by the name that a run config uses.
+
+A partition of your own is a class with one method, ``split(X, parties, *, rng)``; name it
+``partition = "my_module:MyPartition()"``.
+"""
+
+from collections.abc import Callable, Mapping
+
+from simulations.partitions.partial_sort import PartialSort
+from simulations.partitions.partition import Partition
+from simulations.partitions.uniform import Uniform
+
+__all__ = ["OFFER", "PartialSort", "Partition", "Uniform"]
+
+OFFER: Mapping[str, Callable[..., Partition]] = {"PartialSort": PartialSort, "Uniform": Uniform}

@@ -1,0 +1,30 @@
+"""The contract of a partition, and the check on its arguments that every partition makes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Partition", "check_rows"]
+
+
+class Partition(Protocol):
+    """Divides the rows of a data set among parties."""
+
+    def split(self, X: NDArray[np.float64], parties: int, *, rng: np.random.Generator) -> tuple[NDArray[np.intp], ...]:
+        """One array of row numbers a party; together they hold every row once."""
+        ...
+
+
+def check_rows(X: NDArray[np.float64], parties: int, least: int = 1) -> int:
+    """The number of rows of X, once it is known to give ``parties`` parties ``least`` rows each."""
+    if X.ndim != 2 or X.shape[1] == 0:
+        raise ValueError(f"expected features (m, d) with at least one column, got shape {X.shape}")
+    if parties < 1:
+        raise ValueError(f"expected at least one party, got {parties}")
+    rows = int(X.shape[0])
+    if rows < parties * least:
+        raise ValueError(f"{rows} rows are too few for {parties} parties of at least {least} rows each")
+    return rows

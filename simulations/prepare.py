@@ -1,0 +1,244 @@
+"""A run made ready: everything checked first, then the run directory with the parties' files and the run config."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tomllib
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import tomli_w
+from numpy.typing import NDArray
+
+from guerdon.plugins import PluginError, build
+from server.config import PART_KEYS, ConfigError, RunConfig
+from server.run_directory import RunDirectory, RunDirectoryError
+from simulations import datasets, partitions
+from simulations.datasets import Dataset
+from simulations.overrides import OverrideError, parse_overrides
+from simulations.scenarios import Scenario
+from simulations.staging import CHECKOUT, StagingError, check_modules, importable, stage
+
+__all__ = ["PrepareError", "Prepared", "prepare", "prepare_resume"]
+
+CONFIG = "config.toml"
+SET_BY_PREPARE = {
+    "run-dir": "the run directory is made new for every run; choose its parent with --output-dir",
+    "data-dir": "the parties' files are written into the run directory; choose its parent with --output-dir",
+    "resume": "use the command `resume RUN` to go on with an earlier run",
+}
+FIXED_BY_THE_RUN = dict.fromkeys(
+    ("dataset", "partition", "parties", "target", "run-dir", "data-dir", "output-dir", "resume"),
+    "a resumed run keeps its data, its parties and its place; prepare a new run to change them",
+)
+
+
+class PrepareError(ValueError):
+    """The run can't be made ready; the message lists what to mend, one a line."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that can be launched.
+
+    run : its directory; app : the Flower app to submit (the checkout, or a staged copy with the user's own modules).
+    """
+
+    run: Path
+    app: Path
+    config: RunConfig
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Names in the order of the partition ids."""
+        return tuple(json.loads((self.run / "data" / "parties.json").read_text(encoding="utf-8")))
+
+
+def prepare(
+    scenario: Scenario,
+    overrides: Iterable[str] = (),
+    *,
+    parties: int | None = None,
+    seed: int | None = None,
+    output_dir: Path | None = None,
+    caller: Path | None = None,
+) -> Prepared:
+    """Check everything, then write a new run directory.
+
+    Parameters
+    ----------
+    scenario : what to simulate
+    overrides : ``key=value`` texts for the run config, which win over the scenario's
+    parties, seed, output_dir : shorthands for the number of parties and the keys ``seed`` and ``output-dir``
+    caller : directory of the user's own modules and the default ``runs`` (the working directory)
+
+    Raises
+    ------
+    PrepareError
+        Something is wrong with the config, the parts or the data. Nothing was written then.
+    """
+    caller = (caller or Path.cwd()).resolve()
+    try:
+        given = dict(scenario.config) | parse_overrides(overrides, SET_BY_PREPARE)
+        if seed is not None:
+            given["seed"] = seed
+        folder = output_dir or Path(str(given.get("output-dir") or "runs"))
+        given["output-dir"] = str(caller / folder.expanduser())
+        given["parties"] = ",".join(_party_names(given.get("parties"), parties, scenario.parties))
+        with importable(caller) as sources:
+            config = _check(given, caller)
+        with importable(caller):
+            dataset, blocks = _divide(config)
+    except (OverrideError, ConfigError, StagingError, PluginError, RunDirectoryError) as error:
+        raise PrepareError(str(error)) from error
+    run = _new_directory(Path(config.output_dir), scenario.name)
+    _write_data(run / "data", dataset, config.parties.split(","), blocks)
+    target = config.target or dataset.target_name
+    final = config.to_toml_dict() | {"run-dir": str(run), "data-dir": str(run / "data"), "target": target}
+    (run / CONFIG).write_text(tomli_w.dumps(final), encoding="utf-8")
+    return Prepared(run, stage(sources, run / "app") if sources else CHECKOUT, RunConfig.parse(final))
+
+
+def prepare_resume(run: Path, overrides: Iterable[str] = (), *, caller: Path | None = None) -> Prepared:
+    """Make an earlier run ready to go on: same data, ``resume = true``, and the overrides.
+
+    ``stop-after`` is cleared unless an override sets it. The config so far is kept as ``config.<k>.toml``.
+
+    Raises
+    ------
+    PrepareError
+        The directory is not one of a run that can go on, or something is wrong with the config. Nothing was changed.
+    """
+    run, caller = run.resolve(), (caller or Path.cwd()).resolve()
+    path = run / CONFIG
+    if not path.is_file() or not (run / "data" / "parties.json").is_file():
+        lacks = CONFIG if not path.is_file() else "data/ (was it purged?)"
+        raise PrepareError(f"{run} can't be resumed: it has no {lacks}")
+    try:
+        earlier = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = earlier | {"stop-after": ""} | parse_overrides(overrides, FIXED_BY_THE_RUN) | {"resume": True}
+        home = _home_of_modules(given, caller, run / "app")
+        with importable(home) as sources:
+            config = _check(given, home)
+    except tomllib.TOMLDecodeError as error:
+        raise PrepareError(f"{path} is not a TOML file: {error}") from error
+    except (OverrideError, ConfigError, StagingError, PluginError) as error:
+        raise PrepareError(str(error)) from error
+    app = _restage(sources, run / "app", home)
+    kept = next(candidate for k in count(1) if not (candidate := run / f"config.{k}.toml").exists())
+    path.rename(kept)
+    path.write_text(tomli_w.dumps(config.to_toml_dict()), encoding="utf-8")
+    return Prepared(run, app, config)
+
+
+def _party_names(named: object, number: int | None, default: int) -> list[str]:
+    """The names that were set, or party-1 ... party-n, padded so that they sort by their number."""
+    if isinstance(named, str) and named:
+        names = [name.strip() for name in named.split(",")]
+        if number not in (None, len(names)):
+            raise OverrideError(f"--parties {number} contradicts the {len(names)} names in parties = {named!r}")
+        return names
+    n = default if number is None else number
+    if n < 1:
+        raise OverrideError(f"--parties is a whole number of at least 1, got {n}")
+    return [f"party-{k:0{len(str(n))}d}" for k in range(1, n + 1)]
+
+
+def _check(given: Mapping[str, Any], directory: Path) -> RunConfig:
+    """The typed config, once its keys, modules and parts are known to be good."""
+    config = RunConfig.parse(given)
+    check_modules({key: given[key] for key in (*PART_KEYS, "dataset", "partition") if given.get(key)}, directory)
+    try:
+        config.build_parts()
+    except ConfigError:
+        raise
+    except Exception as error:  # a user's own module can raise anything
+        raise ConfigError(f"one of your own parts can't be built: {_sentence(error)}") from error
+    return config
+
+
+def _divide(config: RunConfig) -> tuple[Dataset, tuple[NDArray[np.intp], ...]]:
+    """Load the data and deal the rows out, each with a generator of its own derived from the seed."""
+    loading, splitting = (np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(2))
+    with _explained("dataset", config.dataset, datasets.OFFER):
+        dataset: Dataset = build(config.dataset, datasets.OFFER).load(loading)
+    if config.target not in ("", dataset.target_name):
+        raise ConfigError(f"target: {dataset.name} has the target {dataset.target_name!r}, got {config.target!r}")
+    with _explained("partition", config.partition, partitions.OFFER):
+        partition = build(config.partition, partitions.OFFER)
+        blocks = partition.split(dataset.features, len(config.parties.split(",")), rng=splitting)
+    return dataset, blocks
+
+
+@contextmanager
+def _explained(key: str, text: str, offer: Mapping[str, object]) -> Iterator[None]:
+    """Whatever goes wrong with a part, which can be a user's own, becomes a sentence that names its key."""
+    if not text:
+        raise ConfigError(f"{key}: a simulation needs one. On offer: {', '.join(sorted(offer))}.")
+    try:
+        yield
+    except PluginError as error:
+        raise ConfigError(f"{key}: {error}") from error
+    except Exception as error:
+        raise ConfigError(f"{key}: {text!r}: {_sentence(error)}") from error
+
+
+def _sentence(error: Exception) -> str:
+    """A ValueError is meant to be read; for any other error the place in the code helps its author."""
+    if isinstance(error, ValueError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({last.filename}, line {last.lineno})"
+
+
+def _new_directory(output_dir: Path, name: str) -> Path:
+    """A directory that no other launch has, even one in the same second."""
+    stamp = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        for k in count(1):
+            path = output_dir / (stamp if k == 1 else f"{stamp}-{k}")
+            try:
+                path.mkdir(mode=0o700)
+            except FileExistsError:
+                continue
+            return RunDirectory.create(path).path
+    except OSError as error:
+        raise PrepareError(f"the run directory can't be made in {output_dir}: {error.strerror}") from error
+    raise AssertionError("unreachable")
+
+
+def _write_data(folder: Path, dataset: Dataset, parties: list[str], blocks: tuple[NDArray[np.intp], ...]) -> None:
+    """One file a party, in the units of the data set, and the list of names."""
+    folder.mkdir()
+    for party, rows in zip(parties, blocks, strict=True):
+        columns = {name: dataset.features[rows, j] for j, name in enumerate(dataset.feature_names)}
+        pl.DataFrame(columns | {dataset.target_name: dataset.target[rows]}).write_parquet(folder / f"{party}.parquet")
+    (folder / "parties.json").write_text(json.dumps(parties), encoding="utf-8")
+
+
+def _home_of_modules(given: Mapping[str, Any], caller: Path, staged: Path) -> Path:
+    """The caller's directory if it has what the parts name, else the copy that the run was started with."""
+    if staged.is_dir():
+        try:
+            check_modules({key: given[key] for key in PART_KEYS if given.get(key)}, caller)
+        except StagingError:
+            return staged
+    return caller
+
+
+def _restage(sources: set[Path], app: Path, home: Path) -> Path:
+    """The app with the user's modules as they are now; the copy itself where they come from nowhere else."""
+    if home == app:
+        return app
+    shutil.rmtree(app, ignore_errors=True)
+    return stage(sources, app) if sources else CHECKOUT

@@ -1,0 +1,186 @@
+"""A run's allocation as a table that can be read at a glance, in colour on a terminal and plain in a pipe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["present"]
+
+Record = Mapping[str, Any]
+NAME_WIDTH, LEAST_NAME_WIDTH = 16, 9  # longer names are folded
+MARKS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("–", "dim")}
+ARROW = " → "
+
+
+class _Column(NamedTuple):
+    """A column: its header, and how it is read off one party's record."""
+
+    header: str
+    cell: Callable[[Record], str]
+
+
+def present(allocation: Record, run: Path, console: Console) -> None:
+    """Print parties, what they gave and get, the certificate, notes and where everything is kept.
+
+    Parameters
+    ----------
+    allocation : content of ``allocation.json``
+    run : run directory, named at the end
+    console : where to print; its width decides between one table and two
+    """
+    unit = str(allocation.get("unit") or "nats")
+    tables = _tables(allocation["parties"], unit, console)
+    parts: list[RenderableType] = [*tables, *_refusals(allocation.get("refused") or []), ""]
+    parts += [_summary(allocation, unit), "", _certificate(allocation.get("certificate") or [])]
+    parts += _notes(allocation.get("notes") or [])
+    console.print(Group(*parts), highlight=False)
+    for line in ("", f"Run directory: {run}", *_what_is_left(allocation, run)):  # paths to copy are not broken
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _table(title: str, columns: Sequence[_Column], parties: Sequence[Record], name_width: int) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("party", style="bold", overflow="fold", width=name_width)
+    for column in columns:
+        table.add_column(column.header, justify="right", no_wrap=True)
+    for party in parties:
+        table.add_row(Text(str(party["party"])), *(column.cell(party) for column in columns))
+    return table
+
+
+def _tables(parties: Sequence[Record], unit: str, console: Console) -> list[Table]:
+    """One table where it fits, else two, else three; names give way before numbers do."""
+    gave, gets, scores = f"What each party gave ({unit})", f"What each party gets ({unit})", "On its own held-out rows"
+    layouts = (
+        [(f"What each party gave and gets ({unit})", WORTH + REWARD + SCORES)],
+        [(gave, WORTH), (gets, REWARD + SCORES)],
+        [(gave, WORTH), (gets, REWARD), (scores, SCORES)],
+    )
+    longest = max((len(str(party["party"])) for party in parties), default=LEAST_NAME_WIDTH)
+    widest, narrowest = min(longest, NAME_WIDTH), min(longest, LEAST_NAME_WIDTH)
+    for layout in layouts:
+        excess = [_width(_table(title, columns, parties, widest), console) - console.width for title, columns in layout]
+        if max(excess) <= widest - narrowest:
+            break
+    return [
+        _table(title, columns, parties, widest - max(0, over))
+        for (title, columns), over in zip(layout, excess, strict=True)
+    ]
+
+
+def _width(table: Table, console: Console) -> int:
+    """The columns that the table takes where nothing limits it."""
+    return Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+
+
+def _summary(allocation: Record, unit: str) -> Text:
+    """v_N, rho and the two thresholds, in one line."""
+    thresholds = allocation.get("thresholds") or {}
+    facts = [f"v_N = {_number(allocation['grand_value'])} {unit}"]
+    for symbol, value in (
+        ("rho", allocation.get("rho")),
+        ("rho_r", thresholds.get("rational")),
+        ("rho_s", thresholds.get("stable")),
+    ):
+        if value is not None:
+            facts.append(f"{symbol} = {_number(value)}")
+    if allocation.get("shapley_method"):
+        facts.append(f"Shapley values: {allocation['shapley_method']}")
+    return Text("   ".join(facts))
+
+
+def _refusals(refused: Sequence[Record]) -> list[RenderableType]:
+    return [
+        Text.assemble(("✗ refused ", "bold red"), (str(entry["party"]), "bold"), f": {entry['reason']}")
+        for entry in refused
+    ]
+
+
+def _certificate(checks: Sequence[Record]) -> RenderableType:
+    """One line a check: whether it holds, its title, and the witness."""
+    if not checks:
+        return Text("No certificate: the run stopped before rewards were decided.", style="dim")
+    table = Table(title="Certificate", title_justify="left", title_style="bold", box=None, show_header=False)
+    table.pad_edge = False
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold", ratio=2)
+    table.add_column(overflow="fold", ratio=3, style="dim")
+    for check in checks:
+        mark, style = MARKS[check.get("holds")]
+        name, title = str(check["name"]), str(check.get("title") or "")
+        table.add_row(Text(mark, style=style), Text(name), Text(title), Text(str(check.get("witness") or "")))
+    return table
+
+
+def _notes(notes: Sequence[str]) -> list[RenderableType]:
+    table = Table.grid(padding=(0, 1))
+    for note in notes:
+        table.add_row(Text("·", style="dim"), Text(note))
+    return ["", table] if notes else []
+
+
+def _what_is_left(allocation: Record, run: Path) -> list[str]:
+    """What a later ``resume`` would do."""
+    if allocation.get("stage") == "valued":
+        return [f"Valued only, nothing was given yet. To go on: python -m simulations resume {run}"]
+    missed = [str(party["party"]) for party in allocation["parties"] if not party.get("delivered")]
+    if not missed:
+        return []
+    return [f"Not delivered to {', '.join(missed)}. To try again: python -m simulations resume {run}"]
+
+
+def _number(value: object, decimals: int | None = None) -> str:
+    """A number in four significant digits, or fixed decimals; a dash for what is not there."""
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return {"inf": "∞", "-inf": "-∞"}.get(value, value)
+    if not isinstance(value, int | float):
+        return str(value)
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "-∞"
+    if decimals is not None:
+        return f"{value:.{decimals}f}"
+    size = abs(value)
+    if value == 0:
+        return "0"
+    if 1e-3 <= size < 1e5:
+        return f"{value:.{max(0, 3 - math.floor(math.log10(size)))}f}"
+    return f"{value:.3g}"
+
+
+def _with_error(value: float, error: float | None) -> str:
+    return _number(value) if error is None else f"{_number(value)} ± {error:.1g}"
+
+
+def _gain(party: Record, score: str) -> str:
+    """``alone -> reward`` of a held-out score; a dash for a side that was not scored."""
+    sides = [(party.get(side) or {}).get(score) for side in ("alone", "reward")]
+    return ARROW.join(_number(value) for value in sides) if any(value is not None for value in sides) else "–"
+
+
+WORTH = (
+    _Column("rows", lambda p: f"{p['rows']:,}"),
+    _Column("v_i", lambda p: _number(p["value"])),
+    _Column("Shapley", lambda p: _with_error(p["shapley"], p.get("shapley_error"))),
+    _Column("alpha", lambda p: _number(p["alpha"], 3)),
+)
+REWARD = (
+    _Column("target r_i", lambda p: _number(p.get("target"))),
+    _Column("eta_i", lambda p: _number(p.get("eta"))),
+    _Column("reached", lambda p: _number(p.get("reached"))),
+)
+SCORES = (
+    _Column("MNLP\nalone → reward", lambda p: _gain(p, "mnlp")),
+    _Column("RMSE\nalone → reward", lambda p: _gain(p, "rmse")),
+)

@@ -1,0 +1,73 @@
+"""The simulations on offer: one TOML file each, with a description, a number of parties and a flat run config."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Scenario", "ScenarioError", "load_scenario", "scenario_names"]
+
+FOLDER = Path(__file__).parent
+
+
+class ScenarioError(ValueError):
+    """There is no such scenario, or its file is not one; the message names the offer or the mistake."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A named simulation.
+
+    Attributes
+    ----------
+    name : what its run directories are called after
+    description : one line for the list
+    parties : how many take part unless the command line says otherwise
+    config : overrides of the run config, checked when the run is prepared
+    """
+
+    name: str
+    description: str
+    parties: int
+    config: Mapping[str, Any]
+
+
+def scenario_names() -> tuple[str, ...]:
+    """The scenarios that come with Guerdon."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+def load_scenario(name: str) -> Scenario:
+    """A scenario on offer, or one of the user's own where ``name`` is the path of a TOML file."""
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    if not name.endswith(".toml") and name not in scenario_names():
+        near = difflib.get_close_matches(name, scenario_names(), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ScenarioError(
+            f"there is no scenario {name!r}.{hint} On offer: {', '.join(scenario_names())}; "
+            "or give the path of a .toml file of your own."
+        )
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScenarioError(f"{path} can't be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{path} is not a TOML file: {error}") from error
+    return _check(path, content)
+
+
+def _check(path: Path, content: Mapping[str, Any]) -> Scenario:
+    expected = "expected the tables [scenario] (description, parties) and [config] (run config keys)"
+    about, config = content.get("scenario"), content.get("config")
+    if not isinstance(about, dict) or not isinstance(config, dict) or set(content) != {"scenario", "config"}:
+        raise ScenarioError(f"{path}: {expected}, got {', '.join(content) or 'nothing'}")
+    description, parties = about.get("description"), about.get("parties")
+    if not isinstance(description, str) or not set(about) <= {"description", "parties"}:
+        raise ScenarioError(f"{path}: {expected}, got [scenario] with {', '.join(about) or 'nothing'}")
+    if not isinstance(parties, int) or isinstance(parties, bool) or parties < 1:
+        raise ScenarioError(f"{path}: parties is a whole number of at least 1, got {parties!r}")
+    return Scenario(path.stem, description, parties, config)

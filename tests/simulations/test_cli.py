@@ -1,0 +1,110 @@
+"""The command line, without Flower: exit statuses, sentences instead of tracebacks, commands on run directories."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulations import cli
+from simulations.launch import Outcome
+from simulations.processes import StoppedError
+
+CHECKOUT = Path(__file__).parents[2]
+RECORD = {"run": "r", "stage": "delivered", "grand_value": 1.0, "unit": "nats", "parties": [], "notes": []}
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["diabetes", "friedman"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (["run", "diabets"], 2, "Did you mean 'diabetes'"),
+        (["prepare", "diabetes", "--set", "sheme=x"], 2, "Did you mean 'scheme'"),
+        (["prepare", "diabetes", "--set", "scheme=RhoShapley(rho=2)"], 2, "[0, 1]"),
+        (["run"], 2, "Missing argument"),
+        (["run", "diabetes", "--parties", "0"], 2, "0 is not in the range"),
+        (["run", "diabetes", "--bogus"], 2, "No such option"),
+        (["frobnicate"], 2, "No such command"),
+        (["show", "nowhere"], 2, "does not exist"),
+        (["show", "."], 2, "holds no allocation.json"),
+        (["resume", "."], 2, "can't be resumed"),
+        (["purge", "."], 2, "is not a run directory"),
+    ],
+)
+def test_misuse_is_answered_with_a_sentence(
+    arguments: list[str], status: int, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == status
+    captured = capsys.readouterr()
+    assert sentence in " ".join(captured.err.split())
+    assert "Traceback" not in captured.err
+
+
+def test_purge_deletes_the_data_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["prepare", "diabetes"]) == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    capsys.readouterr()
+    assert cli.main(["purge", str(run)]) == 0
+    assert f"deleted {run / 'data'}" in capsys.readouterr().out
+    assert not (run / "data").exists()
+    assert (run / "config.toml").exists()
+    assert cli.main(["resume", str(run)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "sentence"),
+    [
+        (Outcome(True, "completed"), 0, ""),
+        (Outcome(False, "only 1 of 2 parties are left"), 1, "The run failed: only 1 of 2 parties are left"),
+        (StoppedError(2), 130, "stopped by SIGINT"),
+        (StoppedError(15), 143, "stopped by SIGTERM"),
+        (KeyboardInterrupt(), 130, ""),
+        (FileNotFoundError("flwr is not beside python"), 1, "flwr is not beside python"),
+        (BrokenPipeError(), 1, ""),
+    ],
+)
+def test_the_status_says_how_the_run_ended(
+    end: Outcome | BaseException,
+    status: int,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def launch(app: Path, run: Path, parties: int, **_: object) -> Outcome:
+        (run / "allocation.json").write_text(json.dumps(RECORD))
+        if isinstance(end, BaseException):
+            raise end
+        return end
+
+    monkeypatch.setattr("simulations.launch.launch", launch)
+    monkeypatch.setattr("sys.stderr.close", lambda: None, raising=False)
+    assert cli.main(["run", "diabetes"]) == status
+    captured = capsys.readouterr()
+    assert sentence in captured.err
+    assert ("v_N = 1.000 nats" in captured.out) == (status == 0)
+
+
+def test_folders_of_the_caller_are_not_taken_for_ours(tmp_path: Path) -> None:
+    for name in ("server", "clients", "strategies", "guerdon"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError('the wrong one')")
+    (tmp_path / "typer.py").write_text("raise RuntimeError('the wrong one')")
+    argv = [sys.executable, "-m", "simulations", "prepare", "diabetes"]
+    done = subprocess.run(
+        argv, env=os.environ | {"PYTHONPATH": str(CHECKOUT)}, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Prepared" in done.stdout

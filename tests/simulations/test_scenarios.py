@@ -1,0 +1,53 @@
+"""Scenarios: what is on offer loads, and what is not one is answered with the offer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simulations.scenarios import ScenarioError, load_scenario, scenario_names
+
+
+def test_the_offer() -> None:
+    assert scenario_names() == ("diabetes", "friedman")
+    diabetes = load_scenario("diabetes")
+    assert diabetes.parties == 3
+    assert diabetes.description
+    assert diabetes.config["dataset"] == "Diabetes()"
+
+
+def test_an_unknown_name_is_answered_with_the_offer() -> None:
+    with pytest.raises(ScenarioError, match=r"Did you mean 'diabetes'.*On offer: diabetes, friedman"):
+        load_scenario("diabets")
+
+
+def test_a_scenario_of_ones_own(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[scenario]\ndescription = "d"\nparties = 4\n[config]\nseed = 7\n')
+    scenario = load_scenario(str(file))
+    assert (scenario.name, scenario.parties, scenario.config) == ("mine", 4, {"seed": 7})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "got nothing"),
+        ("seed = 7", "expected the tables"),
+        ('[scenario]\ndescription = "d"\n[config]\n', "parties is a whole number"),
+        ('[scenario]\ndescription = "d"\nparties = 0\n[config]\n', "got 0"),
+        ('[scenario]\ndescription = "d"\nparties = true\n[config]\n', "got True"),
+        ('[scenario]\nparties = 3\nname = "x"\n[config]\n', "with parties, name"),
+        ("[scenario", "not a TOML file"),
+    ],
+)
+def test_a_file_that_is_no_scenario(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    with pytest.raises(ScenarioError, match=message):
+        load_scenario(str(file))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="No such file"):
+        load_scenario(str(tmp_path / "mine.toml"))
