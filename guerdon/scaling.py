@@ -41,6 +41,10 @@ class Scaling:
     def features(self, X: FloatArray) -> FloatArray:
         return np.asarray((X - self.feature_mean) / self.feature_scale)
 
+    def original_features(self, X: FloatArray) -> FloatArray:
+        """Inputs in standard units back in their own."""
+        return np.asarray(X * self.feature_scale + self.feature_mean)
+
     def apply(self, contribution: Contribution) -> Contribution:
         """The contribution in standard units; its noise variance too."""
         y, noise = contribution.y, contribution.noise

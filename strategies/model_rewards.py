@@ -86,6 +86,7 @@ class ModelRewards(TrustedMediator):
 
     def _record(self, allocation: Allocation, work: _Work, model: Model) -> dict[str, Any]:
         record = allocation_record(allocation, work.contributions, self.settings.run, self.session.texts, unit="nats")
+        record["kind"] = "model"
         record["model"] = {**model.describe(), "standardized": self.settings.standardize}
         if (record["model"].get("fit") or {}).get("noise_at_bound"):
             self._remember(

@@ -8,13 +8,17 @@ from typing import Protocol
 
 import numpy as np
 
-from guerdon.generators.protocols import FittedGenerator, SyntheticData
+from guerdon.generators.protocols import SyntheticData
 from guerdon.rewards.rectified import InfeasibleRewardsError, RectifiedRhoShapley
 from guerdon.types import Contribution, Game, Progress, RewardTargets, ShapleyValues, silent
 from guerdon.valuation.mmd import MaximumMeanDiscrepancy
 from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
 
 __all__ = ["GrownPool", "grow_until_feasible"]
+
+
+class _Sampler(Protocol):
+    def sample(self, n: int, *, rng: np.random.Generator) -> SyntheticData: ...
 
 
 class _Estimator(Protocol):
@@ -34,7 +38,7 @@ class GrownPool:
 
 def grow_until_feasible(
     contributions: Sequence[Contribution],
-    generator: FittedGenerator,
+    generator: _Sampler,
     value: MaximumMeanDiscrepancy,
     shapley: _Estimator,
     scheme: RectifiedRhoShapley,

@@ -2,7 +2,7 @@
 
 from guerdon.rewards.certificate import Certificate, Check, certify
 from guerdon.rewards.rectified import InfeasibleRewardsError, RectifiedRhoShapley
-from guerdon.rewards.rho_shapley import RhoShapley, rho_thresholds
+from guerdon.rewards.rho_shapley import RhoShapley, rho_thresholds, weaker_coalitions
 from guerdon.types import RewardTargets, Thresholds
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "Thresholds",
     "certify",
     "rho_thresholds",
+    "weaker_coalitions",
 ]
