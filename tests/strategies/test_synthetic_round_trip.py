@@ -192,14 +192,21 @@ def test_fewer_rows_than_components_fail_the_run_with_the_reason(data: Path) -> 
 
 
 def test_bounds_that_conflict_grow_the_pool_and_then_refuse_by_name(data: Path) -> None:
-    # A synthetic pool far away: no party can reach what the coalition of the weaker ones is worth.
-    far = "GaussianMixture(means=((40.0, 40.0),), covariances=1.0)"
+    # Two synthetic rows can't make anybody's data worth what all parties' data is worth together.
     scheme = "RectifiedRhoShapley(incentive='stable')"
-    strategy = "SyntheticDataRewards(size=20, limit=80)"
-    with pytest.raises(InfeasibleRewardsError, match="Tried 20, 40, 80 synthetic points"):
-        run(config(data, generator=far, scheme=scheme, strategy=strategy))
+    with pytest.raises(InfeasibleRewardsError, match="'(east|north|west)' must get at least .* Tried 2, 4, 8 synthetic"):
+        run(config(data, scheme=scheme, strategy="SyntheticDataRewards(size=2, limit=8)"))
     notes = (data.parent / "run" / "events.jsonl").read_text()
-    assert "growing the synthetic pool to 40 rows" in notes
+    assert "growing the synthetic pool to 8 rows" in notes
+
+
+def test_a_pool_that_had_to_grow_is_reported(data: Path) -> None:
+    scheme = "RectifiedRhoShapley(incentive='stable')"
+    record = run(config(data, scheme=scheme, strategy="SyntheticDataRewards(size=2, limit=5000)")).read_allocation()
+    assert record["stage"] == "delivered"
+    sizes = record["model"]["sizes_tried"]
+    assert sizes[0] == 2
+    assert sizes[-1] == record["model"]["synthetic_rows"] > 2
 
 
 def test_too_few_parties_fail_as_for_model_rewards(data: Path) -> None:
