@@ -31,9 +31,9 @@ def ordered_map(
     ----------
     function : must not change anything shared
     items : taken lazily; at most three a worker are under way
-    workers : threads, the machine's cores (at most 8) when None
+    workers : threads, the cores this process may use (at most 8) when None
     """
-    workers = min(os.cpu_count() or 1, MAX_WORKERS) if workers is None else workers
+    workers = min(_cores(), MAX_WORKERS) if workers is None else workers
     with one_thread():
         if workers <= 1:
             yield from map(function, items)
@@ -46,3 +46,8 @@ def ordered_map(
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+
+
+def _cores() -> int:
+    allowed = getattr(os, "sched_getaffinity", None)  # not on every system
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1

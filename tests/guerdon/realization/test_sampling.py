@@ -218,7 +218,10 @@ class TestBeta:
             assert all(index - 25 * k in seen for k in range(1, index // 25 + 1))
             seen.add(index)
 
-    @pytest.mark.parametrize("bad", [-1.0, np.nan, "inf", None, True])
+    def test_infinity_can_be_written_in_a_configuration(self):
+        assert WeightedSampling("inf") == WeightedSampling(np.inf)
+
+    @pytest.mark.parametrize("bad", [-1.0, np.nan, "infinite", None, True])
     def test_bad_values_are_refused(self, bad):
         with pytest.raises(ValueError, match="beta"):
             WeightedSampling(bad)
