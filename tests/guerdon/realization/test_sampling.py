@@ -97,8 +97,8 @@ class TestReferencePaths:
 @pytest.mark.parametrize("beta", [0.0, 1.0, 30.0])
 @pytest.mark.parametrize("sizes", [(12, 3), (1, 8), (0, 9)])
 def test_is_the_plain_algorithm(beta, sizes):
-    game = random_game(0, sizes, g=60, d=3, lengthscale=0.9)
-    uniforms = np.random.default_rng(1).random(60)
+    game = random_game(0, sizes, g=40, d=3, lengthscale=0.9)
+    uniforms = np.random.default_rng(1).random(40)
     sample = WeightedSampling(beta).sample(game, 0, 10.0, rng=Given(uniforms))
     chosen, values = plain_path(game, 0, beta, uniforms, sample.steps)
     assert sample.indices.tolist() == chosen[: len(sample.indices)]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import guerdon.parallel
 from guerdon.plugins import PluginError
 from guerdon.shapley import Auto, exact_shapley
 from guerdon.types import Contribution, all_coalitions
@@ -131,6 +132,18 @@ def test_auto_uses_the_closed_form_and_reports_its_gap():
     assert result.standard_errors is None
     assert result.efficiency_gap is not None
     assert result.efficiency_gap < 1e-12
+
+
+def test_bits_do_not_depend_on_the_number_of_cores(monkeypatch):
+    rng = np.random.default_rng(11)
+    parties, G = random_parties(rng, (300, 20, 500)), rng.normal(size=(3000, 2))
+    found = []
+    for cores in (1, 2, 5):
+        monkeypatch.setattr(guerdon.parallel, "_cores", lambda cores=cores: cores)
+        game = MaximumMeanDiscrepancy("auto").game(parties, G)
+        found.append((game.lengthscale, game.block_sums, game.candidate_sums, game.shapley(), game.table()))
+    for other in found[1:]:
+        assert all(np.array_equal(one, two) for one, two in zip(found[0], other, strict=True))
 
 
 class TestKernels:
