@@ -157,7 +157,8 @@ def class_imbalance(labels: ArrayLike, classes: int | Sequence[float]) -> float:
     0.3125
     """
     values = np.asarray(labels, dtype=np.float64)
-    known = np.arange(classes) if isinstance(classes, int) else np.asarray(classes, dtype=np.float64)
+    known = np.asarray(classes, dtype=np.float64)
+    known = np.arange(int(known), dtype=np.float64) if known.ndim == 0 else known
     if values.ndim != 1 or not values.size or not known.size:
         raise ValueError(f"labels must have shape (k,) and classes not be empty, got {values.shape} and {classes!r}")
     strange = sorted(set(values.tolist()) - set(known.tolist()))

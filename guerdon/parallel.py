@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ MAX_WORKERS = 8
 
 
 def ordered_map(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int | None = None
 ) -> Iterator[Result]:
     """``map`` on threads: results come in the order of the items, each computed on one BLAS thread.
 
@@ -30,12 +30,12 @@ def ordered_map(
     Parameters
     ----------
     function : must not change anything shared
-    items : taken lazily; at most three a worker are under way
-    workers : threads, the machine's cores (at most 8) when None
+    items : at most three a worker are under way, so that results don't pile up; a single one needs no thread
+    workers : threads, the cores this process may use (at most 8) when None
     """
-    workers = min(os.cpu_count() or 1, MAX_WORKERS) if workers is None else workers
+    workers = min(_cores(), MAX_WORKERS) if workers is None else workers
     with one_thread():
-        if workers <= 1:
+        if workers <= 1 or len(items) <= 1:
             yield from map(function, items)
             return
         with ThreadPoolExecutor(workers) as pool:
@@ -46,3 +46,8 @@ def ordered_map(
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+
+
+def _cores() -> int:
+    allowed = getattr(os, "sched_getaffinity", None)  # not on every system
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1

@@ -93,7 +93,7 @@ class Candidates:
 
     def draw(self, beta: float, u: float) -> int:
         """The first place whose cumulative probability exceeds u, under p ~ exp(beta rescaled gain)."""
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             low, high = float(np.fmin.reduce(self.Z)), float(np.fmax.reduce(self.Z))  # those taken are NaN
             spread = high - low
             equal = spread <= EQUAL * max(abs(low), abs(high))

@@ -103,9 +103,9 @@ class WeightedSampling:
 
     Parameters
     ----------
-    beta : float in [0, inf]
+    beta : float in [0, inf], or "inf"
         The inverse temperature. 0 draws uniformly; the larger, the fewer points and the closer to T they are; inf
-        always takes the best point, the first in G's order on ties.
+        (or "inf", for a run's configuration) always takes the best point, the first in G's order on ties.
 
     Raises
     ------
@@ -113,11 +113,13 @@ class WeightedSampling:
         beta is negative or not a number.
     """
 
-    beta: float = 1.0
+    beta: float | Literal["inf"] = 1.0
 
     def __post_init__(self) -> None:
+        if self.beta == "inf":
+            object.__setattr__(self, "beta", float("inf"))
         number = isinstance(self.beta, (int, float)) and not isinstance(self.beta, bool)
-        if not number or not self.beta >= 0.0:
+        if not number or not float(self.beta) >= 0.0:
             raise ValueError(f"beta must be a number in [0, inf], got {self.beta!r}")
 
     def __call__(
@@ -177,7 +179,8 @@ class WeightedSampling:
     ) -> tuple[_Path, Stopped]:
         total = len(game.synthetic)
         report_every = max(1, total // 100)
-        greedy = bool(np.isinf(self.beta))
+        beta = float(self.beta)
+        greedy = bool(np.isinf(beta))
         candidates = Candidates.of(game, party, greedy=greedy)
         path = _Path([candidates.value], [])
         highest, since = candidates.value, 0
@@ -188,7 +191,7 @@ class WeightedSampling:
                 return path, "early stop"
             if candidates.left <= 1:
                 return path, "exhausted"
-            place = candidates.best() if greedy else candidates.draw(self.beta, rng.random())
+            place = candidates.best() if greedy else candidates.draw(beta, rng.random())
             path.picks.append(candidates.take(place))
             path.values.append(candidates.value)
             highest, since = (candidates.value, 0) if candidates.value > highest else (highest, since + 1)

@@ -139,8 +139,8 @@ class RectifiedRhoShapley:
         found = stable if self.incentive == "stable" and stable is not None else rational
         if found.conflicts:
             clashes = ", and ".join(
-                f"{names[i]!r} must get at least {floor:.6g} while {names[j]!r} can get at most {ceiling:.6g} "
-                f"(alpha {alpha[i]:.4g} and {alpha[j]:.4g})"
+                f"{names[i]!r} (alpha {alpha[i]:.4g}) must get at least {floor:.6g} while "
+                f"{'it' if i == j else f'{names[j]!r} (alpha {alpha[j]:.4g})'} can get at most {ceiling:.6g}"
                 for i, j, floor, ceiling in found.conflicts
             )
             raise InfeasibleRewardsError(

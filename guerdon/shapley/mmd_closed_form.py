@@ -21,6 +21,7 @@ Gauss-Legendre in x with q = x^2 (coalitions of few members, where q ~ 1/n, need
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,14 +31,17 @@ from guerdon.types import FloatArray, Progress, ShapleyValues, silent
 
 __all__ = ["closed_form_shapley", "grand_value"]
 
-TOLERANCE = 1e-13
-"""The efficiency gap at which nodes are no longer doubled, relative to the sum of |phi_i|."""
+TOLERANCE = 2e-13
+"""The efficiency gap at which no more nodes are tried, relative to the sum of |phi_i|."""
 
 REFUSED = 1e-8
 """A relative efficiency gap that is still larger at the most nodes is an error."""
 
-NODES = ((32, 192), (64, 192), (128, 384), (256, 768))
-"""Nodes in q and in u, tried in turn: the first suffices to n = 50, the second to n = 1,000 (measured)."""
+NODES = ((32, 192), (64, 192), (96, 192), (192, 384), (384, 768))
+"""Nodes in q and in u, tried in turn."""
+
+ENOUGH = (100, 1500)
+"""Up to so many parties the first nodes suffice for data seen so far, and the second: larger games start higher."""
 
 SMALLEST, LARGEST = 1e-8, 60.0
 """u runs from SMALLEST / (all rows), below which the integrand is linear, to LARGEST / (fewest rows): e^-60 = 1e-26."""
@@ -74,7 +78,7 @@ def closed_form_shapley(
     """
     sizes = np.asarray(sizes, dtype=np.float64)
     pool = grand_value(A, B, sizes, reference)
-    for q_nodes, u_nodes in NODES[1 if len(A) > 100 else 0 :]:
+    for q_nodes, u_nodes in NODES[bisect_left(ENOUGH, len(A)) :]:
         phi = _Quadrature(A, B, sizes, 2.0 / reference, q_nodes, u_nodes).shapley(progress)
         gap = abs(float(phi.sum()) - pool)
         if gap <= TOLERANCE * np.abs(phi).sum():

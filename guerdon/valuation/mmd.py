@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +18,10 @@ from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame, finite_rows
 from guerdon.valuation.pair_kernels import PairKernel, pair_kernel
 
 __all__ = ["MaximumMeanDiscrepancy", "MaximumMeanDiscrepancyGame"]
+
+
+GROUP_ROWS = 1024
+"""Parties are valued together in groups of so many rows during the search: few large passes, yet an early no."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +79,7 @@ class MaximumMeanDiscrepancy:
         lengthscale = self._lengthscale(contributions, pool, G, progress)
         kernel = pair_kernel(self.kernel, lengthscale, pool, G)
         block_sums, candidate_sums = _pass(kernel, pool, [len(c) for c in contributions], G, progress)
-        return MaximumMeanDiscrepancyGame(contributions, G, lengthscale, kernel, block_sums, candidate_sums, progress)
+        return MaximumMeanDiscrepancyGame(contributions, G, lengthscale, kernel, block_sums, candidate_sums)
 
     def _lengthscale(
         self, contributions: Sequence[Contribution], pool: FloatArray, G: FloatArray, progress: Progress
@@ -91,9 +95,10 @@ class MaximumMeanDiscrepancy:
             if self.kernel is None and (diagonal / lengthscale) ** 2 <= 2.0 * np.log(2.0):
                 return True  # every k >= 1/2, so v >= 2/2 - 1
             kernel = pair_kernel(self.kernel, lengthscale, pool, G)
-            for place, X in enumerate(order):
-                if _alone(kernel, X, T) < 0.0:
-                    order.insert(0, order.pop(place))  # whoever failed is asked first next time
+            for start, group in _groups(order):
+                values = _alone(kernel, group, T)
+                if values.min() < 0.0:
+                    order.insert(0, order.pop(start + int(values.argmin())))  # who failed is asked first next time
                     return False
             return True
 
@@ -124,11 +129,23 @@ def _pass(
     return sums, pool_to_G.columns + within_G
 
 
-def _alone(kernel: PairKernel, X: FloatArray, T: FloatArray) -> float:
-    """v(X) of one party's rows."""
-    s = len(X)
-    to_reference, within = cross_sums(kernel, X, T).rows.sum(), self_sums(kernel, X).sum()
-    return float(2.0 * to_reference / (s * len(T)) - within / s**2)
+def _groups(clouds: Sequence[FloatArray]) -> Iterator[tuple[int, Sequence[FloatArray]]]:
+    """Consecutive sets of about GROUP_ROWS rows together, each with the place of its first."""
+    start = 0
+    while start < len(clouds):
+        stop, rows = start, 0
+        while stop < len(clouds) and (stop == start or rows + len(clouds[stop]) <= GROUP_ROWS):
+            rows, stop = rows + len(clouds[stop]), stop + 1
+        yield start, clouds[start:stop]
+        start = stop
+
+
+def _alone(kernel: PairKernel, clouds: Sequence[FloatArray], T: FloatArray) -> FloatArray:
+    """v of each of these parties' rows: (number of clouds,)."""
+    X, sizes = np.concatenate(clouds), np.array([len(cloud) for cloud in clouds])
+    to_reference = np.add.reduceat(cross_sums(kernel, X, T).rows, np.cumsum(sizes) - sizes)
+    within = np.diagonal(party_sums(kernel, X, sizes.tolist()))
+    return np.asarray(2.0 * to_reference / (sizes * len(T)) - within / sizes**2)
 
 
 def _checked(contributions: Sequence[Contribution], synthetic: ArrayLike) -> FloatArray:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from guerdon.linalg import one_thread
 from guerdon.shapley.mmd_closed_form import closed_form_shapley
-from guerdon.types import Contribution, FloatArray, Progress, ShapleyValues, silent
+from guerdon.types import Contribution, FloatArray, ShapleyValues
 from guerdon.valuation.kernel_sums import cross_sums, self_sums
 from guerdon.valuation.pair_kernels import PairKernel
 
@@ -53,7 +53,6 @@ class MaximumMeanDiscrepancyGame:
     kernel: PairKernel = field(repr=False)
     block_sums: FloatArray = field(repr=False)
     candidate_sums: FloatArray = field(repr=False)
-    progress: Progress = field(default=silent, repr=False)
 
     @property
     def n(self) -> int:
@@ -109,9 +108,7 @@ class MaximumMeanDiscrepancyGame:
     @cached_property
     def shapley_values(self) -> ShapleyValues:
         """``shapley()`` with the efficiency gap and the number of nodes."""
-        return closed_form_shapley(
-            self.A, self.B, self.sizes.astype(np.float64), self.reference, progress=self.progress
-        )
+        return closed_form_shapley(self.A, self.B, self.sizes.astype(np.float64), self.reference)
 
     def value(self, points: ArrayLike) -> float:
         """v of any points (s, d); O(s t) kernel values."""
