@@ -9,7 +9,8 @@ from guerdon.rewards import RectifiedRhoShapley, certify
 from guerdon.shapley import Auto
 from guerdon.types import Contribution
 from guerdon.valuation import MaximumMeanDiscrepancy
-from simulations.datasets.credit_ratings import SHARES, credit_ratings
+from simulations.datasets.credit_ratings import credit_ratings
+from simulations.partitions.class_shares import SHARES
 
 DIGESTS = {
     "equal-disjoint": "f4d3d060f2f35ec785f3eaa4743a16a2addcf4e8bacafb52c7386e350640e5b3",
@@ -45,7 +46,7 @@ class TestTheData:
     def test_labels(self, split):
         data = credit_ratings(split)
         counts = np.stack([np.bincount(labels, minlength=5) for labels in data.labels])
-        np.testing.assert_array_equal(counts, np.round(1000 * SHARES[split]))
+        np.testing.assert_array_equal(counts, np.round(1000 * SHARES[split, 5]))
         for points, labels in (
             (data.parties.reshape(-1, 2), data.labels.ravel()),
             (data.synthetic, data.synthetic_labels),
