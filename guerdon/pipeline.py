@@ -109,8 +109,7 @@ def conclude(
     progress("rewards", 1, 1)
     rewards: Sequence[Any] = ()
     if realization is not None:
-        progress("realize", 0, 1)
+        progress("realize", 0, game.n)
         rewards = realization(game, targets, rng=rng, progress=progress)
-        progress("realize", 1, 1)
     parties = getattr(game, "parties", None) or tuple(str(i) for i in range(game.n))
     return Allocation(parties, game, shapley, targets, certificate, tuple(rewards))

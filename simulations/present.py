@@ -100,7 +100,7 @@ def _summary(allocation: Record, unit: str) -> Text:
     for symbol, value in (
         ("v*", allocation.get("maximum") if synthetic else None),
         ("length-scale", valued_with.get("lengthscale")),
-        ("|G|", valued_with.get("synthetic_rows")),
+        ("|G|", _count(valued_with.get("synthetic_rows")) if synthetic else None),
         ("rho", allocation.get("rho")),
         ("rho_r", thresholds.get("rational")),
         ("rho_s", thresholds.get("stable")),

@@ -78,7 +78,7 @@ class SyntheticDataRewards(TrustedMediator):
         given = self._given(scaled[0].feature_names or (), scaling)
         generator = parts["generator"].fit(scaled, rng=rng_fit) if given is None else GivenRows(given)
         size, limit = (self.size, self.limit) if given is None else (len(given), len(given))
-        self._stage("value")
+        self._stage("kernel", 100)
         return grow_until_feasible(
             scaled,
             generator,
@@ -109,13 +109,14 @@ class SyntheticDataRewards(TrustedMediator):
         return SyntheticData(scaling.features(points), columns.get(self.target))
 
     def _progress(self, stage: str, done: int, total: int) -> None:
-        if stage in ("value", "sample"):
-            stage = "realize" if stage == "sample" else stage
-            self.journal.event("progress", stage=stage, done=done, total=total)
+        if stage == "value":  # kernel values, of which there are billions
+            self.journal.event("progress", stage="kernel", done=100 * done // total, total=100)
         elif stage == "grow":
             self.journal.event("note", text=f"the bounds conflict: growing the synthetic pool to {done} rows")
-        elif stage == "realize" and done == 0:
-            self._stage(stage)
+        elif stage == "realize" and done:
+            self.journal.event("progress", stage=stage, done=done, total=total)
+        elif stage in ("rewards", "realize"):
+            self._stage(stage, total if stage == "realize" else None)
 
     def _record(self, allocation: Allocation, work: _Work) -> dict[str, Any]:
         record = allocation_record(allocation, work.contributions, self.settings.run, self.session.texts, unit=UNIT)

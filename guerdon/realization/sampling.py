@@ -134,11 +134,12 @@ class WeightedSampling:
         values = targets.values if isinstance(targets, RewardTargets) else np.asarray(targets, dtype=np.float64)
         if values.shape != (game.n,):
             raise ValueError(f"targets must have shape ({game.n},), one a party, got {values.shape}")
-        samples = [
-            self.sample(game, i, float(values[i]), rng=generator, progress=progress)
-            for i, generator in enumerate(rng.spawn(game.n))
-        ]
-        return tuple(_reward(game, i, sample) for i, sample in enumerate(samples))
+        rewards = []
+        for i, generator in enumerate(rng.spawn(game.n)):
+            sample = self.sample(game, i, float(values[i]), rng=generator, progress=progress)
+            rewards.append(_reward(game, i, sample))
+            progress("realize", i + 1, game.n)
+        return tuple(rewards)
 
     def sample(
         self,

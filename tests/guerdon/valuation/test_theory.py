@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from gpytorch.kernels import LinearKernel
 
 from guerdon.metrics import mmd2_unbiased
 from guerdon.types import Contribution
@@ -87,6 +88,6 @@ def test_proposition_5_both_bounds_conflict_for_less_than_half():
 
 def test_a_kernel_without_one_diagonal_is_refused():
     _, game = random_game(0, 1.0)
-    linear = MaximumMeanDiscrepancy(1.0, kernel="linear").game(game.contributions, game.synthetic)
+    linear = MaximumMeanDiscrepancy(1.0, kernel=LinearKernel()).game(game.contributions, game.synthetic)
     with pytest.raises(ValueError, match="same for all points"):
         kernel_range(replace(linear))
