@@ -194,9 +194,7 @@ def test_fewer_rows_than_components_fail_the_run_with_the_reason(data: Path) -> 
 def test_bounds_that_conflict_grow_the_pool_and_then_refuse_by_name(data: Path) -> None:
     # Two synthetic rows can't make anybody's data worth what all parties' data is worth together.
     scheme = "RectifiedRhoShapley(incentive='stable')"
-    with pytest.raises(
-        InfeasibleRewardsError, match=r"'north' .* must get at least .* Tried 2, 4, 8 synthetic"
-    ):
+    with pytest.raises(InfeasibleRewardsError, match=r"'north' .* must get at least .* Tried 2, 4, 8 synthetic"):
         run(config(data, scheme=scheme, strategy="SyntheticDataRewards(size=2, limit=8)"))
     notes = (data.parent / "run" / "events.jsonl").read_text()
     assert "growing the synthetic pool to 8 rows" in notes
