@@ -89,8 +89,7 @@ class ModelRewards(TrustedMediator):
         record["kind"] = "model"
         record["model"] = {**model.describe(), "standardized": self.settings.standardize}
         if (record["model"].get("fit") or {}).get("noise_at_bound"):
-            self._remember(
-                record,
+            self._note(
                 "the learned noise variance is at its bound: under this kernel the data does not tell noise from "
                 "signal, so the values mean little. Give the model a noise, or a smoother kernel.",
             )

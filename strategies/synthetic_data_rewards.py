@@ -140,8 +140,7 @@ class SyntheticDataRewards(TrustedMediator):
                 drift=made.drift,
             )
             if made.stopped != "target":
-                self._remember(
-                    record,
+                self._note(
                     f"{made.party}: sampling ended by {made.stopped}, {made.shortfall:.3g} short of its target "
                     f"{made.target:.6g}",
                 )
