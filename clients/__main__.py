@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import polars as pl
@@ -13,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from clients.party_data import PartyError, numbers, read_table
-from clients.reward_store import load_predictor, load_reward
-from guerdon.models import Predictor
+from clients.reward_store import load_predictor, load_reward, synthetic_table
+from strategies.messages import Reward
 
 __all__ = ["cli", "main"]
 
@@ -33,9 +32,8 @@ RewardArgument = Annotated[
 def show(reward: RewardArgument) -> None:
     """Say what a reward is and what it is worth."""
     found = load_reward(reward)
-    predictor = load_predictor(found)
     console = Console(highlight=False, soft_wrap=True)
-    for line in _lines(found.about, predictor):
+    for line in _lines(found):
         console.print(line, markup=False)
     table = Table(title="All parties of the run")
     for column, justify in (("party", "left"), ("alpha", "right"), ("reward / best", "right")):
@@ -45,19 +43,39 @@ def show(reward: RewardArgument) -> None:
     console.print(table)
 
 
-def _lines(about: Mapping[str, Any], predictor: Predictor) -> list[str]:
+def _lines(reward: Reward) -> list[str]:
+    about = reward.about
     unit = about["unit"]
     thresholds = about.get("thresholds") or {}
     rho = "none" if about["rho"] is None else f"{about['rho']:.6g}"
     limits = ", ".join(f"{name} up to {_short(value)}" for name, value in thresholds.items())
+    what, how = _synthetic(reward) if about["kind"] == "synthetic" else _model(reward)
     return [
-        f"A model reward for {about['party']}, from run {about['run']}.",
-        f"It predicts {predictor.target} from {', '.join(predictor.feature_names)}.",
-        f"Worth {about['reached']:.6g} {unit}; the party's own data alone is worth {about['own_value']:.6g} {unit}.",
+        f"A {about['kind']} reward for {about['party']}, from run {about['run']}.",
+        what,
+        f"Worth {about['reached']:.6g} ({unit}); the party's own data alone is worth {about['own_value']:.6g}.",
         f"Scheme {about['scheme']}; rho = {rho}" + (f" ({limits})." if limits else "."),
-        f"Kernel {about['model']['kernel']}, on standardised inputs.",
+        how,
         f"It holds {about['contains']}.",
     ]
+
+
+def _model(reward: Reward) -> tuple[str, str]:
+    predictor = load_predictor(reward)
+    scaled = "as they are" if predictor.scaling.is_identity else "standardised"
+    return (
+        f"It predicts {predictor.target} from {', '.join(predictor.feature_names)}.",
+        f"Kernel {reward.about['model']['kernel']}, on inputs {scaled}.",
+    )
+
+
+def _synthetic(reward: Reward) -> tuple[str, str]:
+    table, about = synthetic_table(reward), reward.about
+    return (
+        f"{len(table)} synthetic rows of {', '.join(table.columns)}, in reward.parquet and reward.csv.",
+        f"Made by {about['realization']} from {about['synthetic_pool_rows']} rows of {about['generator']}, "
+        f"seed {about['seed']}; sampling ended by {about['stopped']}.",
+    )
 
 
 def _short(value: float | str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from clients.evaluation import scores
+from clients.evaluation import score
 from clients.party_data import PartyData, PartyError, PartyFile
-from clients.reward_store import load_predictor, load_reward, save_reward
+from clients.reward_store import load_reward, save_reward
 from strategies import messages
 from strategies.messages import Introduction, MessageError
 
@@ -51,9 +51,7 @@ def score_alone(message: Message, context: Context) -> Message:
     return _answer(
         message,
         context,
-        lambda file: messages.encode_scores(
-            scores(load_predictor(messages.decode_reward(message.content)), PartyData.read(file))
-        ),
+        lambda file: messages.encode_scores(score(messages.decode_reward(message.content), PartyData.read(file))),
     )
 
 
@@ -77,7 +75,7 @@ def score_reward(message: Message, context: Context) -> Message:
 
     def answer(file: PartyFile) -> RecordDict:
         reward = load_reward(file.store / messages.decode_run(message.content))
-        return messages.encode_scores(scores(load_predictor(reward), PartyData.read(file)))
+        return messages.encode_scores(score(reward, PartyData.read(file)))
 
     return _answer(message, context, answer)
 

@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
 from clients.party_data import PartyData
+from clients.reward_store import load_predictor
 from guerdon.metrics import mnlp, rmse
 from guerdon.models import Predictor
+from guerdon.types import FloatArray
+from strategies.messages import Reward
 
-__all__ = ["scores"]
+__all__ = ["score"]
 
 
-def scores(predictor: Predictor, data: PartyData) -> dict[str, float]:
-    """MNLP (nats, of the target in its own units), RMSE (the target's units) and how many rows; empty without any."""
+def score(reward: Reward, data: PartyData) -> dict[str, float]:
+    """What a reward is worth to the party on its held-out rows; empty where it holds no outputs out.
+
+    A model: MNLP (nats, of the target in its own units) and RMSE (in its units). Synthetic rows: the accuracy of a
+    logistic regression trained on the party's own rows together with them; alone, on its own rows only.
+    """
     if data.held_outputs is None or len(data.held_outputs) == 0:
         return {}
+    if reward.about.get("kind") == "synthetic":
+        return _accuracy(reward, data, data.held_outputs)
+    return _prediction(load_predictor(reward), data, data.held_outputs)
+
+
+def _prediction(predictor: Predictor, data: PartyData, held: FloatArray) -> dict[str, float]:
     names = data.contribution.feature_names or ()
     X = data.held_inputs[:, [names.index(name) for name in predictor.feature_names]]
     mean, variance = predictor.predict(X)
-    return {
-        "mnlp": mnlp(mean, variance, data.held_outputs),
-        "rmse": rmse(mean, data.held_outputs),
-        "rows": len(data.held_outputs),
-    }
+    return {"mnlp": mnlp(mean, variance, held), "rmse": rmse(mean, held), "rows": len(held)}
+
+
+def _accuracy(reward: Reward, data: PartyData, held: FloatArray) -> dict[str, float]:
+    own = data.contribution
+    X, y = own.X, np.asarray(own.y)
+    points, labels = reward.arrays.get("points"), reward.arrays.get("labels")
+    if points is not None and labels is not None:
+        names = own.feature_names or ()
+        order = [list(reward.about["features"]).index(name) for name in names]
+        X, y = np.concatenate([X, points[:, order]]), np.concatenate([y, labels])
+    center, scale = X.mean(axis=0), np.where(X.std(axis=0) > 0, X.std(axis=0), 1.0)
+    if len(np.unique(y)) == 1:
+        predicted = np.full(len(held), y[0])
+    else:
+        classifier = LogisticRegression(max_iter=5000).fit((X - center) / scale, y)
+        predicted = classifier.predict((data.held_inputs - center) / scale)
+    return {"accuracy": float(np.mean(predicted == held)), "rows": len(held)}

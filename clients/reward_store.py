@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from clients.party_data import PartyError
 from guerdon.models import Predictor
 from strategies.messages import MessageError, Reward, check_party_name
 
-__all__ = ["load_predictor", "load_reward", "save_reward"]
+__all__ = ["load_predictor", "load_reward", "save_reward", "synthetic_table"]
 
 
 def save_reward(store: Path, run: str, reward: Reward) -> Path:
-    """Keep a reward as ``store/run/reward.npz`` and ``reward.json``, for the owner only; returns the folder."""
+    """Keep a reward as ``store/run/reward.npz`` and ``reward.json``, for the owner only; returns the folder.
+
+    Synthetic rows are also written as ``reward.parquet`` and ``reward.csv``, in the party's own columns and units.
+    """
     try:
         check_party_name(run)  # the mediator chose it: it must not lead out of the store
     except MessageError as error:
@@ -31,6 +35,10 @@ def save_reward(store: Path, run: str, reward: Reward) -> Path:
     part = folder / "reward.json.part"
     part.write_text(json.dumps(reward.about, indent=1, allow_nan=False))
     part.replace(folder / "reward.json")
+    if reward.about.get("kind") == "synthetic":
+        table = synthetic_table(reward)
+        table.write_parquet(folder / "reward.parquet")
+        table.write_csv(folder / "reward.csv")
     return folder
 
 
@@ -52,6 +60,30 @@ def load_reward(folder: Path) -> Reward:
     except (OSError, ValueError) as error:
         raise PartyError(f"the reward in {folder} can't be read: {error}") from error
     return Reward(arrays, about)
+
+
+def synthetic_table(reward: Reward) -> pl.DataFrame:
+    """The synthetic rows of a reward with the party's column names, and their labels where there are any.
+
+    Raises
+    ------
+    PartyError
+        The reward holds no synthetic rows, or not as many columns as names.
+    """
+    points, labels = reward.arrays.get("points"), reward.arrays.get("labels")
+    features = reward.about.get("features")
+    if reward.about.get("kind") != "synthetic" or points is None or not isinstance(features, list):
+        raise PartyError(f"this reward is not synthetic data but {reward.about.get('kind')!r}")
+    if (
+        points.ndim != 2
+        or points.shape[1] != len(features)
+        or (labels is not None and labels.shape != points.shape[:1])
+    ):
+        raise PartyError(f"the synthetic rows have shape {points.shape} but there are {len(features)} columns")
+    columns = {name: points[:, j] for j, name in enumerate(features)}
+    if labels is not None:
+        columns[str(reward.about["target_name"])] = labels
+    return pl.DataFrame(columns)
 
 
 def load_predictor(reward: Reward) -> Predictor:

@@ -1,12 +1,29 @@
-"""How good predictions are."""
+"""How good predictions are, and how close one set of points is to another."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable, Sequence
+
 import numpy as np
+from gpytorch.kernels import Kernel
+from numpy.typing import ArrayLike
+from scipy.spatial import cKDTree
 
 from guerdon.types import FloatArray
+from guerdon.valuation.kernel_sums import cross_sums, self_sums
+from guerdon.valuation.pair_kernels import pair_kernel
 
-__all__ = ["expected_mnlp", "mnlp", "rmse"]
+__all__ = [
+    "class_imbalance",
+    "expected_mnlp",
+    "knn_kl",
+    "mmd2_biased",
+    "mmd2_unbiased",
+    "mnlp",
+    "rmse",
+    "wasserstein2_squared",
+]
 
 
 def mnlp(mean: FloatArray, variance: FloatArray, y: FloatArray) -> float:
@@ -43,3 +60,130 @@ def rmse(mean: FloatArray, y: FloatArray) -> float:
     if mean.shape != y.shape or mean.size == 0:
         raise ValueError(f"mean and y must share one shape (k,), got {mean.shape} and {y.shape}")
     return float(np.sqrt(np.mean(np.square(mean - y))))
+
+
+def mmd2_unbiased(S: ArrayLike, T: ArrayLike, lengthscale: float, kernel: Kernel | str | None = None) -> float:
+    """The unbiased estimate of MMD^2 (Tay et al. 2022, equation 1), which may be negative.
+
+    1/(s (s-1)) sum_{S,S, not the same} k - 2/(s t) sum_{S,T} k + 1/(t (t-1)) sum_{T,T, not the same} k; blocked, never
+    a matrix of all pairs. S (s, d) and T (t, d) of two points at least; k(x, z) = exp(-|x - z|^2 / (2 l^2)), or a
+    kernel on inputs / l.
+
+    Examples
+    --------
+    >>> points = np.array([[0.0], [1.0]])
+    >>> round(mmd2_unbiased(points, points, lengthscale=1.0), 6)  # e^(-1/2) - (1 + e^(-1/2)) + e^(-1/2)
+    -0.393469
+    """
+    S, T = _points(S, "S", 2), _points(T, "T", 2)
+    within_S, between, within_T, own_S, own_T = _mmd_sums(S, T, lengthscale, kernel)
+    s, t = len(S), len(T)
+    return (within_S - own_S) / (s * (s - 1)) - 2.0 * between / (s * t) + (within_T - own_T) / (t * (t - 1))
+
+
+def mmd2_biased(S: ArrayLike, T: ArrayLike, lengthscale: float, kernel: Kernel | str | None = None) -> float:
+    """The biased estimate of MMD^2, never negative: 1/s^2 sum_{S,S} k - 2/(s t) sum_{S,T} k + 1/t^2 sum_{T,T} k."""
+    S, T = _points(S, "S", 1), _points(T, "T", 1)
+    within_S, between, within_T, _, _ = _mmd_sums(S, T, lengthscale, kernel)
+    s, t = len(S), len(T)
+    return within_S / s**2 - 2.0 * between / (s * t) + within_T / t**2
+
+
+def knn_kl(S: ArrayLike, T: ArrayLike, ks: Iterable[int] = range(2, 7)) -> float:
+    """k-nearest-neighbour estimate of D(S || T) in nats, averaged over ks (Perez-Cruz 2008), S (s, d) inside T (t, d).
+
+    D_k = d/s sum_{x in S} log(nu_k(x) / rho_k(x)) + log((t - 1) / (s - 1)), with rho_k and nu_k the distances to the
+    k-th nearest other point of S and of T. A point is not its own neighbour in either set, so T has t - 1 others, and
+    D(T || T) = 0 exactly.
+
+    Repeated rows make distances of 0, whose logarithms say nothing: those terms are left out of the mean, and a
+    RuntimeWarning counts them.
+
+    Raises
+    ------
+    ValueError
+        S has too few points, a point of S is not in T, or all distances for some k are 0.
+    """
+    S, T = _points(S, "S", 2), _points(T, "T", 2)
+    orders = sorted(set(ks))
+    if not orders or orders[0] < 1 or orders[-1] >= len(S):
+        raise ValueError(f"ks must be neighbours from 1 to {len(S) - 1} (S has {len(S)} points), got {orders}")
+    within, among = (
+        np.asarray(cKDTree(points).query(S, k=orders[-1] + 1)[0])  # (s, k + 1), itself first
+        for points in (S, T)
+    )
+    if np.any(among[:, 0] > 0.0):
+        missing = int(np.count_nonzero(among[:, 0] > 0.0))
+        raise ValueError(f"S must lie inside T, but {missing} of its {len(S)} points are not in T")
+    rho, nu = within[:, orders], among[:, orders]
+    usable = (rho > 0.0) & (nu > 0.0)
+    if not usable.any(axis=0).all():
+        raise ValueError("every point of S repeats in T, so all neighbour distances are 0: remove repeated rows")
+    left_out = usable.size - int(np.count_nonzero(usable))
+    if left_out:
+        warnings.warn(
+            f"{left_out} of {usable.size} neighbour distances are 0 (repeated rows) and were left out",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    ratios = np.log(np.where(usable, nu, 1.0) / np.where(usable, rho, 1.0))
+    means = ratios.sum(axis=0) / usable.sum(axis=0)
+    return float(S.shape[1] * means.mean() + np.log((len(T) - 1) / (len(S) - 1)))
+
+
+def wasserstein2_squared(S: ArrayLike, T: ArrayLike) -> float:
+    """Squared Wasserstein-2 distance of the Gaussians fitted to S (s, d) and T (t, d), in squared units of the data.
+
+    |m_S - m_T|^2 + tr(C_S + C_T - 2 (C_S^(1/2) C_T C_S^(1/2))^(1/2)) with unbiased covariances, as in the Frechet
+    inception distance.
+    """
+    S, T = _points(S, "S", 2), _points(T, "T", 2)
+    C_S, C_T = (np.atleast_2d(np.cov(points, rowvar=False)) for points in (S, T))
+    values, vectors = np.linalg.eigh(C_S)
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ C_T @ root), 0.0)).sum()
+    shift = np.square(S.mean(axis=0) - T.mean(axis=0)).sum()
+    return float(max(shift + np.trace(C_S) + np.trace(C_T) - 2.0 * cross, 0.0))
+
+
+def class_imbalance(labels: ArrayLike, classes: int | Sequence[float]) -> float:
+    """(1/m) sum_y p_y^2 over the m classes, p_y being the share of class y: 1/m^2 when balanced, 1/m when all are one.
+
+    labels : (k,); classes : the class labels, or how many when they are 0, 1, ....
+
+    Examples
+    --------
+    >>> class_imbalance([0, 1, 1, 1], classes=2)
+    0.3125
+    """
+    values = np.asarray(labels, dtype=np.float64)
+    known = np.asarray(classes, dtype=np.float64)
+    known = np.arange(int(known), dtype=np.float64) if known.ndim == 0 else known
+    if values.ndim != 1 or not values.size or not known.size:
+        raise ValueError(f"labels must have shape (k,) and classes not be empty, got {values.shape} and {classes!r}")
+    strange = sorted(set(values.tolist()) - set(known.tolist()))
+    if strange:
+        raise ValueError(f"labels must be among the classes {known.tolist()}, got {strange[0]:g}")
+    shares = np.mean(values[:, None] == known, axis=0)
+    return float(np.square(shares).mean())
+
+
+def _mmd_sums(
+    S: FloatArray, T: FloatArray, lengthscale: float, kernel: Kernel | str | None
+) -> tuple[float, float, float, float, float]:
+    """sum_{S,S} k, sum_{S,T} k, sum_{T,T} k, sum_S k(x, x), sum_T k(x, x)."""
+    if S.shape[1] != T.shape[1]:
+        raise ValueError(f"S and T must have the same features, got shapes {S.shape} and {T.shape}")
+    k = pair_kernel(kernel, lengthscale, S, T)
+    sums = (self_sums(k, S), cross_sums(k, S, T).rows, self_sums(k, T), k.diagonal(S), k.diagonal(T))
+    within_S, between, within_T, own_S, own_T = (float(values.sum()) for values in sums)
+    return within_S, between, within_T, own_S, own_T
+
+
+def _points(values: ArrayLike, name: str, at_least: int) -> FloatArray:
+    points = np.asarray(values, dtype=np.float64)
+    if points.ndim != 2 or len(points) < at_least or not np.all(np.isfinite(points)):
+        raise ValueError(
+            f"{name} must be finite with shape (rows, features), {at_least} rows or more, got {points.shape}"
+        )
+    return points

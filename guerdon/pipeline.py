@@ -11,7 +11,7 @@ import numpy as np
 from guerdon.rewards.certificate import Certificate, certify
 from guerdon.types import Contribution, Game, Progress, RewardTargets, ShapleyValues, silent
 
-__all__ = ["Allocation", "Realization", "RewardScheme", "ShapleyEstimator", "ValueFunction", "allocate"]
+__all__ = ["Allocation", "Realization", "RewardScheme", "ShapleyEstimator", "ValueFunction", "allocate", "conclude"]
 
 
 class ValueFunction(Protocol):
@@ -35,7 +35,9 @@ class RewardScheme(Protocol):
 class Realization(Protocol):
     """Makes the n rewards, each with the value it ``reached``."""
 
-    def __call__(self, game: Any, targets: RewardTargets, *, rng: np.random.Generator) -> Sequence[Any]: ...
+    def __call__(
+        self, game: Any, targets: RewardTargets, *, rng: np.random.Generator, progress: Progress = ...
+    ) -> Sequence[Any]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +90,26 @@ def allocate(
     values = shapley(game, rng=rng)
     progress("shapley", 1, 1)
     targets = scheme(values, game)
-    certificate = certify(game, values, targets)
+    return conclude(
+        game, values, targets, realization, rng=rng if secret_rng is None else secret_rng, progress=progress
+    )
+
+
+def conclude(
+    game: Game,
+    shapley: ShapleyValues,
+    targets: RewardTargets,
+    realization: Realization | None,
+    *,
+    rng: np.random.Generator,
+    progress: Progress = silent,
+) -> Allocation:
+    """The second half: certify what was decided, and make the rewards (none where ``realization`` is None)."""
+    certificate = certify(game, shapley, targets)
     progress("rewards", 1, 1)
     rewards: Sequence[Any] = ()
     if realization is not None:
-        progress("realize", 0, 1)
-        rewards = realization(game, targets, rng=rng if secret_rng is None else secret_rng)
-        progress("realize", 1, 1)
-    return Allocation(parties, game, values, targets, certificate, tuple(rewards))
+        progress("realize", 0, game.n)
+        rewards = realization(game, targets, rng=rng, progress=progress)
+    parties = getattr(game, "parties", None) or tuple(str(i) for i in range(game.n))
+    return Allocation(parties, game, shapley, targets, certificate, tuple(rewards))

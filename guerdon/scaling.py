@@ -38,8 +38,18 @@ class Scaling:
         y = np.concatenate(outputs) if outputs else np.zeros(1)
         return cls(X.mean(axis=0), _scale(X), float(y.mean()), float(_scale(y[:, None])[0]))
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether it leaves everything as it is."""
+        centred = bool(np.all(self.feature_mean == 0.0)) and self.target_mean == 0.0
+        return centred and bool(np.all(self.feature_scale == 1.0)) and self.target_scale == 1.0
+
     def features(self, X: FloatArray) -> FloatArray:
         return np.asarray((X - self.feature_mean) / self.feature_scale)
+
+    def original_features(self, X: FloatArray) -> FloatArray:
+        """Inputs in standard units back in their own."""
+        return np.asarray(X * self.feature_scale + self.feature_mean)
 
     def apply(self, contribution: Contribution) -> Contribution:
         """The contribution in standard units; its noise variance too."""

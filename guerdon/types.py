@@ -183,13 +183,15 @@ class ShapleyValues:
     """Shapley values with what is known about their error.
 
     values : (n,) in the unit of the game; standard_errors : (n,) or None where the method is exact;
-    evaluations : how many coalition values were used; method : what computed them, in words.
+    evaluations : how many coalition values were used; method : what computed them, in words;
+    efficiency_gap : |sum phi - v_N|, where a closed form was used and this is what is known of its error.
     """
 
     values: FloatArray
     standard_errors: FloatArray | None = None
     evaluations: int = 0
     method: str = "given"
+    efficiency_gap: float | None = None
 
     @property
     def alpha(self) -> FloatArray:

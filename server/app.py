@@ -6,9 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 from flwr.app import ArrayRecord, Context
 from flwr.common.logger import log
 from flwr.serverapp import Grid, ServerApp
+from numpy.typing import NDArray
 
 from server.config import ConfigError, RunConfig
 from server.run_directory import RunDirectory
@@ -51,8 +54,19 @@ def mediate(grid: Grid, run_config: Any) -> RunDirectory:
 
 def _strategy(config: RunConfig, directory: RunDirectory) -> Any:
     strategy, parts, texts = config.build_parts()
-    strategy.begin(Session(config.settings(directory.name), parts, texts, directory))
+    strategy.begin(Session(config.settings(directory.name), parts, texts, directory, _synthetic(config)))
     return strategy
+
+
+def _synthetic(config: RunConfig) -> dict[str, NDArray[np.float64]] | None:
+    """The columns of the synthetic-file, where there is one."""
+    if not config.synthetic_file:
+        return None
+    try:
+        table = pl.read_parquet(Path(config.synthetic_file).expanduser()).cast(pl.Float64)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ConfigError(f"synthetic-file: expected a Parquet file of numbers, {error}") from error
+    return {name: table[name].to_numpy() for name in table.columns}
 
 
 def _open(config: RunConfig) -> RunDirectory:

@@ -9,22 +9,26 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from guerdon.generators import GaussianMixture, KernelDensity
 from guerdon.models import GaussianProcess
 from guerdon.plugins import Offer, PluginError, build
-from guerdon.realization import NoiseInjection
-from guerdon.rewards import RhoShapley
+from guerdon.realization import NoiseInjection, WeightedSampling
+from guerdon.rewards import RectifiedRhoShapley, RhoShapley
 from guerdon.shapley import Auto, ExactShapley, PermutationShapley
-from strategies import ModelRewards, Settings
+from guerdon.valuation import MaximumMeanDiscrepancy
+from strategies import ModelRewards, Settings, SyntheticDataRewards
 from strategies.messages import MessageError, check_party_name
 
 __all__ = ["OFFERS", "PART_KEYS", "ConfigError", "Parts", "RunConfig"]
 
 OFFERS: Mapping[str, Offer] = {
-    "strategy": {"ModelRewards": ModelRewards},
+    "strategy": {"ModelRewards": ModelRewards, "SyntheticDataRewards": SyntheticDataRewards},
+    "generator": {"GaussianMixture": GaussianMixture, "KernelDensity": KernelDensity},
+    "valuation": {"MaximumMeanDiscrepancy": MaximumMeanDiscrepancy},
     "model": {"GaussianProcess": GaussianProcess},
     "shapley": {"Auto": Auto, "ExactShapley": ExactShapley, "PermutationShapley": PermutationShapley},
-    "scheme": {"RhoShapley": RhoShapley},
-    "realization": {"NoiseInjection": NoiseInjection},
+    "scheme": {"RhoShapley": RhoShapley, "RectifiedRhoShapley": RectifiedRhoShapley},
+    "realization": {"NoiseInjection": NoiseInjection, "WeightedSampling": WeightedSampling},
 }
 """The parts that go by their bare name, by the run-config key that takes them."""
 
@@ -53,6 +57,8 @@ class RunConfig(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", alias_generator=_dashed, populate_by_name=False)
 
     strategy: str = "ModelRewards()"
+    generator: str = ""
+    valuation: str = ""
     model: str = ""
     shapley: str = ""
     scheme: str = ""
@@ -62,6 +68,7 @@ class RunConfig(BaseModel):
     data_dir: str = ""
     target: str = ""
     noise_column: str = ""
+    synthetic_file: str = ""
     holdout: float = Field(0.25, ge=0.0, le=0.9)
     standardize: bool = True
     deduplicate: bool = False
@@ -102,7 +109,7 @@ class RunConfig(BaseModel):
             raise ValueError(f"each party is listed once, got {value!r}")
         return value
 
-    @field_validator("data_dir", "output_dir", "run_dir")
+    @field_validator("data_dir", "synthetic_file", "output_dir", "run_dir")
     @classmethod
     def _paths_are_absolute(cls, value: str) -> str:
         if value and not Path(value).expanduser().is_absolute():

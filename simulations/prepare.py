@@ -23,7 +23,7 @@ from guerdon.plugins import PluginError, build
 from server.config import PART_KEYS, ConfigError, RunConfig
 from server.run_directory import RunDirectory, RunDirectoryError
 from simulations import datasets, partitions
-from simulations.datasets import Dataset
+from simulations.datasets import Dataset, Rows
 from simulations.overrides import OverrideError, parse_overrides
 from simulations.scenarios import Scenario
 from simulations.staging import CHECKOUT, StagingError, check_modules, importable, stage
@@ -31,6 +31,7 @@ from simulations.staging import CHECKOUT, StagingError, check_modules, importabl
 __all__ = ["PrepareError", "Prepared", "prepare", "prepare_resume"]
 
 CONFIG = "config.toml"
+SYNTHETIC = "synthetic.parquet"
 SET_BY_PREPARE = {
     "run-dir": "the run directory is made new for every run; choose its parent with --output-dir",
     "data-dir": "the parties' files are written into the run directory; choose its parent with --output-dir",
@@ -104,6 +105,9 @@ def prepare(
     _write_data(run / "data", dataset, config.parties.split(","), blocks)
     target = config.target or dataset.target_name
     final = config.to_toml_dict() | {"run-dir": str(run), "data-dir": str(run / "data"), "target": target}
+    if dataset.synthetic is not None and not config.synthetic_file and "generator" not in given:
+        _table(dataset, dataset.synthetic).write_parquet(run / "data" / SYNTHETIC)
+        final["synthetic-file"] = str(run / "data" / SYNTHETIC)
     (run / CONFIG).write_text(tomli_w.dumps(final), encoding="utf-8")
     return Prepared(run, stage(sources, run / "app") if sources else CHECKOUT, RunConfig.parse(final))
 
@@ -173,9 +177,14 @@ def _divide(config: RunConfig) -> tuple[Dataset, tuple[NDArray[np.intp], ...]]:
         dataset: Dataset = build(config.dataset, datasets.OFFER).load(loading)
     if config.target not in ("", dataset.target_name):
         raise ConfigError(f"target: {dataset.name} has the target {dataset.target_name!r}, got {config.target!r}")
+    names = config.parties.split(",")
+    if dataset.blocks is not None and not config.partition:
+        if len(dataset.blocks) != len(names):
+            raise ConfigError(f"parties: {dataset.name} comes divided among {len(dataset.blocks)}, got {len(names)}")
+        return dataset, dataset.blocks
     with _explained("partition", config.partition, partitions.OFFER):
         partition = build(config.partition, partitions.OFFER)
-        blocks = partition.split(dataset.features, len(config.parties.split(",")), rng=splitting)
+        blocks = partition.split(dataset.features, len(names), rng=splitting, target=dataset.target)
     return dataset, blocks
 
 
@@ -218,12 +227,19 @@ def _new_directory(output_dir: Path, name: str) -> Path:
 
 
 def _write_data(folder: Path, dataset: Dataset, parties: list[str], blocks: tuple[NDArray[np.intp], ...]) -> None:
-    """One file a party, in the units of the data set, and the list of names."""
+    """A file for each party, in the data set's units, with the rows to score on beside it, and the list of names."""
     folder.mkdir()
     for party, rows in zip(parties, blocks, strict=True):
-        columns = {name: dataset.features[rows, j] for j, name in enumerate(dataset.feature_names)}
-        pl.DataFrame(columns | {dataset.target_name: dataset.target[rows]}).write_parquet(folder / f"{party}.parquet")
+        own = Rows(dataset.features[rows], dataset.target[rows])
+        _table(dataset, own).write_parquet(folder / f"{party}.parquet")
+        if dataset.held_out is not None:
+            _table(dataset, dataset.held_out).write_parquet(folder / f"{party}.heldout.parquet")
     (folder / "parties.json").write_text(json.dumps(parties), encoding="utf-8")
+
+
+def _table(dataset: Dataset, rows: Rows) -> pl.DataFrame:
+    columns = {name: rows.features[:, j] for j, name in enumerate(dataset.feature_names)}
+    return pl.DataFrame(columns | {dataset.target_name: rows.target})
 
 
 def _home_of_modules(given: Mapping[str, Any], caller: Path, staged: Path) -> Path:

@@ -28,6 +28,14 @@ class _Column(NamedTuple):
     cell: Callable[[Record], str]
 
 
+class _Columns(NamedTuple):
+    """What stands in the tables of one kind of reward: what parties gave, what they get, and how it scores."""
+
+    worth: tuple[_Column, ...]
+    reward: tuple[_Column, ...]
+    held_out: tuple[_Column, ...]
+
+
 def present(allocation: Record, run: Path, console: Console) -> None:
     """Print parties, what they gave and get, the certificate, notes and where everything is kept.
 
@@ -38,7 +46,7 @@ def present(allocation: Record, run: Path, console: Console) -> None:
     console : where to print; its width decides between one table and two
     """
     unit = str(allocation.get("unit") or "nats")
-    tables = _tables(allocation["parties"], unit, console)
+    tables = _tables(allocation["parties"], unit, COLUMNS[str(allocation.get("kind") or "model")], console)
     parts: list[RenderableType] = [*tables, *_refusals(allocation.get("refused") or []), ""]
     parts += [_summary(allocation, unit), "", _certificate(allocation.get("certificate") or [])]
     parts += _notes(allocation.get("notes") or [])
@@ -57,13 +65,14 @@ def _table(title: str, columns: Sequence[_Column], parties: Sequence[Record], na
     return table
 
 
-def _tables(parties: Sequence[Record], unit: str, console: Console) -> list[Table]:
+def _tables(parties: Sequence[Record], unit: str, kind: _Columns, console: Console) -> list[Table]:
     """One table where it fits, else two, else three; names give way before numbers do."""
+    worth, reward, held_out = kind
     gave, gets, scores = f"What each party gave ({unit})", f"What each party gets ({unit})", "On its own held-out rows"
     layouts = (
-        [(f"What each party gave and gets ({unit})", WORTH + REWARD + SCORES)],
-        [(gave, WORTH), (gets, REWARD + SCORES)],
-        [(gave, WORTH), (gets, REWARD), (scores, SCORES)],
+        [(f"What each party gave and gets ({unit})", worth + reward + held_out)],
+        [(gave, worth), (gets, reward + held_out)],
+        [(gave, worth), (gets, reward), (scores, held_out)],
     )
     longest = max((len(str(party["party"])) for party in parties), default=LEAST_NAME_WIDTH)
     widest, narrowest = min(longest, NAME_WIDTH), min(longest, LEAST_NAME_WIDTH)
@@ -83,10 +92,15 @@ def _width(table: Table, console: Console) -> int:
 
 
 def _summary(allocation: Record, unit: str) -> Text:
-    """v_N, rho and the two thresholds, in one line."""
+    """v_N, rho and the two thresholds, in one line; for synthetic rewards what they were valued with, too."""
     thresholds = allocation.get("thresholds") or {}
     facts = [f"v_N = {_number(allocation['grand_value'])} {unit}"]
+    synthetic = allocation.get("kind") == "synthetic"
+    valued_with = allocation.get("model") or {}
     for symbol, value in (
+        ("v*", allocation.get("maximum") if synthetic else None),
+        ("length-scale", valued_with.get("lengthscale")),
+        ("|G|", _count(valued_with.get("synthetic_rows")) if synthetic else None),
         ("rho", allocation.get("rho")),
         ("rho_r", thresholds.get("rational")),
         ("rho_s", thresholds.get("stable")),
@@ -163,9 +177,17 @@ def _with_error(value: float, error: float | None) -> str:
     return _number(value) if error is None else f"{_number(value)} ± {error:.1g}"
 
 
+def _count(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
 def _gain(party: Record, score: str) -> str:
     """``alone -> reward`` of a held-out score; a dash for a side that was not scored."""
-    sides = [(party.get(side) or {}).get(score) for side in ("alone", "reward")]
+    return _sides({side: (party.get(side) or {}).get(score) for side in ("alone", "reward")})
+
+
+def _sides(found: Record) -> str:
+    sides = [found.get(side) for side in ("alone", "reward")]
     return ARROW.join(_number(value) for value in sides) if any(value is not None for value in sides) else "–"
 
 
@@ -175,12 +197,32 @@ WORTH = (
     _Column("Shapley", lambda p: _with_error(p["shapley"], p.get("shapley_error"))),
     _Column("alpha", lambda p: _number(p["alpha"], 3)),
 )
-REWARD = (
-    _Column("target r_i", lambda p: _number(p.get("target"))),
-    _Column("eta_i", lambda p: _number(p.get("eta"))),
-    _Column("reached", lambda p: _number(p.get("reached"))),
-)
-SCORES = (
-    _Column("MNLP\nalone → reward", lambda p: _gain(p, "mnlp")),
-    _Column("RMSE\nalone → reward", lambda p: _gain(p, "rmse")),
-)
+COLUMNS = {
+    "model": _Columns(
+        WORTH,
+        (
+            _Column("target r_i", lambda p: _number(p.get("target"))),
+            _Column("eta_i", lambda p: _number(p.get("eta"))),
+            _Column("reached", lambda p: _number(p.get("reached"))),
+        ),
+        (
+            _Column("MNLP\nalone → reward", lambda p: _gain(p, "mnlp")),
+            _Column("RMSE\nalone → reward", lambda p: _gain(p, "rmse")),
+        ),
+    ),
+    "synthetic": _Columns(
+        WORTH,
+        (
+            _Column("floor", lambda p: _number(p.get("floor"))),
+            _Column("target r_i", lambda p: _number(p.get("target"))),
+            _Column("ceiling", lambda p: _number(p.get("ceiling"))),
+            _Column("rows got", lambda p: _count(p.get("synthetic_rows"))),
+            _Column("reached", lambda p: _number(p.get("reached"))),
+        ),
+        (
+            _Column("unbiased MMD²\nalone → reward", lambda p: _sides(p.get("mmd2") or {})),
+            _Column("accuracy\nalone → reward", lambda p: _gain(p, "accuracy")),
+        ),
+    ),
+}
+"""The columns for each kind of reward."""

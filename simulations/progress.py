@@ -28,6 +28,7 @@ STAGES = {
     "pool": "pooling",
     "fit": "learning hyperparameters",
     "value": "valuing coalitions",
+    "kernel": "summing the kernel, in %",
     "shapley": "Shapley values",
     "rewards": "rewards",
     "realize": "realizing",

@@ -3,5 +3,15 @@
 from strategies.mediator import QuorumError, TrustedMediator
 from strategies.model_rewards import ModelRewards
 from strategies.session import Journal, Outcome, Session, Settings
+from strategies.synthetic_data_rewards import SyntheticDataRewards
 
-__all__ = ["Journal", "ModelRewards", "Outcome", "QuorumError", "Session", "Settings", "TrustedMediator"]
+__all__ = [
+    "Journal",
+    "ModelRewards",
+    "Outcome",
+    "QuorumError",
+    "Session",
+    "Settings",
+    "SyntheticDataRewards",
+    "TrustedMediator",
+]

@@ -15,7 +15,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from logging import INFO
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.common.logger import log
@@ -56,6 +56,7 @@ class TrustedMediator(Strategy):
         self.nodes: dict[str, int] = {}
         self.introductions: dict[str, Introduction] = {}
         self.refused: dict[str, tuple[str, str]] = {}
+        self.notes: list[str] = []
         self.outcome: Outcome | None = None
         self.target = ""
         self._asked: list[tuple[str, Message]] = []
@@ -79,14 +80,12 @@ class TrustedMediator(Strategy):
             return self._deliver()
         joined = join(grid, self.settings, self.journal)
         self.nodes, self.introductions = joined.nodes, joined.introductions
+        if self.settings.resume and (loaded := self.journal.load_pool()) is not None:
+            self._pool, self.target = loaded
+            self._note("resumed from the pooled data; no party is asked for it again")
+            return self._ask_nobody()
         for party, reason in joined.refused.items():
             self._refuse(party, "join", reason)
-        if self.settings.resume:
-            loaded = self.journal.load_pool()
-            if loaded is not None:
-                self._pool, self.target = loaded
-                self.journal.event("note", text="resumed from the pooled data; no party is asked for it again")
-                return self._ask_nobody()
         self._require_quorum(len(self.nodes))
         self.target = next(iter(self.introductions.values())).target
         self._stage("contribute", len(self.nodes))
@@ -109,7 +108,11 @@ class TrustedMediator(Strategy):
         for party, content in self._answers("contribute", replies):
             try:
                 contribution = messages.decode_contribution(
-                    content, party=party, max_megabytes=limits.max_contribution_mb, min_rows=limits.min_rows
+                    content,
+                    party=party,
+                    target=self.target,
+                    max_megabytes=limits.max_contribution_mb,
+                    min_rows=limits.min_rows,
                 )
                 pool[party] = self._in_common_order(contribution)
                 self.accept(pool[party])
@@ -143,7 +146,7 @@ class TrustedMediator(Strategy):
 
     def _treat_duplicates(self, contributions: list[Contribution]) -> list[Contribution]:
         for sentence in count_duplicates(contributions).sentences():
-            self.journal.event("note", text=sentence)
+            self._note(sentence)
             self.journal.ledger("duplicates", finding=sentence)
         if not self.settings.deduplicate:
             return contributions
@@ -167,7 +170,7 @@ class TrustedMediator(Strategy):
                 f"{scheme!r}: a party that holds two rewards could cancel the noise out. Resume with the scheme that "
                 "was used, or start a new run."
             )
-        self.journal.event("note", text="the rewards were already made; the same ones are delivered")
+        self._note("the rewards were already made; the same ones are delivered")
         return replace(outcome, rewards=rewards)
 
     # Round 2: to each its own.
@@ -306,10 +309,8 @@ class TrustedMediator(Strategy):
         )
 
     def _note(self, text: str) -> None:
-        self._remember(self._outcome.record, text)
-
-    def _remember(self, record: dict[str, Any], text: str) -> None:
-        record["notes"].append(text)
+        """Something that whoever reads the run's table should know."""
+        self.notes.append(text)
         self.journal.event("note", text=text)
 
     def _stage(self, stage: str, total: int | None = None) -> None:
@@ -317,6 +318,7 @@ class TrustedMediator(Strategy):
 
     def _save(self) -> None:
         record = self._outcome.record
+        record["notes"] = self.notes
         record["refused"] = [
             {"party": party, "stage": stage, "reason": reason}
             for party, (stage, reason) in sorted(self.refused.items())

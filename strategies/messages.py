@@ -151,8 +151,12 @@ def encode_contribution(contribution: Contribution, target: str) -> RecordDict:
     return RecordDict({_ARRAYS: _array_record(arrays), _ABOUT: about})
 
 
-def decode_contribution(content: RecordDict, *, party: str, max_megabytes: float, min_rows: int) -> Contribution:
+def decode_contribution(
+    content: RecordDict, *, party: str, target: str, max_megabytes: float, min_rows: int
+) -> Contribution:
     """A party's contribution, checked: it comes from ``party``, is float64, finite, named, and of a sane size.
+
+    With a ``target`` it holds outputs; where that is "" the data is unlabelled.
 
     Raises
     ------
@@ -173,6 +177,10 @@ def decode_contribution(content: RecordDict, *, party: str, max_megabytes: float
     X = arrays["X"]
     if X.ndim != 2 or X.shape[1] != len(features):
         raise MessageError(f"X must have one column for each of the {len(features)} feature names, got shape {X.shape}")
+    if about.get("target") != target:
+        raise MessageError(f"its target is {about.get('target')!r}, it was asked for {target!r}")
+    if target and "y" not in arrays:
+        raise MessageError(f"outputs y are missing: the values of the target {target!r}")
     if len(X) < min_rows:
         raise MessageError(f"at least {min_rows} rows are needed, got {len(X)}")
     try:

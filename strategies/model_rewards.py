@@ -79,17 +79,17 @@ class ModelRewards(TrustedMediator):
         return fitted
 
     def _progress(self, stage: str, done: int, total: int) -> None:
-        if stage in ("value", "fit"):
+        if stage in ("value", "fit") or (stage == "realize" and done):
             self.journal.event("progress", stage=stage, done=done, total=total)
-        elif done == 0 or stage in ("shapley", "rewards"):
-            self._stage(stage)
+        else:
+            self._stage(stage, total if stage == "realize" else None)
 
     def _record(self, allocation: Allocation, work: _Work, model: Model) -> dict[str, Any]:
         record = allocation_record(allocation, work.contributions, self.settings.run, self.session.texts, unit="nats")
+        record["kind"] = "model"
         record["model"] = {**model.describe(), "standardized": self.settings.standardize}
         if (record["model"].get("fit") or {}).get("noise_at_bound"):
-            self._remember(
-                record,
+            self._note(
                 "the learned noise variance is at its bound: under this kernel the data does not tell noise from "
                 "signal, so the values mean little. Give the model a noise, or a smoother kernel.",
             )

@@ -68,7 +68,7 @@ def allocation_record(
             {"name": check.name, "title": check.title, "holds": check.holds, "witness": check.witness}
             for check in allocation.certificate
         ],
-        "notes": [],
+        "notes": [],  # the mediator's, when it saves
     }
 
 

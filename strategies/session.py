@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from guerdon.types import Contribution
+from guerdon.types import Contribution, FloatArray
 from strategies.messages import Reward
 
 __all__ = ["Journal", "Outcome", "Session", "Settings"]
@@ -59,13 +59,15 @@ class Settings:
 class Session:
     """Settings, the parts that the run config names (model, shapley, scheme, realization ...), and the journal.
 
-    ``texts`` holds the parts as they were written in the run config.
+    ``texts`` holds the parts as they were written in the run config; ``synthetic`` the columns of the synthetic rows
+    that it names a file of, None where a generator is to make them.
     """
 
     settings: Settings
     parts: Mapping[str, Any]
     texts: Mapping[str, str]
     journal: Journal
+    synthetic: Mapping[str, FloatArray] | None = None
 
 
 @dataclass(frozen=True, eq=False)

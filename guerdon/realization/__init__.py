@@ -9,10 +9,14 @@ from guerdon.realization.noise import (
     reward_data,
     solve_noise,
 )
+from guerdon.realization.sampling import Sample, SyntheticReward, WeightedSampling
 
 __all__ = [
     "ModelReward",
     "NoiseInjection",
+    "Sample",
+    "SyntheticReward",
+    "WeightedSampling",
     "expected_reward_mnlp",
     "noise_responses",
     "noise_variances",

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from guerdon.linalg import one_thread
 from guerdon.metrics import expected_mnlp
 from guerdon.models.protocols import Model, NoiseResponse, Posterior
-from guerdon.types import Contribution, FloatArray, RewardTargets
+from guerdon.types import Contribution, FloatArray, Progress, RewardTargets, silent
 from guerdon.valuation.information_gain import InformationGainGame
 
 __all__ = [
@@ -60,7 +60,12 @@ class NoiseInjection:
     """Realize the targets of an information-gain game by noise on the others' outputs (Sim et al., section 4.3)."""
 
     def __call__(
-        self, game: InformationGainGame, targets: RewardTargets | ArrayLike, *, rng: np.random.Generator
+        self,
+        game: InformationGainGame,
+        targets: RewardTargets | ArrayLike,
+        *,
+        rng: np.random.Generator,
+        progress: Progress = silent,
     ) -> tuple[ModelReward, ...]:
         """One reward a party, in the game's order.
 
@@ -70,10 +75,11 @@ class NoiseInjection:
         responses = noise_responses(game.model, game.contributions)
         etas = _solve_all(responses, game.contributions, targets)
         values = targets.values if isinstance(targets, RewardTargets) else np.asarray(targets, dtype=np.float64)
-        return tuple(
-            self._reward(game, i, float(values[i]), float(etas[i]), responses[i], generator)
-            for i, generator in enumerate(rng.spawn(game.n))
-        )
+        rewards = []
+        for i, generator in enumerate(rng.spawn(game.n)):
+            rewards.append(self._reward(game, i, float(values[i]), float(etas[i]), responses[i], generator))
+            progress("realize", i + 1, game.n)
+        return tuple(rewards)
 
     def _reward(
         self,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike
 
-from guerdon.rewards.rho_shapley import weaker_coalitions
+from guerdon.rewards.rho_shapley import TIE, weaker_coalitions
 from guerdon.shapley.exact import MAX_EXACT_PARTIES
 from guerdon.types import (
     FloatArray,
@@ -93,7 +93,7 @@ def certify(
         R2=_feasibility(subject),
         R3=_weak_efficiency(subject),
         R4=_individual_rationality(subject),
-        R5=_fairness(fairness),
+        R5=_fairness(subject, fairness),
         F1=fairness[0],
         F2=fairness[1],
         F3=fairness[2],
@@ -266,14 +266,24 @@ def _strict_desirability(s: _Subject) -> Check:
     return Check("F3", title, True, f"{pairs} ordered pairs are rewarded in order" if pairs else "no two are ordered")
 
 
-def _fairness(parts: tuple[Check, Check, Check]) -> Check:
+def _fairness(s: _Subject, parts: tuple[Check, Check, Check]) -> Check:
     """R5: F1 to F4, of which F4 speaks of two games and can't be checked on one."""
     failed = [part for part in parts if part.holds is False]
     if failed:
-        return Check("R5", "fairness", False, f"{failed[0].name} fails: {failed[0].witness}", failed[0].parties)
+        return Check(
+            "R5", "fairness", False, f"{failed[0].name} fails: {failed[0].witness}{_left_alone(s)}", failed[0].parties
+        )
     if any(part.holds is None for part in parts):
-        return Check("R5", "fairness", None, parts[0].witness)
-    return Check("R5", "fairness", True, "F1, F2 and F3 hold")
+        return Check("R5", "fairness", None, f"{parts[0].witness}{_left_alone(s)}")
+    return Check("R5", "fairness", True, f"F1, F2 and F3 hold{_left_alone(s)}")
+
+
+def _left_alone(s: _Subject) -> str:
+    """The parties of worth that add nothing to coalitions on average and keep their own data, for the witness."""
+    tie = TIE * float(np.abs(s.phi).max())
+    alone = [i for i in range(s.n) if s.phi[i] < -tie or (s.phi[i] <= tie and s.alone[i] > s.tolerance)]
+    names = ", ".join(s.names[i] for i in alone)
+    return f"; no positive Shapley value, so own data only, outside the theorem: {names}" if alone else ""
 
 
 def _stability_of_grand_coalition(s: _Subject) -> Check:

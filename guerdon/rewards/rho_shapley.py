@@ -80,13 +80,15 @@ class RhoShapley:
         )
 
 
-def relative_shapley(shapley: ShapleyValues | ArrayLike, parties: tuple[str, ...] | None = None) -> FloatArray:
+def relative_shapley(
+    shapley: ShapleyValues | ArrayLike, parties: tuple[str, ...] | None = None, *, negative: bool = False
+) -> FloatArray:
     """alpha_i = phi_i / phi* (n,), with ties at 0 and at 1 made exact.
 
     Raises
     ------
     ValueError
-        A Shapley value is negative (by more than TIE phi*) or none is positive.
+        None is positive, or one is negative (by more than TIE phi*) and ``negative`` does not allow that.
     """
     phi = shapley_array(shapley)
     top = float(phi.max())
@@ -95,7 +97,7 @@ def relative_shapley(shapley: ShapleyValues | ArrayLike, parties: tuple[str, ...
     alpha = phi / top
     alpha[np.abs(alpha) <= TIE] = 0.0
     alpha[alpha >= 1.0 - TIE] = 1.0
-    if np.any(alpha < 0.0):
+    if np.any(alpha < 0.0) and not negative:
         worst = int(np.argmin(alpha))
         name = f"party {worst}" if parties is None else f"party {parties[worst]!r}"
         raise ValueError(

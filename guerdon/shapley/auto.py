@@ -17,7 +17,7 @@ __all__ = ["Auto"]
 class Auto:
     """The game's closed form where it has one, else exact enumeration to 16 parties, else sampled permutations.
 
-    The result's ``method`` says which was used.
+    The result's ``method`` says which was used; a closed form's ``efficiency_gap`` says how well it adds up to v_N.
     """
 
     permutations: int = 1000
@@ -25,7 +25,10 @@ class Auto:
     def __call__(self, game: Game, *, rng: np.random.Generator) -> ShapleyValues:
         closed_form = getattr(game, "shapley", None)
         if closed_form is not None:
-            return ShapleyValues(np.asarray(closed_form(), dtype=np.float64), method="exact, the game's closed form")
+            values = np.asarray(closed_form(), dtype=np.float64)
+            gap = abs(float(values.sum()) - float(game(np.ones((1, game.n), dtype=bool))[0]))
+            method = f"exact, the game's closed form (efficiency gap {gap:.2g})"
+            return ShapleyValues(values, method=method, efficiency_gap=gap)
         if game.n <= MAX_EXACT_PARTIES:
             return ExactShapley()(game)
         return PermutationShapley(self.permutations)(game, rng=rng)

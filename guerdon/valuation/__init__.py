@@ -1,5 +1,7 @@
 """What a coalition's data is worth."""
 
 from guerdon.valuation.information_gain import InformationGain, InformationGainGame
+from guerdon.valuation.mmd import MaximumMeanDiscrepancy
+from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
 
-__all__ = ["InformationGain", "InformationGainGame"]
+__all__ = ["InformationGain", "InformationGainGame", "MaximumMeanDiscrepancy", "MaximumMeanDiscrepancyGame"]

@@ -5,10 +5,28 @@ A data set of your own is a class with one method, ``load(rng) -> Dataset``; nam
 
 from collections.abc import Callable, Mapping
 
-from simulations.datasets.dataset import Dataset, DatasetSource
+from simulations.datasets.classification import BreastCancer, Digits
+from simulations.datasets.credit_ratings import CreditRatings
+from simulations.datasets.dataset import Dataset, DatasetSource, Rows
 from simulations.datasets.diabetes import Diabetes
 from simulations.datasets.friedman import Friedman
 
-__all__ = ["OFFER", "Dataset", "DatasetSource", "Diabetes", "Friedman"]
+__all__ = [
+    "OFFER",
+    "BreastCancer",
+    "CreditRatings",
+    "Dataset",
+    "DatasetSource",
+    "Diabetes",
+    "Digits",
+    "Friedman",
+    "Rows",
+]
 
-OFFER: Mapping[str, Callable[..., DatasetSource]] = {"Diabetes": Diabetes, "Friedman": Friedman}
+OFFER: Mapping[str, Callable[..., DatasetSource]] = {
+    "BreastCancer": BreastCancer,
+    "CreditRatings": CreditRatings,
+    "Diabetes": Diabetes,
+    "Digits": Digits,
+    "Friedman": Friedman,
+}

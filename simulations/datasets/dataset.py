@@ -1,14 +1,21 @@
-"""A data set for regression, before it is divided among parties."""
+"""A data set, before it is divided among parties."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Dataset", "DatasetSource"]
+__all__ = ["Dataset", "DatasetSource", "Rows"]
+
+
+class Rows(NamedTuple):
+    """Rows beside the ones that are divided: features (k, d) and target (k,)."""
+
+    features: NDArray[np.float64]
+    target: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +32,9 @@ class Dataset:
     target_name : str
     description : str
         One sentence: what a row is and what the target is.
+    blocks : the rows of each party, for a data set that comes divided
+    held_out : rows for scoring, for a data set that comes with some
+    synthetic : features (g, d) and labels (g,) of a synthetic pool, for a data set that comes with one
     """
 
     name: str
@@ -33,6 +43,9 @@ class Dataset:
     feature_names: tuple[str, ...]
     target_name: str
     description: str
+    blocks: tuple[NDArray[np.intp], ...] | None = None
+    held_out: Rows | None = None
+    synthetic: Rows | None = None
 
     def __post_init__(self) -> None:
         features = np.array(self.features, dtype=np.float64)

@@ -1,15 +1,20 @@
 """Ways to divide a data set's rows among parties, by the name that a run config uses.
 
-A partition of your own is a class with one method, ``split(X, parties, *, rng)``; name it
+A partition of your own is a class with one method, ``split(X, parties, *, rng, target)``; name it
 ``partition = "my_module:MyPartition()"``.
 """
 
 from collections.abc import Callable, Mapping
 
+from simulations.partitions.class_shares import ClassShares
 from simulations.partitions.partial_sort import PartialSort
 from simulations.partitions.partition import Partition
 from simulations.partitions.uniform import Uniform
 
-__all__ = ["OFFER", "PartialSort", "Partition", "Uniform"]
+__all__ = ["OFFER", "ClassShares", "PartialSort", "Partition", "Uniform"]
 
-OFFER: Mapping[str, Callable[..., Partition]] = {"PartialSort": PartialSort, "Uniform": Uniform}
+OFFER: Mapping[str, Callable[..., Partition]] = {
+    "ClassShares": ClassShares,
+    "PartialSort": PartialSort,
+    "Uniform": Uniform,
+}

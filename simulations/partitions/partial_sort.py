@@ -39,7 +39,14 @@ class PartialSort:
         if not 0 <= self.minimum_share <= 1:
             raise ValueError(f"minimum_share is a share of the rows, between 0 and 1, got {self.minimum_share!r}")
 
-    def split(self, X: NDArray[np.float64], parties: int, *, rng: np.random.Generator) -> tuple[NDArray[np.intp], ...]:
+    def split(
+        self,
+        X: NDArray[np.float64],
+        parties: int,
+        *,
+        rng: np.random.Generator,
+        target: NDArray[np.float64] | None = None,
+    ) -> tuple[NDArray[np.intp], ...]:
         """Row numbers of each party, in the order of the partial sort."""
         check_rows(X, parties)
         # The small tolerance keeps 0.1 * 30 = 3.0000000000000004 from asking for 4 rows, and 1/3 * 3 within 1.

@@ -13,8 +13,15 @@ __all__ = ["Partition", "check_rows"]
 class Partition(Protocol):
     """Divides the rows of a data set among parties."""
 
-    def split(self, X: NDArray[np.float64], parties: int, *, rng: np.random.Generator) -> tuple[NDArray[np.intp], ...]:
-        """One array of row numbers a party; together they hold every row once."""
+    def split(
+        self,
+        X: NDArray[np.float64],
+        parties: int,
+        *,
+        rng: np.random.Generator,
+        target: NDArray[np.float64] | None = None,
+    ) -> tuple[NDArray[np.intp], ...]:
+        """One array of row numbers a party; no row is in two. ``target`` (m,) is there for those who split by it."""
         ...
 
 

@@ -22,7 +22,14 @@ class Uniform:
     [3, 2, 2]
     """
 
-    def split(self, X: NDArray[np.float64], parties: int, *, rng: np.random.Generator) -> tuple[NDArray[np.intp], ...]:
+    def split(
+        self,
+        X: NDArray[np.float64],
+        parties: int,
+        *,
+        rng: np.random.Generator,
+        target: NDArray[np.float64] | None = None,
+    ) -> tuple[NDArray[np.intp], ...]:
         """Row numbers of each party; the first parties get the row that is left over."""
         order = rng.permutation(check_rows(X, parties)).astype(np.intp)  # (m,)
         return tuple(np.array_split(order, parties))

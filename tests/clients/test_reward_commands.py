@@ -92,7 +92,7 @@ def test_predict_writes_a_file(stored: Path, pool: Contribution, tmp_path: Path)
 def test_show_says_what_it_is_and_what_it_is_worth(stored: Path) -> None:
     done = clients("show", stored)
     assert done.returncode == 0, done.stderr
-    for expected in ("north", "run-1", "Worth 5 nats", "alone is worth 3.5 nats", "progression", "rho = 0.5", "inf"):
+    for expected in ("north", "run-1", "Worth 5 (nats)", "alone is worth 3.5", "progression", "rho = 0.5", "inf"):
         assert expected in done.stdout
 
 
@@ -122,9 +122,27 @@ def test_a_runs_name_cannot_lead_out_of_the_store(tmp_path: Path, predictor: Pre
         save_reward(tmp_path / "store", "../../elsewhere", Reward(predictor.arrays(), {}))
 
 
+def test_show_describes_synthetic_rows(stored: Path, tmp_path: Path) -> None:
+    about = json.loads((stored / "reward.json").read_text())
+    about |= {
+        "kind": "synthetic", "features": ["age", "bmi"], "target_name": "sick", "stopped": "target", "seed": 4,
+        "realization": "WeightedSampling(beta=1.0)", "generator": "KernelDensity()", "synthetic_pool_rows": 500,
+    }  # fmt: skip
+    arrays = {"points": np.array([[1.0, 2.0], [3.0, 4.0]]), "labels": np.array([0.0, 1.0])}
+    folder = save_reward(tmp_path / "other", "run-2", Reward(arrays, about))
+    done = clients("show", folder)
+    assert done.returncode == 0, done.stderr
+    for expected in ("2 synthetic rows of age, bmi, sick", "from 500 rows of KernelDensity()", "seed 4"):
+        assert expected in done.stdout
+    assert pl.read_csv(folder / "reward.csv").rows() == [(1.0, 2.0, 0.0), (3.0, 4.0, 1.0)]
+    refused = clients("predict", folder, folder / "reward.csv")
+    assert refused.returncode == 1
+    assert "not a model but 'synthetic'" in refused.stderr
+
+
 def test_another_kind_of_reward_can_not_predict(tmp_path: Path, predictor: Predictor) -> None:
-    folder = save_reward(tmp_path, "run", Reward(predictor.arrays(), {"kind": "synthetic"}))
-    with pytest.raises(PartyError, match="not a model but 'synthetic'"):
+    folder = save_reward(tmp_path, "run", Reward(predictor.arrays(), {"kind": "voucher"}))
+    with pytest.raises(PartyError, match="not a model but 'voucher'"):
         load_predictor(load_reward(folder))
 
 

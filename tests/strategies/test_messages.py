@@ -20,7 +20,7 @@ def contribution(**changes: object) -> Contribution:
 def test_a_contribution_crosses_unchanged(noise: object) -> None:
     sent = contribution(noise=noise)
     content = messages.encode_contribution(sent, "y")
-    got = messages.decode_contribution(content, party="north", max_megabytes=1.0, min_rows=2)
+    got = messages.decode_contribution(content, party="north", target="y", max_megabytes=1.0, min_rows=2)
     assert messages.content_hash(got) == messages.content_hash(sent)
     assert np.array_equal(got.X, sent.X)
 

@@ -210,6 +210,7 @@ def test_a_party_that_missed_its_reward_gets_the_same_one_on_resume(data: Path) 
     assert any("north did not take its reward" in note for note in record["notes"])
     made = {e["party"]: e["sha256"] for e in first.read_ledger() if e["action"] == "reward made"}
     second = run(config(data, resume=True), order=(1,))
+    assert second.read_allocation()["refused"] == []
     assert second.read_allocation()["stage"] == "delivered"
     delivered = {e["party"]: e["sha256"] for e in second.read_ledger() if e["action"] == "delivered"}
     assert delivered == made
@@ -357,10 +358,16 @@ def contribution_reply(change: Any) -> Any:
 
 
 def contribution(**changes: Any) -> RecordDict:
-    base: dict[str, Any] = {"X": np.ones((5, 3)), "y": np.ones(5), "names": ["age", "bmi", "bp"], "party": "north"}
+    base: dict[str, Any] = {
+        "X": np.ones((5, 3)),
+        "y": np.ones(5),
+        "names": ["age", "bmi", "bp"],
+        "party": "north",
+        "target": "outcome",
+    }
     base.update(changes)
     arrays = {name: base[name] for name in ("X", "y") if base[name] is not None}
-    about = ConfigRecord({"party": base["party"], "features": base["names"], "target": "outcome"})
+    about = ConfigRecord({"party": base["party"], "features": base["names"], "target": base["target"]})
     return RecordDict({"arrays": ArrayRecord({name: Array(a) for name, a in arrays.items()}), "about": about})
 
 
@@ -371,7 +378,8 @@ def contribution(**changes: Any) -> RecordDict:
         (lambda c: contribution(y=np.full(5, np.inf)), "y of party 'north' must be finite"),
         (lambda c: contribution(X=np.ones((5, 2))), "one column for each of the 3 feature names, got shape \\(5, 2\\)"),
         (lambda c: contribution(X=np.ones(5)), "got shape \\(5,\\)"),
-        (lambda c: contribution(y=None), "outputs y are missing"),
+        (lambda c: contribution(y=None), "outputs y are missing: the values of the target 'outcome'"),
+        (lambda c: contribution(target="income"), "its target is 'income', it was asked for 'outcome'"),
         (lambda c: contribution(y=np.ones(4)), "as X has rows, got \\(4,\\)"),
         (lambda c: contribution(X=np.ones((1, 3)), y=np.ones(1)), "at least 2 rows are needed, got 1"),
         (lambda c: contribution(X=np.ones((0, 3)), y=np.ones(0)), "at least 2 rows are needed, got 0"),
@@ -454,7 +462,7 @@ def test_repeated_rows_are_reported_and_removed_where_asked(data: Path) -> None:
     counts = [{p["party"]: p["rows"] for p in d.read_allocation()["parties"]}["north"] for d in (kept, removed)]
     assert counts == [72, 24]
     findings = [e["finding"] for e in kept.read_ledger() if e["action"] == "duplicates"]
-    assert findings == ["north holds 48 repeated rows"]
+    assert findings == kept.read_allocation()["notes"] == ["north holds 48 repeated rows"]
 
 
 def test_nothing_in_events_or_ledger_shows_a_row(data: Path) -> None:

@@ -18,7 +18,7 @@ def covers_once(blocks: tuple[NDArray[np.intp], ...], rows: int) -> bool:
     return sorted(np.concatenate(blocks).tolist()) == list(range(rows))
 
 
-@given(st.sampled_from(sorted(OFFER)), st.integers(1, 8), st.integers(8, 60), st.integers(1, 4), seeds)
+@given(st.sampled_from(["PartialSort", "Uniform"]), st.integers(1, 8), st.integers(8, 60), st.integers(1, 4), seeds)
 def test_every_row_goes_to_one_party(name: str, parties: int, rows: int, columns: int, seed: int) -> None:
     partition: Partition = OFFER[name](minimum_share=0.05) if name == "PartialSort" else OFFER[name]()
     X = np.random.default_rng(seed).integers(0, 5, (rows, columns)).astype(float)  # with ties

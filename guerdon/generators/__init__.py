@@ -1,0 +1,19 @@
+"""Where synthetic data come from: distributions fitted to the pool."""
+
+from guerdon.generators.gaussian_mixture import GaussianMixture
+from guerdon.generators.given import GivenRows
+from guerdon.generators.growth import GrownPool, grow_until_feasible
+from guerdon.generators.kernel_density import KernelDensity
+from guerdon.generators.protocols import FittedGenerator, GeneratorFitError, SyntheticData, SyntheticGenerator
+
+__all__ = [
+    "FittedGenerator",
+    "GaussianMixture",
+    "GeneratorFitError",
+    "GivenRows",
+    "GrownPool",
+    "KernelDensity",
+    "SyntheticData",
+    "SyntheticGenerator",
+    "grow_until_feasible",
+]

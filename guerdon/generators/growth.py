@@ -1,0 +1,88 @@
+"""The synthetic pool, grown until the scheme's bounds can be met: Tay et al. (AAAI 2022), section 4.1, appendix F."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from guerdon.generators.protocols import SyntheticData
+from guerdon.rewards.rectified import InfeasibleRewardsError, RectifiedRhoShapley
+from guerdon.types import Contribution, Game, Progress, RewardTargets, ShapleyValues, silent
+from guerdon.valuation.mmd import MaximumMeanDiscrepancy
+from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
+
+__all__ = ["GrownPool", "grow_until_feasible"]
+
+
+class _Sampler(Protocol):
+    def sample(self, n: int, *, rng: np.random.Generator) -> SyntheticData: ...
+
+
+class _Estimator(Protocol):
+    def __call__(self, game: Game, *, rng: np.random.Generator) -> ShapleyValues: ...
+
+
+@dataclass(frozen=True, eq=False)
+class GrownPool:
+    """What was settled on: the synthetic pool, everything valued with it, and the sizes tried, the last one taken."""
+
+    synthetic: SyntheticData
+    game: MaximumMeanDiscrepancyGame
+    shapley: ShapleyValues
+    targets: RewardTargets
+    sizes: tuple[int, ...]
+
+
+def grow_until_feasible(
+    contributions: Sequence[Contribution],
+    generator: _Sampler,
+    value: MaximumMeanDiscrepancy,
+    shapley: _Estimator,
+    scheme: RectifiedRhoShapley,
+    *,
+    size: int,
+    limit: int,
+    rng: np.random.Generator,
+    progress: Progress = silent,
+) -> GrownPool:
+    """Draw G, value everything and solve for the targets; double G while the bounds conflict and the limit allows.
+
+    T, the length-scale, the Shapley values and the bounds are all of the new G; the points drawn before stay its first.
+
+    Parameters
+    ----------
+    size, limit : |G| at first, and at most
+    rng : draws G and whatever the Shapley estimator draws
+
+    Raises
+    ------
+    InfeasibleRewardsError
+        The bounds conflict at the limit too; names the parties and the sizes tried.
+    """
+    if not 1 <= size <= limit:
+        raise ValueError(f"size must be from 1 to the limit, got size {size} and limit {limit}")
+    draws, estimates = rng.spawn(2)
+    synthetic, sizes = generator.sample(size, rng=draws), [size]
+    while True:
+        game = value.game(contributions, synthetic.points, progress=progress)
+        values = shapley(game, rng=estimates)
+        try:
+            return GrownPool(synthetic, game, values, scheme(values, game), tuple(sizes))
+        except InfeasibleRewardsError as error:
+            if sizes[-1] >= limit:
+                tried = ", ".join(str(tried) for tried in sizes)
+                raise InfeasibleRewardsError(f"{error} Tried {tried} synthetic points.", error.parties) from error
+        more = min(sizes[-1], limit - sizes[-1])
+        synthetic = _joined(synthetic, generator.sample(more, rng=draws))
+        sizes.append(len(synthetic))
+        progress("grow", len(synthetic), limit)
+
+
+def _joined(first: SyntheticData, second: SyntheticData) -> SyntheticData:
+    labels = None
+    if first.labels is not None and second.labels is not None:
+        labels = np.concatenate([first.labels, second.labels])
+    return SyntheticData(np.concatenate([first.points, second.points]), labels)

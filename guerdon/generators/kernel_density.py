@@ -1,0 +1,111 @@
+"""A Gaussian kernel density estimate of the pool as generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import logsumexp
+
+from guerdon.generators.labeller import Labeller
+from guerdon.generators.protocols import FittedGenerator, GeneratorFitError, pooled_rows
+from guerdon.linalg import one_thread
+from guerdon.types import Contribution, FloatArray
+
+__all__ = ["KernelDensity", "PoolDensity"]
+
+FACTORS = np.geomspace(0.05, 4.0, 40)
+"""Multiples of Silverman's bandwidth that cross-validation tries."""
+
+ROWS = 512
+
+
+@dataclass(frozen=True, eq=False)
+class PoolDensity:
+    """The mean over the pool's rows of N(row, diag(bandwidths^2)).
+
+    centers : (m, d); bandwidths : (d,) standard deviations, 0 for a column that is kept as it is.
+    """
+
+    centers: FloatArray
+    bandwidths: FloatArray
+
+    def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
+        rows = rng.integers(len(self.centers), size=n)
+        return np.asarray(self.centers[rows] + self.bandwidths * rng.standard_normal((n, self.centers.shape[1])))
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "generator": "kernel density",
+            "rows": len(self.centers),
+            "bandwidths": [float(width) for width in self.bandwidths],
+        }
+
+
+@dataclass(frozen=True)
+class KernelDensity:
+    """A row of the pool, with Gaussian noise of the bandwidth: small bandwidths give the pool's rows away.
+
+    Parameters
+    ----------
+    bandwidth : float, "silverman" or "cross-validation"
+        A number is the standard deviation for every feature, in its unit. Silverman's is
+        (4 / ((d + 2) m))^(1/(d + 4)) standard deviations of each feature; cross-validation takes the multiple of it
+        under which the rows, each left out in turn, are likeliest.
+
+    Raises
+    ------
+    ValueError
+        bandwidth is not positive or not one of the words.
+    """
+
+    bandwidth: float | Literal["silverman", "cross-validation"] = "silverman"
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.bandwidth, (int, float)) and not isinstance(self.bandwidth, bool)
+        if self.bandwidth not in ("silverman", "cross-validation") and not (
+            number and 0 < float(self.bandwidth) < np.inf
+        ):
+            raise ValueError(
+                f"bandwidth must be a positive number, 'silverman' or 'cross-validation', got {self.bandwidth!r}"
+            )
+
+    def fit(self, contributions: Sequence[Contribution], *, rng: np.random.Generator | None = None) -> FittedGenerator:
+        """The estimate on this pool; nothing is drawn."""
+        labeller = Labeller.of(contributions)
+        if isinstance(self.bandwidth, (int, float)):
+            pool = pooled_rows(contributions, 1, "a kernel density")
+            return FittedGenerator(PoolDensity(pool, np.full(pool.shape[1], float(self.bandwidth))), labeller)
+        pool = pooled_rows(contributions, 2, f"bandwidth={self.bandwidth!r}")
+        m, d = pool.shape
+        scale = pool.std(axis=0, ddof=1)
+        varies = scale > 1e-12 * np.abs(pool).max(axis=0)  # a constant column stays constant
+        if not varies.any():
+            raise GeneratorFitError(f"all {m} rows are equal, so there is no spread to take a bandwidth from: give one")
+        silverman = (4.0 / ((d + 2) * m)) ** (1.0 / (d + 4))
+        factor = 1.0 if self.bandwidth == "silverman" else _likeliest(pool[:, varies] / scale[varies], silverman)
+        return FittedGenerator(PoolDensity(pool, np.where(varies, factor * silverman * scale, 0.0)), labeller)
+
+
+def _likeliest(units: FloatArray, silverman: float) -> float:
+    """The factor for which sum_i log 1/(m - 1) sum_{j != i} N(x_i; x_j, h^2 I) is largest."""
+    m, d = units.shape
+    widths = FACTORS * silverman
+    totals = np.zeros(len(widths))
+    squares = np.square(units).sum(axis=1)
+    with one_thread():
+        for start in range(0, m, ROWS):
+            rows = units[start : start + ROWS]
+            distance = np.maximum(squares[start : start + ROWS, None] + squares - 2.0 * rows @ units.T, 0.0)
+            distance[np.arange(len(rows)), start + np.arange(len(rows))] = np.inf
+            for place, width in enumerate(widths):
+                totals[place] += logsumexp(-0.5 * distance / width**2, axis=1).sum() - len(rows) * d * np.log(width)
+    best = int(totals.argmax())
+    if best == 0:
+        raise GeneratorFitError(
+            "cross-validation takes the smallest bandwidth it tried: rows repeat, within or between parties. Remove "
+            "the repeats (deduplicate), or give the bandwidth."
+        )
+    return float(FACTORS[best])

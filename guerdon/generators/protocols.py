@@ -1,0 +1,84 @@
+"""What a generator offers: fit it on the pool, then sample from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guerdon.generators.labeller import Labeller
+from guerdon.types import Contribution, FloatArray
+
+__all__ = ["Density", "FittedGenerator", "GeneratorFitError", "SyntheticData", "SyntheticGenerator", "pooled_rows"]
+
+
+class GeneratorFitError(ValueError):
+    """A generator can't be fitted to this pool; the message says why and what would help."""
+
+
+@dataclass(frozen=True, eq=False)
+class SyntheticData:
+    """points : (n, d); labels : (n,) predicted by a classifier fitted on the pool, None where no party sent labels."""
+
+    points: FloatArray
+    labels: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+class Density(Protocol):
+    """A distribution that can be drawn from."""
+
+    def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """n independent points: (n, d)."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What was fitted, as plain numbers and text."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class FittedGenerator:
+    """A density, and what labels its samples."""
+
+    density: Density
+    labeller: Labeller | None = None
+
+    def sample(self, n: int, *, rng: np.random.Generator) -> SyntheticData:
+        """n independent points, labelled where the generator has labels."""
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        points = self.density.draw(n, rng)
+        return SyntheticData(points, None if self.labeller is None else self.labeller(points))
+
+    def describe(self) -> dict[str, Any]:
+        return self.density.describe()
+
+
+class SyntheticGenerator(Protocol):
+    """Fits a distribution to the pool."""
+
+    def fit(self, contributions: Sequence[Contribution], *, rng: np.random.Generator) -> FittedGenerator:
+        """The generator for this pool.
+
+        Raises
+        ------
+        GeneratorFitError
+            The pool can't carry it: too few rows, a covariance that is singular.
+        """
+        ...
+
+
+def pooled_rows(contributions: Sequence[Contribution], at_least: int, why: str) -> FloatArray:
+    """All parties' rows together (m, d), refused where they are fewer than needed."""
+    if not contributions:
+        raise GeneratorFitError("a generator needs at least one contribution, got none")
+    pool = np.concatenate([c.X for c in contributions])
+    if len(pool) < at_least:
+        raise GeneratorFitError(f"{why} needs at least {at_least} rows, got {len(pool)}")
+    return pool

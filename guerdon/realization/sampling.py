@@ -1,0 +1,224 @@
+"""Synthetic-data rewards by weighted sampling: Tay et al. (AAAI 2022), section 4.2 and algorithm 1.
+
+From D_i, points x of G are added one at a time, each drawn with probability proportional to exp(beta d_x), d_x being
+the gain in value Delta_x rescaled to [0, 1] over what is left of G, until the value reaches r_i.
+
+With s points so far, kS[x] the sum of k(x, y) over them and kT[x] the sum over T,
+
+    Delta_x = s/(s+1) sigma_ST + 2 kT[x] / (t (s+1)) - (s^2 sigma_S + 2 kS[x] + k(x,x)) / (s+1)^2 - v(S)
+            = 2 / (s+1)^2 * Z[x] + (what no x changes),    Z[x] = (s+1) kT[x]/t - kS[x] - k(x,x)/2
+
+(the denominators of the paper's (20)-(21) are misprinted). The rescaled gain is that of Z, and when y is taken Z grows
+by kT[x]/t - k(x, y): one row of the kernel a step, O(|G| d).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from guerdon.linalg import one_thread
+from guerdon.realization.candidates import Candidates
+from guerdon.types import FloatArray, Progress, RewardTargets, silent
+from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame, UnionSums
+
+__all__ = ["Sample", "SyntheticReward", "Uniforms", "WeightedSampling"]
+
+Stopped = Literal["target", "early stop", "exhausted"]
+
+PATIENCE = 10
+"""Sampling stops after |G| / PATIENCE steps without a new largest value (the published code's 0.1 |G|)."""
+
+
+class Uniforms(Protocol):
+    """Where the random numbers come from, such as a ``numpy.random.Generator``."""
+
+    def random(self) -> float:
+        """The next number in [0, 1)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The points drawn for one party, in the order drawn, cut back to where the largest value was reached.
+
+    indices : (k,) rows of G; values : (k + 1,) v(D_i), then v after each point, as they were updated along the way;
+    target : r_i; stopped : why ("target", "early stop": no new largest value in 0.1 |G| steps, or "exhausted": one
+    candidate left); steps : how many points were drawn before the cut; exact : v(D_i u G_i) computed afresh;
+    sums : what it was computed from.
+    """
+
+    indices: NDArray[np.int64]
+    values: FloatArray
+    target: float
+    stopped: Stopped
+    steps: int
+    exact: float
+    sums: UnionSums
+
+    @property
+    def reached(self) -> bool:
+        """Whether the value met the target."""
+        return self.stopped == "target"
+
+    @property
+    def shortfall(self) -> float:
+        """How much the value is below the target, 0 when it was reached."""
+        return 0.0 if self.reached else max(self.target - float(self.values[-1]), 0.0)
+
+    @property
+    def drift(self) -> float:
+        """The updated value less the exact one."""
+        return float(self.values[-1]) - self.exact
+
+
+@dataclass(frozen=True, eq=False)
+class SyntheticReward:
+    """One party's synthetic data.
+
+    target : r_i; reached : v(D_i u G_i), computed afresh; points : (k, d) G_i, in the order drawn; indices : (k,) its
+    rows of G; values : (k + 1,) the value along the way; stopped, shortfall, drift : see ``Sample``; mmd2_alone and
+    mmd2_reached : the unbiased MMD^2 to T of D_i and of D_i u G_i (NaN for fewer than two points).
+    """
+
+    party: str
+    target: float
+    reached: float
+    points: FloatArray
+    indices: NDArray[np.int64]
+    values: FloatArray
+    stopped: Stopped
+    shortfall: float
+    drift: float
+    mmd2_alone: float
+    mmd2_reached: float
+
+
+@dataclass(frozen=True)
+class WeightedSampling:
+    """Realize the targets of an MMD game by sampling from its synthetic pool.
+
+    Parameters
+    ----------
+    beta : float in [0, inf], or "inf"
+        The inverse temperature. 0 draws uniformly; the larger, the fewer points and the closer to T they are; inf
+        (or "inf", for a run's configuration) always takes the best point, the first in G's order on ties.
+
+    Raises
+    ------
+    ValueError
+        beta is negative or not a number.
+    """
+
+    beta: float | Literal["inf"] = 1.0
+
+    def __post_init__(self) -> None:
+        if self.beta == "inf":
+            object.__setattr__(self, "beta", float("inf"))
+        number = isinstance(self.beta, (int, float)) and not isinstance(self.beta, bool)
+        if not number or not float(self.beta) >= 0.0:
+            raise ValueError(f"beta must be a number in [0, inf], got {self.beta!r}")
+
+    def __call__(
+        self,
+        game: MaximumMeanDiscrepancyGame,
+        targets: RewardTargets | ArrayLike,
+        *,
+        rng: np.random.Generator,
+        progress: Progress = silent,
+    ) -> tuple[SyntheticReward, ...]:
+        """One reward a party, in the game's order, each drawn with a generator of its own spawned from ``rng``."""
+        values = targets.values if isinstance(targets, RewardTargets) else np.asarray(targets, dtype=np.float64)
+        if values.shape != (game.n,):
+            raise ValueError(f"targets must have shape ({game.n},), one a party, got {values.shape}")
+        rewards = []
+        for i, generator in enumerate(rng.spawn(game.n)):
+            sample = self.sample(game, i, float(values[i]), rng=generator, progress=progress)
+            rewards.append(_reward(game, i, sample))
+            progress("realize", i + 1, game.n)
+        return tuple(rewards)
+
+    def sample(
+        self,
+        game: MaximumMeanDiscrepancyGame,
+        party: int,
+        target: float,
+        *,
+        rng: Uniforms,
+        progress: Progress = silent,
+    ) -> Sample:
+        """Points for one party, from ``rng.random()`` once a step (never for beta = inf).
+
+        The point taken is the first, in G's order among those left, whose cumulative probability exceeds the random
+        number. No point is drawn where v(D_i) meets the target already.
+
+        Parameters
+        ----------
+        game : the game whose ``synthetic`` is G
+        party : row index
+        target : r_i
+        rng : anything with random() -> float in [0, 1)
+        progress : called as progress("sample", points drawn, |G|), a hundred times at most
+        """
+        if not 0 <= party < game.n:
+            raise ValueError(f"party must be a row index from 0 to {game.n - 1}, got {party}")
+        if not np.isfinite(target):
+            raise ValueError(f"the target must be finite, got {target}")
+        with one_thread():
+            path, stopped = self._walk(game, party, target, rng, progress)
+        best = int(np.argmax(path.values))
+        indices = np.array(path.picks[:best], dtype=np.int64)
+        sums = game.union_sums(party, indices)
+        values = np.array(path.values[: best + 1])
+        return Sample(indices, values, target, stopped, len(path.picks), game.value_of(sums), sums)
+
+    def _walk(
+        self, game: MaximumMeanDiscrepancyGame, party: int, target: float, rng: Uniforms, progress: Progress
+    ) -> tuple[_Path, Stopped]:
+        total = len(game.synthetic)
+        report_every = max(1, total // 100)
+        beta = float(self.beta)
+        greedy = bool(np.isinf(beta))
+        candidates = Candidates.of(game, party, greedy=greedy)
+        path = _Path([candidates.value], [])
+        highest, since = candidates.value, 0
+        while True:
+            if path.values[-1] >= target:
+                return path, "target"
+            if path.picks and since * PATIENCE >= total:
+                return path, "early stop"
+            if candidates.left <= 1:
+                return path, "exhausted"
+            place = candidates.best() if greedy else candidates.draw(beta, rng.random())
+            path.picks.append(candidates.take(place))
+            path.values.append(candidates.value)
+            highest, since = (candidates.value, 0) if candidates.value > highest else (highest, since + 1)
+            if len(path.picks) % report_every == 0:
+                progress("sample", len(path.picks), total)
+
+
+@dataclass(frozen=True, eq=False)
+class _Path:
+    """values[0] is v(D_i), values[k] the value after the first k picks."""
+
+    values: list[float]
+    picks: list[int]
+
+
+def _reward(game: MaximumMeanDiscrepancyGame, i: int, sample: Sample) -> SyntheticReward:
+    return SyntheticReward(
+        party=game.parties[i],
+        target=sample.target,
+        reached=sample.exact,
+        points=game.synthetic[sample.indices],
+        indices=sample.indices,
+        values=sample.values,
+        stopped=sample.stopped,
+        shortfall=sample.shortfall,
+        drift=sample.drift,
+        mmd2_alone=game.unbiased_mmd2_of(game.union_sums(i)),
+        mmd2_reached=game.unbiased_mmd2_of(sample.sums),
+    )

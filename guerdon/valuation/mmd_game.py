@@ -1,0 +1,205 @@
+"""The game of the MMD value: every coalition's worth from n + n^2 sums of kernel values.
+
+| Tay et al. (AAAI 2022) | code |
+|---|---|
+| T = D_1 + ... + D_n + G, a multiset; t | ``reference``, its number of points |
+| A_i = sum over D_i x T of k | ``A`` (n,) |
+| B_ij = sum over D_i x D_j of k, G last | ``block_sums`` (n + 1, n + 1), ``B`` (n, n) |
+| sum over T of k(x, .), x in G | ``candidate_sums`` (g,) |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from guerdon.linalg import one_thread
+from guerdon.shapley.mmd_closed_form import closed_form_shapley
+from guerdon.types import Contribution, FloatArray, ShapleyValues
+from guerdon.valuation.kernel_sums import cross_sums, self_sums
+from guerdon.valuation.pair_kernels import PairKernel
+
+__all__ = ["MAX_TABLE_PARTIES", "MaximumMeanDiscrepancyGame", "UnionSums", "finite_rows"]
+
+MAX_TABLE_PARTIES = 20
+"""Beyond this many parties the table of 2**n values is refused; the closed-form Shapley values don't need it."""
+
+
+@dataclass(frozen=True)
+class UnionSums:
+    """What v and the unbiased MMD^2 of a set S need: s, sum_{S,T} k, sum_{S,S} k and sum_S k(x, x)."""
+
+    size: int
+    to_reference: float
+    within: float
+    diagonal: float
+
+
+@dataclass(frozen=True, eq=False)
+class MaximumMeanDiscrepancyGame:
+    """The values of the contributions' coalitions, from n + n^2 sums of kernel values.
+
+    contributions : n parties; synthetic : G (g, d); lengthscale : l; kernel : k on pairs of points;
+    block_sums : (n + 1, n + 1) sums of k between D_1, ..., D_n and G; candidate_sums : (g,) sum over T of k(x, .).
+    """
+
+    contributions: tuple[Contribution, ...]
+    synthetic: FloatArray
+    lengthscale: float
+    kernel: PairKernel = field(repr=False)
+    block_sums: FloatArray = field(repr=False)
+    candidate_sums: FloatArray = field(repr=False)
+
+    @property
+    def n(self) -> int:
+        return len(self.contributions)
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        return tuple(c.party for c in self.contributions)
+
+    @property
+    def A(self) -> FloatArray:  # noqa: N802
+        """sum over D_i x T of k: (n,)."""
+        return np.asarray(self.block_sums[:-1].sum(axis=1))
+
+    @property
+    def B(self) -> FloatArray:  # noqa: N802
+        """sum over D_i x D_j of k: (n, n)."""
+        return self.block_sums[:-1, :-1]
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Rows of each party: (n,)."""
+        return np.array([len(c) for c in self.contributions])
+
+    @property
+    def reference(self) -> int:
+        """t, the number of points in T."""
+        return int(self.sizes.sum()) + len(self.synthetic)
+
+    def __call__(self, coalitions: NDArray[np.bool_]) -> FloatArray:
+        """v_c of the coalitions (m, n): v(union of D_i) = 2/(t s_C) sum A_i - 1/s_C^2 sum B_ij, 0 when empty."""
+        members = np.atleast_2d(np.asarray(coalitions, dtype=bool))
+        if members.shape[1] != self.n:
+            raise ValueError(f"coalitions must have shape (m, {self.n}), got {members.shape}")
+        with one_thread():
+            chunks = [self._values(chunk.astype(np.float64)) for chunk in _chunks(members)]
+        return np.concatenate([np.empty(0), *chunks])
+
+    def table(self) -> FloatArray:
+        """v_c of all coalitions: (2**n,), indexed by bitmask; up to 20 parties.
+
+        Raises
+        ------
+        ValueError
+            There are more parties.
+        """
+        return self._table
+
+    def shapley(self) -> FloatArray:
+        """Exact Shapley values (n,) by the closed form, O(n^2) a node of its quadrature."""
+        return self.shapley_values.values
+
+    @cached_property
+    def shapley_values(self) -> ShapleyValues:
+        """``shapley()`` with the efficiency gap and the number of nodes."""
+        return closed_form_shapley(self.A, self.B, self.sizes.astype(np.float64), self.reference)
+
+    def value(self, points: ArrayLike) -> float:
+        """v of any points (s, d); O(s t) kernel values."""
+        S = finite_rows(points, self.synthetic.shape[1])
+        pool = np.concatenate([c.X for c in self.contributions])
+        to_reference = (
+            cross_sums(self.kernel, S, pool).rows.sum() + cross_sums(self.kernel, S, self.synthetic).rows.sum()
+        )
+        return self.value_of(UnionSums(len(S), float(to_reference), float(self_sums(self.kernel, S).sum()), 0.0))
+
+    def ceilings(self) -> FloatArray:
+        """v(D_i u G) (n,), the most that a reward can be worth if more synthetic data is never worse."""
+        s = self.sizes + len(self.synthetic)
+        G = self.block_sums[-1]
+        within = np.diagonal(self.B) + 2.0 * G[:-1] + G[-1]
+        return np.asarray(2.0 / (self.reference * s) * (self.A + G.sum()) - within / s**2)
+
+    def union_sums(self, party: int, indices: ArrayLike = ()) -> UnionSums:
+        """The sums of D_i with these rows of G, computed afresh; ``value_of`` and ``unbiased_mmd2_of`` take them."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        own, points = self.contributions[party].X, self.synthetic[chosen]
+        between = cross_sums(self.kernel, own, points).rows.sum()
+        return UnionSums(
+            size=len(own) + len(chosen),
+            to_reference=float(self.A[party] + self.candidate_sums[chosen].sum()),
+            within=float(self.B[party, party] + 2.0 * between + self_sums(self.kernel, points).sum()),
+            diagonal=float(self.kernel.diagonal(own).sum() + self.kernel.diagonal(points).sum()),
+        )
+
+    def value_of(self, sums: UnionSums) -> float:
+        """v = 2/(s t) sum_{S,T} k - 1/s^2 sum_{S,S} k, 0 when S is empty."""
+        s = sums.size
+        return 2.0 * sums.to_reference / (s * self.reference) - sums.within / s**2 if s else 0.0
+
+    def unbiased_mmd2_of(self, sums: UnionSums) -> float:
+        """The unbiased estimate of MMD^2(S, T) (equation 1); NaN for fewer than two points."""
+        s, t = sums.size, self.reference
+        if s < 2:
+            return float("nan")
+        own = (sums.within - sums.diagonal) / (s * (s - 1))
+        return float(own - 2.0 * sums.to_reference / (s * t) + self._reference_mean)
+
+    @cached_property
+    def _reference_mean(self) -> float:
+        """The mean of k over pairs of different points of T."""
+        diagonal = sum(
+            float(self.kernel.diagonal(X).sum()) for X in (*(c.X for c in self.contributions), self.synthetic)
+        )
+        return (float(self.block_sums.sum()) - diagonal) / (self.reference * (self.reference - 1))
+
+    def _values(self, members: FloatArray) -> FloatArray:
+        s = members @ self.sizes
+        linear, quadratic = members @ self.A, ((members @ self.B) * members).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = 2.0 * linear / (self.reference * s) - quadratic / s**2
+        return np.where(s > 0, values, 0.0)
+
+    @cached_property
+    def _table(self) -> FloatArray:
+        n = self.n
+        if n > MAX_TABLE_PARTIES:
+            raise ValueError(
+                f"a table of {n} parties has 2**{n} values; the limit is {MAX_TABLE_PARTIES} parties. Ask for single "
+                "coalitions, or for shapley(), which needs no table."
+            )
+        s, linear, quadratic = np.zeros(1), np.zeros(1), np.zeros(1)
+        for i in range(n):  # every coalition of the first i parties, then the same with party i
+            to_members = np.zeros(1)  # sum of B_ij over the members j
+            for j in range(i):
+                to_members = np.concatenate([to_members, to_members + self.B[i, j]])
+            s = np.concatenate([s, s + self.sizes[i]])
+            linear = np.concatenate([linear, linear + self.A[i]])
+            quadratic = np.concatenate([quadratic, quadratic + 2.0 * to_members + self.B[i, i]])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = 2.0 * linear / (self.reference * s) - quadratic / s**2
+        table = np.where(s > 0, values, 0.0)
+        table.setflags(write=False)
+        return table
+
+
+def finite_rows(points: ArrayLike, features: int) -> FloatArray:
+    """Points (rows, features) as a read-only copy, refused unless finite and of this width."""
+    array = np.array(points, dtype=np.float64)
+    if array.ndim != 2 or array.shape[1] != features:
+        raise ValueError(f"points must have shape (rows, {features}) as the parties' data has, got {array.shape}")
+    if not np.all(np.isfinite(array)):
+        raise ValueError("points must be finite, got NaN or infinite values")
+    array.setflags(write=False)
+    return array
+
+
+def _chunks(members: NDArray[np.bool_]) -> Sequence[NDArray[np.bool_]]:
+    size = max(1, (1 << 22) // max(members.shape[1], 1))
+    return [members[start : start + size] for start in range(0, len(members), size)]

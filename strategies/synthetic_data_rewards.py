@@ -1,0 +1,187 @@
+"""Synthetic-data rewards (Tay et al., AAAI 2022): to each party synthetic rows that make its data worth its reward."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guerdon.generators import GivenRows, GrownPool, SyntheticData, grow_until_feasible
+from guerdon.pipeline import Allocation, conclude
+from guerdon.realization import SyntheticReward
+from guerdon.rewards import weaker_coalitions
+from guerdon.scaling import Scaling
+from guerdon.types import Contribution, FloatArray
+from strategies.mediator import TrustedMediator
+from strategies.messages import Reward
+from strategies.record import allocation_record, number, party_view
+from strategies.session import Outcome
+
+__all__ = ["SyntheticDataRewards"]
+
+UNIT = "-MMD² + const"
+
+
+class SyntheticDataRewards(TrustedMediator):
+    """Value data by its maximum mean discrepancy to everything, and give each party synthetic rows up to its reward.
+
+    Composes the parts ``generator``, ``valuation``, ``shapley``, ``scheme`` and ``realization`` of the run config.
+    Labels, where all parties send them, are for the synthetic rows and for scoring; values never see them.
+
+    Parameters
+    ----------
+    size : |G|, how many synthetic rows to draw at first
+    limit : how many at most, where the scheme's bounds conflict and more rows might help; ``size`` when None
+    """
+
+    parts: ClassVar[Mapping[str, str]] = {
+        "generator": "GaussianMixture()",
+        "valuation": "MaximumMeanDiscrepancy(lengthscale='auto')",
+        "shapley": "Auto()",
+        "scheme": "RectifiedRhoShapley(incentive='stable')",
+        "realization": "WeightedSampling(beta=1.0)",
+    }
+
+    def __init__(self, size: int = 10_000, limit: int | None = None) -> None:
+        limit = size if limit is None else limit
+        if not (isinstance(size, int) and isinstance(limit, int) and 1 <= size <= limit):
+            raise ValueError(f"size and limit are whole numbers with 1 <= size <= limit, got {size!r} and {limit!r}")
+        self.size, self.limit = size, limit
+
+    def value(self, contributions: Sequence[Contribution]) -> Outcome:
+        scaling = self._scaling(contributions)
+        scaled = [scaling.apply(c) for c in contributions]
+        rng_pool, rng_rewards = np.random.default_rng(self.settings.seed).spawn(2)
+        grown = self._settle(scaled, scaling, rng_pool)
+        realization = None if self.settings.stop_after == "valuation" else self.session.parts["realization"]
+        allocation = conclude(
+            grown.game, grown.shapley, grown.targets, realization, rng=rng_rewards, progress=self._progress
+        )
+        work = _Work(contributions, self.target, scaling, grown)
+        return Outcome(
+            record=self._record(allocation, work),
+            alone={c.party: Reward(scaling.arrays(), {"kind": "synthetic", "alone": True}) for c in contributions},
+            rewards={
+                made.party: Reward(work.arrays(made), self._about(allocation, i, made, work))
+                for i, made in enumerate(allocation.rewards)
+            },
+        )
+
+    def _settle(self, scaled: Sequence[Contribution], scaling: Scaling, rng: np.random.Generator) -> GrownPool:
+        """The generator fitted on the pool, and a synthetic pool large enough for the scheme's bounds."""
+        parts = self.session.parts
+        self._stage("fit")
+        rng_fit, rng_grow = rng.spawn(2)
+        given = self._given(scaled[0].feature_names or (), scaling)
+        generator = parts["generator"].fit(scaled, rng=rng_fit) if given is None else GivenRows(given)
+        size, limit = (self.size, self.limit) if given is None else (len(given), len(given))
+        self._stage("kernel", 100)
+        return grow_until_feasible(
+            scaled,
+            generator,
+            parts["valuation"],
+            parts["shapley"],
+            parts["scheme"],
+            size=size,
+            limit=limit,
+            rng=rng_grow,
+            progress=self._progress,
+        )
+
+    def _scaling(self, contributions: Sequence[Contribution]) -> Scaling:
+        """Of the features only: labels are what they are."""
+        if not self.settings.standardize:
+            return Scaling.identity(contributions[0].X.shape[1])
+        return Scaling.of_pool([replace(c, y=None) for c in contributions])
+
+    def _given(self, features: Sequence[str], scaling: Scaling) -> SyntheticData | None:
+        """The synthetic rows that the run config names a file of, in standard units."""
+        columns = self.session.synthetic
+        if columns is None:
+            return None
+        missing = [name for name in features if name not in columns]
+        if missing:
+            raise ValueError(f"synthetic-file lacks the features {', '.join(missing)}; it has {', '.join(columns)}")
+        points = np.column_stack([columns[name] for name in features])
+        return SyntheticData(scaling.features(points), columns.get(self.target))
+
+    def _progress(self, stage: str, done: int, total: int) -> None:
+        if stage == "value":  # kernel values, of which there are billions
+            self.journal.event("progress", stage="kernel", done=100 * done // total, total=100)
+        elif stage == "grow":
+            self.journal.event("note", text=f"the bounds conflict: growing the synthetic pool to {done} rows")
+        elif stage == "realize" and done:
+            self.journal.event("progress", stage=stage, done=done, total=total)
+        elif stage in ("rewards", "realize"):
+            self._stage(stage, total if stage == "realize" else None)
+
+    def _record(self, allocation: Allocation, work: _Work) -> dict[str, Any]:
+        record = allocation_record(allocation, work.contributions, self.settings.run, self.session.texts, unit=UNIT)
+        game = work.grown.game
+        record["kind"] = "synthetic"
+        record["model"] = {
+            "lengthscale": game.lengthscale,
+            "standardized": self.settings.standardize,
+            "synthetic_rows": len(game.synthetic),
+            "sizes_tried": list(work.grown.sizes),
+        }
+        floors = game(weaker_coalitions(allocation.shapley))
+        for i, entry in enumerate(record["parties"]):
+            entry["floor"] = float(floors[i])
+        for entry, made in zip(record["parties"], allocation.rewards, strict=False):
+            entry.update(
+                reached=made.reached,
+                synthetic_rows=len(made.points),
+                mmd2={"alone": number(made.mmd2_alone), "reward": number(made.mmd2_reached)},
+                stopped=made.stopped,
+                drift=made.drift,
+            )
+            if made.stopped != "target":
+                self._note(
+                    f"{made.party}: sampling ended by {made.stopped}, {made.shortfall:.3g} short of its target "
+                    f"{made.target:.6g}",
+                )
+        return record
+
+    def _about(self, allocation: Allocation, i: int, made: SyntheticReward, work: _Work) -> dict[str, Any]:
+        """What a party may know of its reward: how it was made, its own numbers, and what is common knowledge."""
+        own = party_view(allocation, i, self.settings.run, self.session.texts, unit=UNIT)
+        return {
+            **own,
+            "kind": "synthetic",
+            "rows": len(made.points),
+            "features": list(work.contributions[i].feature_names or ()),
+            "target_name": self.target,
+            "value_before": own["own_value"],
+            "reached": made.reached,
+            "stopped": made.stopped,
+            "seed": self.settings.seed,
+            "realization": self.session.texts["realization"],
+            "generator": self.session.texts["generator"],
+            "synthetic_pool_rows": len(work.grown.game.synthetic),
+            "lengthscale": work.grown.game.lengthscale,
+            "contains": "synthetic rows drawn from a generator fitted on the pool",
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """The pool as it came, in standard units, and the synthetic pool with its game."""
+
+    contributions: Sequence[Contribution]
+    target: str
+    scaling: Scaling
+    grown: GrownPool
+
+    def arrays(self, made: SyntheticReward) -> dict[str, NDArray[Any]]:
+        """A party's synthetic rows in its own units, with labels where there are any, and the scaling used."""
+        points: FloatArray = self.scaling.original_features(made.points)
+        labels = self.grown.synthetic.labels
+        return {
+            "points": points,
+            **({} if labels is None else {"labels": labels[made.indices]}),
+            **self.scaling.arrays(),
+        }
