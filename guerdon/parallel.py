@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from joblib import cpu_count
 
 from guerdon.linalg import one_thread
 
@@ -33,7 +34,7 @@ def ordered_map(
     items : at most three a worker are under way, so that results don't pile up; a single one needs no thread
     workers : threads, the cores this process may use (at most 8) when None
     """
-    workers = min(_cores(), MAX_WORKERS) if workers is None else workers
+    workers = min(cpu_count(), MAX_WORKERS) if workers is None else workers
     with one_thread():
         if workers <= 1 or len(items) <= 1:
             yield from map(function, items)
@@ -46,8 +47,3 @@ def ordered_map(
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-
-
-def _cores() -> int:
-    allowed = getattr(os, "sched_getaffinity", None)  # not on every system
-    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1

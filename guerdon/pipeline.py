@@ -33,11 +33,9 @@ class RewardScheme(Protocol):
 
 
 class Realization(Protocol):
-    """Makes the n rewards, each with the value it ``reached``."""
+    """Makes the n rewards, each with the value it ``reached``; tells the game's ``progress``, where it has one."""
 
-    def __call__(
-        self, game: Any, targets: RewardTargets, *, rng: np.random.Generator, progress: Progress = ...
-    ) -> Sequence[Any]: ...
+    def __call__(self, game: Any, targets: RewardTargets, *, rng: np.random.Generator) -> Sequence[Any]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +108,6 @@ def conclude(
     rewards: Sequence[Any] = ()
     if realization is not None:
         progress("realize", 0, game.n)
-        rewards = realization(game, targets, rng=rng, progress=progress)
+        rewards = realization(game, targets, rng=rng)
     parties = getattr(game, "parties", None) or tuple(str(i) for i in range(game.n))
     return Allocation(parties, game, shapley, targets, certificate, tuple(rewards))

@@ -73,7 +73,7 @@ def test_no_module_reaches_into_the_tests_or_the_benchmarks(path: Path) -> None:
 
 
 def test_the_mathematics_knows_no_flower_no_files_no_clocks() -> None:
-    unwanted = {"flwr", "ray", "polars", "matplotlib", "jinja2", "pydantic", "sklearn", "tomli_w"}
+    unwanted = {"flwr", "ray", "polars", "matplotlib", "jinja2", "pydantic", "tomli_w"}
     unwanted |= {"pathlib", "os", "time", "datetime", "subprocess", "socket", "logging", "random", "pickle"}
     for path in sources("guerdon"):
         strayed = {name for name in imported(path) if name.split(".")[0] in unwanted}
@@ -103,7 +103,8 @@ def test_randomness_is_an_argument() -> None:
             if owner not in ("np.random", "numpy.random", "random"):
                 continue
             where = f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
-            assert name in {"default_rng", "SeedSequence", "Generator", "get_state"}, where
+            legacy = path.stem == "credit_ratings" and name == "RandomState"  # the paper's numbers come from it, seeded
+            assert legacy or name in {"default_rng", "SeedSequence", "Generator", "get_state"}, where
             assert node.args or name != "default_rng" or path.relative_to(ROOT).parts[0] != "guerdon", where
 
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from guerdon.linalg import one_thread
 from guerdon.metrics import expected_mnlp
 from guerdon.models.protocols import Model, NoiseResponse, Posterior
-from guerdon.types import Contribution, FloatArray, Progress, RewardTargets, silent
+from guerdon.types import Contribution, FloatArray, RewardTargets
 from guerdon.valuation.information_gain import InformationGainGame
 
 __all__ = [
@@ -60,12 +60,7 @@ class NoiseInjection:
     """Realize the targets of an information-gain game by noise on the others' outputs (Sim et al., section 4.3)."""
 
     def __call__(
-        self,
-        game: InformationGainGame,
-        targets: RewardTargets | ArrayLike,
-        *,
-        rng: np.random.Generator,
-        progress: Progress = silent,
+        self, game: InformationGainGame, targets: RewardTargets | ArrayLike, *, rng: np.random.Generator
     ) -> tuple[ModelReward, ...]:
         """One reward a party, in the game's order.
 
@@ -78,7 +73,7 @@ class NoiseInjection:
         rewards = []
         for i, generator in enumerate(rng.spawn(game.n)):
             rewards.append(self._reward(game, i, float(values[i]), float(etas[i]), responses[i], generator))
-            progress("realize", i + 1, game.n)
+            game.progress("realize", i + 1, game.n)
         return tuple(rewards)
 
     def _reward(

@@ -123,12 +123,7 @@ class WeightedSampling:
             raise ValueError(f"beta must be a number in [0, inf], got {self.beta!r}")
 
     def __call__(
-        self,
-        game: MaximumMeanDiscrepancyGame,
-        targets: RewardTargets | ArrayLike,
-        *,
-        rng: np.random.Generator,
-        progress: Progress = silent,
+        self, game: MaximumMeanDiscrepancyGame, targets: RewardTargets | ArrayLike, *, rng: np.random.Generator
     ) -> tuple[SyntheticReward, ...]:
         """One reward a party, in the game's order, each drawn with a generator of its own spawned from ``rng``."""
         values = targets.values if isinstance(targets, RewardTargets) else np.asarray(targets, dtype=np.float64)
@@ -136,9 +131,9 @@ class WeightedSampling:
             raise ValueError(f"targets must have shape ({game.n},), one a party, got {values.shape}")
         rewards = []
         for i, generator in enumerate(rng.spawn(game.n)):
-            sample = self.sample(game, i, float(values[i]), rng=generator, progress=progress)
+            sample = self.sample(game, i, float(values[i]), rng=generator, progress=game.progress)
             rewards.append(_reward(game, i, sample))
-            progress("realize", i + 1, game.n)
+            game.progress("realize", i + 1, game.n)
         return tuple(rewards)
 
     def sample(

@@ -25,7 +25,7 @@ Advance = Callable[[int], None]
 """Called with the number of kernel values just computed."""
 
 
-def ignore(_: int) -> None:
+def _ignore(_: int) -> None:
     """The callback of those who don't count."""
 
 
@@ -36,7 +36,7 @@ class CrossSums(NamedTuple):
     columns: FloatArray
 
 
-def cross_sums(kernel: PairKernel, X: FloatArray, Z: FloatArray, advance: Advance = ignore) -> CrossSums:
+def cross_sums(kernel: PairKernel, X: FloatArray, Z: FloatArray, advance: Advance = _ignore) -> CrossSums:
     """sum_z k(x, z) for every x of X (a, d), and sum_x k(x, z) for every z of Z (b, d)."""
     left, right = kernel.left(X), kernel.right(Z)
 
@@ -57,7 +57,7 @@ def cross_sums(kernel: PairKernel, X: FloatArray, Z: FloatArray, advance: Advanc
     return total
 
 
-def self_sums(kernel: PairKernel, X: FloatArray, advance: Advance = ignore) -> FloatArray:
+def self_sums(kernel: PairKernel, X: FloatArray, advance: Advance = _ignore) -> FloatArray:
     """sum_{x'} k(x, x') over all x' of X, itself included, for every x: (a,). Each pair is computed once."""
     left, right = kernel.left(X), kernel.right(X)
 
@@ -78,7 +78,7 @@ def self_sums(kernel: PairKernel, X: FloatArray, advance: Advance = ignore) -> F
     return total
 
 
-def party_sums(kernel: PairKernel, X: FloatArray, sizes: Sequence[int], advance: Advance = ignore) -> FloatArray:
+def party_sums(kernel: PairKernel, X: FloatArray, sizes: Sequence[int], advance: Advance = _ignore) -> FloatArray:
     """B_ij = sum over the rows of i and of j of k: (n, n), for rows grouped by party with these sizes."""
     left, right = kernel.left(X), kernel.right(X)
     owner = np.repeat(np.arange(len(sizes)), sizes)

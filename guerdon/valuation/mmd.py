@@ -79,7 +79,7 @@ class MaximumMeanDiscrepancy:
         lengthscale = self._lengthscale(contributions, pool, G, progress)
         kernel = pair_kernel(self.kernel, lengthscale, pool, G)
         block_sums, candidate_sums = _pass(kernel, pool, [len(c) for c in contributions], G, progress)
-        return MaximumMeanDiscrepancyGame(contributions, G, lengthscale, kernel, block_sums, candidate_sums)
+        return MaximumMeanDiscrepancyGame(contributions, G, lengthscale, kernel, block_sums, candidate_sums, progress)
 
     def _lengthscale(
         self, contributions: Sequence[Contribution], pool: FloatArray, G: FloatArray, progress: Progress

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from guerdon.linalg import one_thread
 from guerdon.shapley.mmd_closed_form import closed_form_shapley
-from guerdon.types import Contribution, FloatArray, ShapleyValues
+from guerdon.types import Contribution, FloatArray, Progress, ShapleyValues, silent
 from guerdon.valuation.kernel_sums import cross_sums, self_sums
 from guerdon.valuation.pair_kernels import PairKernel
 
@@ -53,6 +53,7 @@ class MaximumMeanDiscrepancyGame:
     kernel: PairKernel = field(repr=False)
     block_sums: FloatArray = field(repr=False)
     candidate_sums: FloatArray = field(repr=False)
+    progress: Progress = field(default=silent, repr=False)
 
     @property
     def n(self) -> int:

@@ -94,7 +94,7 @@ def test_progress_tells_the_stages_in_order() -> None:
     stages = list(dict.fromkeys(stage for stage, _, _ in calls))
     assert set(stages) == {"value", "shapley", "rewards", "realize"}
     assert stages[-1] == "realize"
-    assert [call for call in calls if call[0] == "realize"] == [("realize", 0, 1), ("realize", 1, 1)]
+    assert [call for call in calls if call[0] == "realize"] == [("realize", done, 3) for done in range(4)]
 
 
 @dataclass(frozen=True)

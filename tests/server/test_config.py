@@ -28,7 +28,8 @@ def test_a_config_survives_the_way_to_a_file_and_back() -> None:
 
 def test_every_part_is_built_from_the_defaults() -> None:
     strategy, parts, texts = RunConfig.parse({}).build_parts()
-    assert {"strategy", *parts} == set(texts) == set(PART_KEYS)
+    assert {"strategy", *parts} == set(texts) == {"strategy", *strategy.parts}
+    assert set(texts) <= set(PART_KEYS)
     assert texts["scheme"] == strategy.parts["scheme"] == "RhoShapley(rho='stable')"
 
 

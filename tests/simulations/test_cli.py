@@ -13,6 +13,7 @@ import pytest
 from simulations import cli
 from simulations.launch import Outcome
 from simulations.processes import StoppedError
+from simulations.scenarios import scenario_names
 
 CHECKOUT = Path(__file__).parents[2]
 RECORD = {"run": "r", "stage": "delivered", "grand_value": 1.0, "unit": "nats", "parties": [], "notes": []}
@@ -25,7 +26,7 @@ def in_a_folder_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["list"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["diabetes", "friedman"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(scenario_names())
 
 
 @pytest.mark.parametrize(

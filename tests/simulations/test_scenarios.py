@@ -10,7 +10,7 @@ from simulations.scenarios import ScenarioError, load_scenario, scenario_names
 
 
 def test_the_offer() -> None:
-    assert scenario_names() == ("diabetes", "friedman")
+    assert scenario_names() == ("breast-cancer", "credit-ratings", "diabetes", "digits", "friedman")
     diabetes = load_scenario("diabetes")
     assert diabetes.parties == 3
     assert diabetes.description
@@ -18,7 +18,7 @@ def test_the_offer() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_offer() -> None:
-    with pytest.raises(ScenarioError, match=r"Did you mean 'diabetes'.*On offer: diabetes, friedman"):
+    with pytest.raises(ScenarioError, match=r"Did you mean 'diabetes'.*On offer: breast-cancer, .*friedman"):
         load_scenario("diabets")
 
 

@@ -349,6 +349,16 @@ class TestNoiseInjection:
         scaled = [reward.draws[:4] / np.sqrt(reward.eta) for reward in first]
         assert not np.allclose(scaled[0], scaled[1])
 
+    def test_a_partys_draws_do_not_depend_on_the_others_rewards(self) -> None:
+        game = drawn_game(16, [6, 4, 5])
+        targets = self.targets(game)
+        without_noise = targets.values.copy()
+        without_noise[:2] = [targets.maximum, alone(game)[1]]
+        first = NoiseInjection()(game, targets, rng=np.random.default_rng(5))
+        second = NoiseInjection()(game, without_noise, rng=np.random.default_rng(5))
+        assert [len(reward.draws) for reward in second] == [9, 0, 10]
+        np.testing.assert_array_equal(second[2].draws, first[2].draws)
+
     def test_no_outputs_no_model(self) -> None:
         X = np.random.default_rng(0).normal(size=(4, 2))
         game = InformationGain(GaussianProcess(KERNEL, noise=0.1)).game(

@@ -158,6 +158,20 @@ def test_a_null_party_gets_nothing_and_binds_nothing() -> None:
     assert RhoShapley(0.0)([1.5, 2.5, 0.0], game).values.tolist() == [4.0, 4.0, 4.0]
 
 
+def test_what_rounding_leaves_of_a_null_party_binds_nothing() -> None:
+    game = TableGame([0.0, 2.0, 3.0, 4.0, 4e-12, 2.0, 3.0, 4.0])
+    thresholds = rho_thresholds([1.5, 2.5, 1e-14], game)
+    assert thresholds.rational == pytest.approx(np.log(2 / 4) / np.log(1.5 / 2.5))
+    # A party worth something alone can't be rewarded with nothing, whatever rho is.
+    assert rho_thresholds([1.5, 2.5, 0.0], TableGame([0.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0])).rational == 0.0
+
+
+def test_a_value_above_the_pools_counts_as_the_pools() -> None:
+    thresholds = rho_thresholds([5.0, 3.0], TableGame([0.0, 7.0, 8.0 * (1 + 1e-15), 8.0]))
+    assert thresholds.stable == thresholds.rational == 0.0
+    assert RhoShapley("stable")([5.0, 3.0], TableGame([0.0, 7.0, 8.5, 8.0])).rho == 0.0
+
+
 def test_identical_parties_bind_nothing() -> None:
     targets = RhoShapley("rational")([2.0, 2.0], TableGame([0.0, 3.0, 3.0, 4.0]))
     assert targets.thresholds.rational == np.inf

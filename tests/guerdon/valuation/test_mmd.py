@@ -139,7 +139,7 @@ def test_bits_do_not_depend_on_the_number_of_cores(monkeypatch):
     parties, G = random_parties(rng, (300, 20, 500)), rng.normal(size=(3000, 2))
     found = []
     for cores in (1, 2, 5):
-        monkeypatch.setattr(guerdon.parallel, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(guerdon.parallel, "cpu_count", lambda cores=cores: cores)
         game = MaximumMeanDiscrepancy("auto").game(parties, G)
         found.append((game.lengthscale, game.block_sums, game.candidate_sums, game.shapley(), game.table()))
     for other in found[1:]:
