@@ -76,7 +76,7 @@ def run(
 
     SCENARIO is one of `list`, or the path of a .toml file of your own.
 
-    Exit status: 0 only if the run truly completed, 1 if it failed,
+    Exit status: 0 only if the run truly completed (every party has its reward), 1 if it failed,
     2 if the config can't be used (then nothing was started), 130 after Ctrl-C.
     """
     _launch(_prepared(scenario, overrides, parties, seed, output_dir))
@@ -180,14 +180,19 @@ def _launch(prepared: Prepared) -> None:
     if outcome.reason != "completed":
         console.print(f"Note: {escape(outcome.reason)}.", highlight=False)
     console.print()
-    _show(prepared.run)
+    if _show(prepared.run) == "rewarded":
+        _complain("The run did not complete: not every party took its reward.")
+        raise typer.Exit(1)
 
 
-def _show(run: Path) -> None:
+def _show(run: Path) -> str:
+    """Print a run's table; returns how far the run came: valued, rewarded or delivered."""
     from server.run_directory import RunDirectory
     from simulations.present import present
 
-    present(RunDirectory(run).read_allocation(), run.resolve(), Console())
+    allocation = RunDirectory(run).read_allocation()
+    present(allocation, run.resolve(), Console())
+    return str(allocation["stage"])
 
 
 def _complain(text: str) -> None:
