@@ -39,10 +39,12 @@ from guerdon.types import (
 )
 
 if TYPE_CHECKING:  # so that testing a reward scheme does not load torch
+    from guerdon.generators import SyntheticData, SyntheticGenerator
     from guerdon.models.protocols import Model, NoiseResponse, Posterior
 
 __all__ = [
     "GameSuite",
+    "GeneratorSuite",
     "ModelSuite",
     "PosteriorSuite",
     "RealizationSuite",
@@ -598,6 +600,57 @@ class RealizationSuite(Suite):
 
     def _realize(self, game: Any, targets: RewardTargets) -> Sequence[Any]:
         return self.make()(game, targets, rng=np.random.default_rng(3))
+
+
+class GeneratorSuite(Suite):
+    """A ``guerdon.generators.SyntheticGenerator``. Override ``contributions`` if it needs others than these.
+
+    Labels of the example are 0 and 1, by the sign of the first feature.
+    """
+
+    def make(self) -> SyntheticGenerator:
+        generator: SyntheticGenerator = super().make()
+        return generator
+
+    def contributions(self) -> Sequence[Contribution]:
+        X = np.random.default_rng(21).normal(size=(90, 2))
+        return [Contribution(name, part) for name, part in zip(("ada", "bob", "cyn"), np.split(X, 3), strict=True)]
+
+    def test_it_draws_finite_points_of_the_pools_width(self) -> None:
+        contributions = self.contributions()
+        for n in (1, 50):
+            points = self._draw(contributions, n).points
+            expected = (n, contributions[0].X.shape[1])
+            assert points.shape == expected, f"expected points of shape {expected}, got {points.shape}"
+            assert points.dtype == np.float64, f"points are float64, got {points.dtype}"
+            assert np.all(np.isfinite(points)), "points are finite"
+
+    def test_same_seed_same_points(self) -> None:
+        one, other = (self._draw(self.contributions(), 20) for _ in range(2))
+        assert np.array_equal(one.points, other.points), "the same seeds give the same points"
+
+    def test_another_draw_gives_other_points(self) -> None:
+        fitted, rng = self.make().fit(self.contributions(), rng=np.random.default_rng(3)), np.random.default_rng(4)
+        first, second = fitted.sample(20, rng=rng).points, fitted.sample(20, rng=rng).points
+        assert not np.array_equal(first, second), "drawing on from one generator gives new points"
+
+    def test_no_randomness_but_the_generators(self) -> None:
+        before = _global_state()
+        self._draw(self.contributions(), 20)
+        assert _global_state() == before, "numpy's global generator was used; draw from the rng argument"
+
+    def test_labels_where_the_parties_have_them(self) -> None:
+        plain = self.contributions()
+        labelled = [dataclasses.replace(c, y=(c.X[:, 0] > 0).astype(np.float64)) for c in plain]
+        assert self._draw(plain, 20).labels is None, "unlabelled data gives unlabelled points"
+        labels = self._draw(labelled, 20).labels
+        assert labels is not None, "labelled data gives labelled points"
+        assert labels.shape == (20,), f"expected one label a point, (20,), got {labels.shape}"
+        assert set(labels.tolist()) <= {0.0, 1.0}, f"labels are the parties' own, 0 and 1, got {set(labels.tolist())}"
+
+    def _draw(self, contributions: Sequence[Contribution], n: int) -> SyntheticData:
+        fitted = self.make().fit(contributions, rng=np.random.default_rng(3))
+        return fitted.sample(n, rng=np.random.default_rng(4))
 
 
 class _PlainGame:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from guerdon import testing
+from guerdon.generators import GaussianMixture, KernelDensity, SyntheticData
 from guerdon.models import GaussianProcess, GaussianProcessPosterior
 from guerdon.models.protocols import Posterior, SpectralResponse
 from guerdon.realization import NoiseInjection
@@ -20,6 +21,7 @@ from guerdon.rewards import RewardTargets, RhoShapley
 from guerdon.shapley import Auto, ExactShapley, PermutationShapley, ShapleyValues
 from guerdon.testing import (
     GameSuite,
+    GeneratorSuite,
     ModelSuite,
     PosteriorSuite,
     RealizationSuite,
@@ -31,7 +33,12 @@ from guerdon.testing import (
     example_games,
 )
 from guerdon.types import Contribution, FloatArray, TableGame
-from guerdon.valuation import InformationGain, InformationGainGame
+from guerdon.valuation import (
+    InformationGain,
+    InformationGainGame,
+    MaximumMeanDiscrepancy,
+    MaximumMeanDiscrepancyGame,
+)
 
 MODEL = GaussianProcess("rbf(lengthscale=1.0, outputscale=1.5) + exponential(lengthscale=2.0, outputscale=0.5)", 0.3)
 
@@ -112,6 +119,22 @@ class TestNoiseInjection(RealizationSuite):
 
     def make_game(self) -> InformationGainGame:
         return InformationGain(MODEL).game(example_contributions())
+
+
+class TestMaximumMeanDiscrepancyGame(GameSuite):
+    def make(self) -> MaximumMeanDiscrepancyGame:
+        G = np.random.default_rng(0).normal(size=(25, 2))
+        return MaximumMeanDiscrepancy(lengthscale=1.5).game(example_contributions(), G)
+
+
+class TestGaussianMixture(GeneratorSuite):
+    def make(self) -> GaussianMixture:
+        return GaussianMixture(max_components=3)
+
+
+class TestKernelDensity(GeneratorSuite):
+    def make(self) -> KernelDensity:
+        return KernelDensity()
 
 
 @pytest.mark.parametrize("name", list(example_games()))
@@ -330,6 +353,40 @@ class BrokenRealization:
         return rewards[:1] if self.fault == "one reward" else rewards
 
 
+@dataclass(frozen=True)
+class BrokenGenerator:
+    """A kernel density, wrong in one way."""
+
+    fault: str
+
+    def fit(self, contributions: Sequence[Contribution], *, rng: np.random.Generator) -> Any:
+        fitted = KernelDensity().fit(contributions, rng=rng)
+        return BrokenFit(self.fault, fitted, fitted.sample(50, rng=np.random.default_rng(0)))
+
+
+@dataclass(frozen=True)
+class BrokenFit:
+    fault: str
+    fitted: Any
+    frozen: SyntheticData
+
+    def sample(self, n: int, *, rng: np.random.Generator) -> SyntheticData:
+        if self.fault == "unseeded":
+            rng = np.random.default_rng()
+        if self.fault == "global generator":
+            np.random.rand()  # noqa: NPY002
+        drawn: SyntheticData = self.fitted.sample(n, rng=rng)
+        if self.fault == "always the same":
+            return SyntheticData(self.frozen.points[:n], None)
+        if self.fault == "one short":
+            return SyntheticData(drawn.points[1:], drawn.labels)
+        if self.fault == "unlabelled":
+            return SyntheticData(drawn.points, None)
+        if self.fault == "labels of its own" and drawn.labels is not None:
+            return SyntheticData(drawn.points, drawn.labels + 7.0)
+        return drawn
+
+
 def _suite(base: type[Suite], subject: Callable[[], Any], **attributes: Any) -> Suite:
     suite: Suite = type("Subject", (base,), {"make": lambda self: subject(), **attributes})()
     return suite
@@ -441,6 +498,17 @@ BROKEN: list[tuple[str, Suite, str]] = [
         ]
     ),
     *(
+        (fault, _suite(GeneratorSuite, lambda fault=fault: BrokenGenerator(fault)), test)
+        for fault, test in [
+            ("one short", "test_it_draws_finite_points_of_the_pools_width"),
+            ("unseeded", "test_same_seed_same_points"),
+            ("always the same", "test_another_draw_gives_other_points"),
+            ("global generator", "test_no_randomness_but_the_generators"),
+            ("unlabelled", "test_labels_where_the_parties_have_them"),
+            ("labels of its own", "test_labels_where_the_parties_have_them"),
+        ]
+    ),
+    *(
         (fault, _realization(fault), test)
         for fault, test in [
             ("short of the target", "test_every_reward_reaches_its_target"),
@@ -477,6 +545,7 @@ def test_faultless_stand_ins_pass() -> None:
     _suite(PosteriorSuite, lambda: broken_posterior("")).run()
     _suite(ModelSuite, lambda: broken_model("")).run()
     _realization("").run()
+    _suite(GeneratorSuite, lambda: BrokenGenerator("")).run()
 
 
 def test_a_suite_without_a_subject_says_what_to_do() -> None:
