@@ -74,7 +74,7 @@ def _synthetic(reward: Reward) -> tuple[str, str]:
     return (
         f"{len(table)} synthetic rows of {', '.join(table.columns)}, in reward.parquet and reward.csv.",
         f"Made by {about['realization']} from {about['synthetic_pool_rows']} rows of {about['generator']}, "
-        f"seed {about['seed']}; sampling ended by {about['stopped']}.",
+        f"sampling ended by {about['stopped']}.",
     )
 
 
@@ -90,15 +90,20 @@ def predict(
         Path | None,
         typer.Option("--output", "-o", help="Where to write (.csv or .parquet); standard output if left out."),
     ] = None,
+    noise_column: Annotated[
+        str | None,
+        typer.Option("--noise-column", help="A column of FILE with the noise variance of each new observation."),
+    ] = None,
 ) -> None:
     """Add the predicted mean and standard deviation of the target, in its own units, to every row of a file."""
     predictor = load_predictor(load_reward(reward))
     table = read_table(file)
-    missing = [name for name in predictor.feature_names if name not in table.columns]
+    wanted = [*predictor.feature_names, *([noise_column] if noise_column else [])]
+    missing = [name for name in wanted if name not in table.columns]
     if missing:
-        raise PartyError(f"{file.name} lacks the features {', '.join(missing)}; it has {', '.join(table.columns)}")
+        raise PartyError(f"{file.name} lacks the columns {', '.join(missing)}; it has {', '.join(table.columns)}")
     X = np.column_stack([numbers(table, name, file.name) for name in predictor.feature_names])
-    mean, variance = predictor.predict(X)
+    mean, variance = predictor.predict(X, numbers(table, noise_column, file.name) if noise_column else None)
     result = table.with_columns(
         pl.Series(f"{predictor.target}_mean", mean), pl.Series(f"{predictor.target}_sd", np.sqrt(variance))
     )

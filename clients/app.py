@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
+from logging import ERROR
+from pathlib import Path
 
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
+from flwr.common.logger import log
 
 from clients.evaluation import score
 from clients.party_data import PartyData, PartyError, PartyFile
@@ -81,7 +85,11 @@ def score_reward(message: Message, context: Context) -> Message:
 
 
 def _answer(message: Message, context: Context, answer: Callable[[PartyFile], RecordDict]) -> Message:
-    """The reply; what the party can't do is said by name and with the reason. Other errors are Flower's to report."""
+    """The reply; what the party can't do is said by name and with the reason.
+
+    An error that nobody foresaw could quote the party's rows, so only its kind and place are sent; the rest is in the
+    party's own log.
+    """
     party = str(context.node_config.get("party", ""))
     try:
         file = PartyFile.of(context.node_config, context.run_config)
@@ -89,4 +97,9 @@ def _answer(message: Message, context: Context, answer: Callable[[PartyFile], Re
         content = answer(file)
     except (PartyError, MessageError) as error:
         content = messages.encode_refusal(party, str(error))
+    except Exception as error:
+        log(ERROR, "%s can't answer", party, exc_info=True)
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}, line {place.lineno}"
+        content = messages.encode_refusal(party, f"{type(error).__name__} in {where}; its own log has the details")
     return Message(content, reply_to=message)

@@ -31,7 +31,7 @@ def score(reward: Reward, data: PartyData) -> dict[str, float]:
 def _prediction(predictor: Predictor, data: PartyData, held: FloatArray) -> dict[str, float]:
     names = data.contribution.feature_names or ()
     X = data.held_inputs[:, [names.index(name) for name in predictor.feature_names]]
-    mean, variance = predictor.predict(X)
+    mean, variance = predictor.predict(X, data.held_noise)
     return {"mnlp": mnlp(mean, variance, held), "rmse": rmse(mean, held), "rows": len(held)}
 
 

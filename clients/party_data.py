@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -37,7 +37,6 @@ class PartyFile:
     target: str
     noise: float | str | None
     holdout: float
-    seed: int
 
     @classmethod
     def of(cls, node_config: Mapping[str, Any], run_config: Mapping[str, Any]) -> PartyFile:
@@ -50,7 +49,7 @@ class PartyFile:
         """
         if "partition-id" in node_config:
             party, path = _simulated(int(node_config["partition-id"]), str(run_config.get("data-dir", "")))
-            held_path = path.with_name(f"{party}.heldout.parquet")
+            held_path = path.parent / "heldout" / path.name
             held = held_path if held_path.exists() else None
         else:
             missing = [key for key in ("party", "data-path") if not node_config.get(key)]
@@ -71,7 +70,6 @@ class PartyFile:
             target=str(node_config.get("target") or run_config.get("target") or ""),
             noise=noise if isinstance(noise, str) or noise is None else float(noise),
             holdout=float(node_config.get("holdout", run_config.get("holdout", 0.25))),
-            seed=int(run_config.get("seed", 0)),
         )
 
 
@@ -96,10 +94,11 @@ class PartyData:
     target: str
     held_inputs: FloatArray
     held_outputs: FloatArray | None
+    held_noise: FloatArray | None
 
     @classmethod
     def read(cls, file: PartyFile) -> PartyData:
-        """Read and split the party's file; the split depends on the seed and the party's name only.
+        """Read and split the party's file; the split depends on the party's name and the number of rows only.
 
         Raises
         ------
@@ -120,30 +119,41 @@ class PartyData:
         features = [name for name in table.columns if name not in (file.target, noise_column)]
         if not features:
             raise PartyError(f"{file.path.name} has no feature columns besides {file.target!r}")
-        X, y = _columns(table, features, file.target, file.path.name)
-        held = np.zeros(len(X), dtype=bool) if file.held_path else _held_out(len(X), file)
-        noise: float | FloatArray | None = None if isinstance(file.noise, str) else file.noise
-        if noise_column:
-            noise = numbers(table, noise_column, file.path.name)[~held]
+        rows = _columns(table, features, file.target, noise_column, file.path.name)
+        held = np.zeros(len(rows.X), dtype=bool) if file.held_path else _held_out(len(rows.X), file)
+        sent = rows.where(~held)
+        if file.held_path:
+            scored = _columns(read_table(file.held_path), features, file.target, noise_column, file.held_path.name)
+        else:
+            scored = rows.where(held)
+        noise = file.noise if isinstance(file.noise, float) else sent.noise
         try:
-            sent = Contribution(file.party, X[~held], None if y is None else y[~held], tuple(features), noise)
+            contribution = Contribution(file.party, sent.X, sent.y, tuple(features), noise)
         except ValueError as error:
             raise PartyError(f"{file.path.name}: {error}") from error
-        if file.held_path:
-            held_X, held_y = _columns(read_table(file.held_path), features, file.target, file.held_path.name)
-            return cls(sent, file.target, held_X, held_y)
-        return cls(sent, file.target, X[held], None if y is None else y[held])
+        return cls(contribution, file.target, scored.X, scored.y, scored.noise)
 
 
-def _columns(
-    table: pl.DataFrame, features: Sequence[str], target: str, file: str
-) -> tuple[FloatArray, FloatArray | None]:
-    """The features (m, d) and, where there is one, the target (m,)."""
-    missing = [name for name in (*features, *([target] if target else [])) if name not in table.columns]
+class _Rows(NamedTuple):
+    """X (m, d), y (m,) and noise variances (m,), the latter two where there are any."""
+
+    X: FloatArray
+    y: FloatArray | None
+    noise: FloatArray | None
+
+    def where(self, chosen: NDArray[np.bool_]) -> _Rows:
+        y, noise = self.y, self.noise
+        return _Rows(self.X[chosen], None if y is None else y[chosen], None if noise is None else noise[chosen])
+
+
+def _columns(table: pl.DataFrame, features: Sequence[str], target: str, noise: str | None, file: str) -> _Rows:
+    """The features, the target and the noise variances that a table holds."""
+    wanted = [*features, *filter(None, (target, noise))]
+    missing = [name for name in wanted if name not in table.columns]
     if missing:
         raise PartyError(f"{file} has no column {missing[0]!r}; it has {', '.join(table.columns)}")
     X = np.column_stack([numbers(table, name, file) for name in features])
-    return X, numbers(table, target, file) if target else None
+    return _Rows(X, numbers(table, target, file) if target else None, numbers(table, noise, file) if noise else None)
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -161,14 +171,17 @@ def read_table(path: Path) -> pl.DataFrame:
     try:
         return readers[path.suffix.lower()](path)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise PartyError(f"{path.name} can't be read: {error}") from error
+        # The parser's own words can quote rows, and this sentence is sent to the mediator.
+        raise PartyError(f"{path.name} can't be read as {path.suffix[1:]}: {type(error).__name__}") from error
 
 
 def numbers(table: pl.DataFrame, name: str, file: str) -> FloatArray:
     """One column as float64; a missing value, a NaN, an infinity or text is an error that names the row."""
     column = table[name]
+    if len(column) == 0:
+        raise PartyError(f"{file} has no rows")
     if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
-        raise PartyError(f"{file}, column {name!r} must hold numbers, got {column.dtype}: {column.head(1).to_list()}")
+        raise PartyError(f"{file}, column {name!r} must hold numbers, got {column.dtype}")
     values: NDArray[np.float64] = column.cast(pl.Float64).to_numpy()
     bad = np.flatnonzero(column.is_null().to_numpy() | ~np.isfinite(values))
     if len(bad):
@@ -179,7 +192,10 @@ def numbers(table: pl.DataFrame, name: str, file: str) -> FloatArray:
 
 
 def _held_out(rows: int, file: PartyFile) -> NDArray[np.bool_]:
-    """Which rows never leave: a random share, at least one and never all."""
+    """Which rows never leave: a random share, at least one and never all; of a larger share the smaller is a part.
+
+    No setting of the mediator's but the share moves it, so that runs with other seeds don't see other rows.
+    """
     held = np.zeros(rows, dtype=bool)
     if file.holdout == 0.0:
         return held
@@ -187,8 +203,8 @@ def _held_out(rows: int, file: PartyFile) -> NDArray[np.bool_]:
         raise PartyError(
             f"{file.path.name} has {rows} rows; at least 2 are needed to contribute some and hold some out"
         )
-    digest = hashlib.sha256(f"{file.seed}|{file.party}".encode()).digest()
+    digest = hashlib.sha256(file.party.encode()).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:16], "big"))
     count = min(max(1, round(file.holdout * rows)), rows - 1)
-    held[rng.choice(rows, count, replace=False)] = True
+    held[rng.permutation(rows)[:count]] = True
     return held

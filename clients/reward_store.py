@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from clients.party_data import PartyError
 from guerdon.models import Predictor
+from strategies.files import make_folder, read_arrays, write_arrays, write_whole
 from strategies.messages import MessageError, Reward, check_party_name
 
 __all__ = ["load_predictor", "load_reward", "save_reward", "synthetic_table"]
@@ -26,15 +26,11 @@ def save_reward(store: Path, run: str, reward: Reward) -> Path:
     except MessageError as error:
         raise PartyError(f"the run's name can't be a folder: {error}") from error
     folder = store / run
-    folder.mkdir(parents=True, exist_ok=True)
-    store.chmod(0o700)
-    part = folder / "reward.npz.part"
-    with part.open("wb") as file:
-        np.savez(file, allow_pickle=False, **dict(reward.arrays))
-    part.replace(folder / "reward.npz")
-    part = folder / "reward.json.part"
-    part.write_text(json.dumps(reward.about, indent=1, allow_nan=False))
-    part.replace(folder / "reward.json")
+    if (folder / "reward.json").exists() and load_reward(folder).hash != reward.hash:
+        raise PartyError(f"{folder} holds another reward of a run of this name already; move it away to take this one")
+    make_folder(folder)
+    write_arrays(folder / "reward.npz", reward.arrays)
+    write_whole(folder / "reward.json", json.dumps(reward.about, indent=1, allow_nan=False).encode())
     if reward.about.get("kind") == "synthetic":
         table = synthetic_table(reward)
         table.write_parquet(folder / "reward.parquet")
@@ -50,11 +46,10 @@ def load_reward(folder: Path) -> Reward:
     PartyError
         There is none, or its files can't be read.
     """
-    folder = folder.parent if folder.suffix in (".npz", ".json") else folder
+    folder = folder.parent if folder.is_file() else folder
     try:
-        about: dict[str, Any] = json.loads((folder / "reward.json").read_text())
-        with np.load(folder / "reward.npz", allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        about: dict[str, Any] = json.loads((folder / "reward.json").read_text(encoding="utf-8"))
+        arrays = read_arrays(folder / "reward.npz")
     except FileNotFoundError as error:
         raise PartyError(f"{folder} holds no reward: expected reward.npz and reward.json") from error
     except (OSError, ValueError) as error:

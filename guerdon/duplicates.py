@@ -28,7 +28,7 @@ class DuplicateReport:
 
 
 def count_duplicates(contributions: Sequence[Contribution]) -> DuplicateReport:
-    """Count the rows (inputs and output together, bit for bit) that repeat within and between parties."""
+    """Count the rows (inputs, output and own noise variance, bit for bit) that repeat within and between parties."""
     keys = [set(_keys(c)) for c in contributions]
     within = {c.party: len(c) - len(k) for c, k in zip(contributions, keys, strict=True)}
     between = {
@@ -56,5 +56,7 @@ def _keys(contribution: Contribution) -> list[bytes]:
     columns: list[FloatArray] = [contribution.X]
     if contribution.y is not None:
         columns.append(contribution.y[:, None])
+    own = np.nan if contribution.noise is None else contribution.noise  # NaN: the model's noise
+    columns.append(np.broadcast_to(own, len(contribution))[:, None])
     rows = np.ascontiguousarray(np.concatenate(columns, axis=1) + 0.0)  # -0.0 and 0.0 are one number
     return [row.tobytes() for row in rows]

@@ -58,13 +58,15 @@ def psd_cholesky(B: FloatArray, what: str = "the kernel matrix") -> FloatArray:
     Raises
     ------
     LossOfPrecisionError
-        A pivot is not positive: repeated rows with (almost) no noise.
+        A pivot is not positive: repeated rows with (almost) no noise, or a kernel that is not positive definite.
     """
     factor, info = lapack.dpotrf(np.asfortranarray(B), lower=1, clean=1)
     if info != 0:
         raise LossOfPrecisionError(
-            f"{what} is singular to working precision at row {info}: rows repeat (almost) exactly and the noise "
-            "variance is too small to tell them apart. Raise the noise variance, or remove the repeated rows."
+            f"{what} is singular to working precision at row {info}, or not positive definite: rows repeat (almost) "
+            "exactly and the noise variance is too small to tell them apart, or the kernel is not positive definite on "
+            "these inputs. Raise the noise variance, or remove the repeated rows; if no rows repeat, take another "
+            "kernel."
         )
     return np.asarray(factor)
 

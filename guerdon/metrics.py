@@ -96,13 +96,13 @@ def knn_kl(S: ArrayLike, T: ArrayLike, ks: Iterable[int] = range(2, 7)) -> float
     k-th nearest other point of S and of T. A point is not its own neighbour in either set, so T has t - 1 others, and
     D(T || T) = 0 exactly.
 
-    Repeated rows make distances of 0, whose logarithms say nothing: those terms are left out of the mean, and a
-    RuntimeWarning counts them.
+    Repeated rows make distances of 0, whose logarithms say nothing: those terms are left out of the mean, and so is
+    a k that has no others. A RuntimeWarning counts both.
 
     Raises
     ------
     ValueError
-        S has too few points, a point of S is not in T, or all distances for some k are 0.
+        S has too few points, a point of S is not in T, or distances for every k are all 0.
     """
     S, T = _points(S, "S", 2), _points(T, "T", 2)
     orders = sorted(set(ks))
@@ -117,17 +117,21 @@ def knn_kl(S: ArrayLike, T: ArrayLike, ks: Iterable[int] = range(2, 7)) -> float
         raise ValueError(f"S must lie inside T, but {missing} of its {len(S)} points are not in T")
     rho, nu = within[:, orders], among[:, orders]
     usable = (rho > 0.0) & (nu > 0.0)
-    if not usable.any(axis=0).all():
-        raise ValueError("every point of S repeats in T, so all neighbour distances are 0: remove repeated rows")
+    kept = usable.any(axis=0)  # (number of ks,)
+    if not kept.any():
+        raise ValueError(
+            "every point of S repeats in T, so all neighbour distances are 0: take larger ks, or remove repeated rows"
+        )
     left_out = usable.size - int(np.count_nonzero(usable))
     if left_out:
+        whole = f", with them {np.count_nonzero(~kept)} of {len(orders)} ks" if not kept.all() else ""
         warnings.warn(
-            f"{left_out} of {usable.size} neighbour distances are 0 (repeated rows) and were left out",
+            f"{left_out} of {usable.size} neighbour distances are 0 (repeated rows) and were left out{whole}",
             RuntimeWarning,
             stacklevel=2,
         )
     ratios = np.log(np.where(usable, nu, 1.0) / np.where(usable, rho, 1.0))
-    means = ratios.sum(axis=0) / usable.sum(axis=0)
+    means = ratios.sum(axis=0)[kept] / usable.sum(axis=0)[kept]
     return float(S.shape[1] * means.mean() + np.log((len(T) - 1) / (len(S) - 1)))
 
 

@@ -114,10 +114,12 @@ def _import(call: Call, text: str) -> Callable[..., Any]:
     try:
         module = importlib.import_module(str(call.module))
     except ImportError as error:
-        raise PluginError(
-            f"{text!r}: module {call.module!r} can't be imported ({error}). It must be a file or package in the "
-            "directory that the command is run from."
-        ) from error
+        if error.name == call.module:
+            raise PluginError(
+                f"{text!r}: there is no module {call.module!r}. It must be a file or package in the directory that the "
+                "command is run from."
+            ) from error
+        raise PluginError(f"{text!r}: module {call.module!r} can't be imported: {error}") from error
     part = getattr(module, call.name, None)
     if part is None:
         names = sorted(

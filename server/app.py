@@ -74,10 +74,14 @@ def _open(config: RunConfig) -> RunDirectory:
         path = Path(config.run_dir).expanduser()
         if not path.exists():
             return RunDirectory.create(path)
-        if (path / "pool").exists() and not config.resume:
+        directory = RunDirectory(path)
+        actions = {entry["action"] for entry in directory.read_ledger()}
+        if "purged" in actions:
+            raise ConfigError(f"run-dir: the run in {path} was purged and can't go on; choose another directory")
+        if actions and not config.resume:
             raise ConfigError(
                 f"run-dir: {path} already holds a run; set resume = true to go on with it, or choose another"
             )
-        return RunDirectory(path)
+        return directory
     parent = Path(config.output_dir).expanduser() if config.output_dir else Path.home() / "guerdon-runs"
     return RunDirectory.create(parent / f"run-{datetime.now():%Y%m%d-%H%M%S-%f}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
@@ -32,6 +33,14 @@ OFFERS: Mapping[str, Offer] = {
 }
 """The parts that go by their bare name, by the run-config key that takes them."""
 
+SUITS: Mapping[str, type] = {
+    "RhoShapley": ModelRewards,
+    "NoiseInjection": ModelRewards,
+    "RectifiedRhoShapley": SyntheticDataRewards,
+    "WeightedSampling": SyntheticDataRewards,
+}
+"""Parts on offer for one strategy only, which values data in the way that they need."""
+
 PART_KEYS: tuple[str, ...] = tuple(OFFERS)
 
 
@@ -45,6 +54,17 @@ class Parts(NamedTuple):
 
 class ConfigError(ValueError):
     """The run config can't be used; the text lists every problem, one a line."""
+
+
+NEEDS = {
+    "model": "fit",
+    "generator": "fit",
+    "valuation": "game",
+    "shapley": "__call__",
+    "scheme": "__call__",
+    "realization": "__call__",
+}
+"""The method that a part must have to be one, by the key that takes it."""
 
 
 def _dashed(name: str) -> str:
@@ -105,8 +125,10 @@ class RunConfig(BaseModel):
             names = [check_party_name(name.strip()) for name in value.split(",") if name.strip()]
         except MessageError as error:
             raise ValueError(str(error)) from error
-        if len(set(names)) < len(names):
-            raise ValueError(f"each party is listed once, got {value!r}")
+        if len({name.casefold() for name in names}) < len(names):
+            raise ValueError(
+                f"each party is listed once, and upper and lower case don't tell names apart; got {value!r}"
+            )
         return value
 
     @field_validator("data_dir", "synthetic_file", "output_dir", "run_dir")
@@ -140,11 +162,25 @@ class RunConfig(BaseModel):
         """
         problems: list[str] = []
 
+        strategy: Any = None
+
         def make(key: str, text: str) -> Any:
+            unsuited = {name for name, suited in SUITS.items() if strategy and not isinstance(strategy, suited)}
+            offer = {name: part for name, part in OFFERS[key].items() if name not in unsuited}
             try:
-                return build(text, OFFERS[key])
+                part = build(text, offer)
             except PluginError as error:
                 problems.append(f"{key}: {error}")
+                return None
+            except Exception as error:  # a user's own module can raise anything
+                place = traceback.extract_tb(error.__traceback__)[-1]
+                problems.append(
+                    f"{key}: {text!r} raised {type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
+                )
+                return None
+            if key in NEEDS and not callable(getattr(part, NEEDS[key], None)):
+                problems.append(f"{key}: {text!r} is a {type(part).__name__}, which has no {NEEDS[key]}()")
+            return part
 
         strategy = make("strategy", self.strategy)
         takes: Mapping[str, str] = getattr(strategy, "parts", {})
@@ -177,6 +213,7 @@ class RunConfig(BaseModel):
             seed=self.seed,
             standardize=self.standardize,
             deduplicate=self.deduplicate,
+            holdout=self.holdout,
             stop_after=self.stop_after,
             resume=self.resume,
         )

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.types import Contribution
+from strategies.files import make_folder, read_arrays, write_arrays, write_whole
 from strategies.messages import Reward
 
 __all__ = ["RunDirectory", "RunDirectoryError"]
@@ -47,8 +48,7 @@ class RunDirectory:
         path = Path(path)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise RunDirectoryError(f"{path} exists and is not empty: choose another, or resume it")
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(0o700)
+        make_folder(path).chmod(0o700)
         return cls(path)
 
     @property
@@ -70,94 +70,109 @@ class RunDirectory:
         self._append("ledger.jsonl", {"time": _now(), "action": action, **fields})
 
     def read_ledger(self) -> list[dict[str, Any]]:
+        """Every entry; a line that a crash cut short is left out."""
         path = self.path / "ledger.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        entries = []
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+            try:
+                entries.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+        return entries
+
+    def refusals(self) -> dict[str, tuple[str, str]]:
+        return {e["party"]: (e["stage"], e["reason"]) for e in self.read_ledger() if e["action"] == "refused"}
 
     # The allocation.
 
     def save_allocation(self, record: Mapping[str, Any]) -> None:
-        _write(self.path / "allocation.json", json.dumps(record, indent=1, allow_nan=False).encode())
+        write_whole(self.path / "allocation.json", json.dumps(record, indent=1, allow_nan=False).encode())
+
+    def load_allocation(self) -> dict[str, Any] | None:
+        path = self.path / "allocation.json"
+        found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        return found
 
     def read_allocation(self) -> dict[str, Any]:
-        path = self.path / "allocation.json"
-        if not path.exists():
+        """The allocation of a run that got as far as valuing the data.
+
+        Raises
+        ------
+        RunDirectoryError
+        """
+        self._require_run()
+        found = self.load_allocation()
+        if found is None:
             raise RunDirectoryError(
                 f"{self.path} holds no allocation.json: the run did not get as far as valuing the data"
             )
-        found: dict[str, Any] = json.loads(path.read_text())
         return found
 
     # The pool.
 
-    def save_pool(self, contributions: Sequence[Contribution], target: str) -> None:
-        """Keep the pool; ``pool/complete.json`` is written last, so that half a pool is none."""
-        folder = self._folder("pool")
+    def save_pool(self, contributions: Sequence[Contribution], about: Mapping[str, Any]) -> None:
+        """Keep the pool; ``pool.json`` is written last, so that half a pool is none."""
+        folder = make_folder(self.path / "pool")
         for c in contributions:
             arrays: dict[str, NDArray[Any]] = {"X": c.X}
             if c.y is not None:
                 arrays["y"] = c.y
             if c.noise is not None:
                 arrays["noise"] = np.asarray(c.noise)
-            _write_arrays(folder / f"{c.party}.npz", arrays)
-        about = {
-            "target": target,
-            "features": contributions[0].feature_names,
-            "parties": [c.party for c in contributions],
-        }
-        _write(folder / "complete.json", json.dumps(about).encode())
+            write_arrays(folder / f"{c.party}.npz", arrays)
+        names = {"features": contributions[0].feature_names, "parties": [c.party for c in contributions]}
+        write_whole(self.path / "pool.json", json.dumps({**about, **names}).encode())
 
-    def load_pool(self) -> tuple[list[Contribution], str] | None:
-        marker = self.path / "pool" / "complete.json"
+    def load_pool(self) -> tuple[list[Contribution], dict[str, Any]] | None:
+        marker = self.path / "pool.json"
         if not marker.exists():
             return None
-        about = json.loads(marker.read_text())
+        about = json.loads(marker.read_text(encoding="utf-8"))
         features = None if about["features"] is None else tuple(about["features"])
         contributions = []
         for party in about["parties"]:
-            arrays = _read_arrays(marker.parent / f"{party}.npz")
+            arrays = read_arrays(self.path / "pool" / f"{party}.npz")
             contributions.append(Contribution(party, arrays["X"], arrays.get("y"), features, arrays.get("noise")))
-        return contributions, about["target"]
+        return contributions, about
 
     # The rewards.
 
-    def save_rewards(self, rewards: Mapping[str, Reward], scheme: str) -> None:
-        """Keep every reward before any is pushed; ``rewards/complete.json`` is written last."""
+    def save_rewards(self, rewards: Mapping[str, Reward], made_with: Mapping[str, str]) -> None:
+        """Keep every reward before any is pushed; ``rewards.json`` is written last."""
         for party, reward in rewards.items():
-            folder = self._folder("rewards", party)
-            _write_arrays(folder / "reward.npz", reward.arrays)
-            _write(folder / "reward.json", json.dumps(reward.about, indent=1, allow_nan=False).encode())
+            folder = make_folder(self.path / "rewards" / party)
+            write_arrays(folder / "reward.npz", reward.arrays)
+            write_whole(folder / "reward.json", json.dumps(reward.about, indent=1, allow_nan=False).encode())
         hashes = {party: reward.hash for party, reward in rewards.items()}
-        _write(self.path / "rewards" / "complete.json", json.dumps({"scheme": scheme, "sha256": hashes}).encode())
+        about = {"made_with": dict(made_with), "sha256": hashes}
+        write_whole(self.path / "rewards.json", json.dumps(about, indent=1).encode())
 
-    def load_rewards(self) -> tuple[dict[str, Reward], str] | None:
-        marker = self.path / "rewards" / "complete.json"
+    def load_rewards(self) -> tuple[dict[str, Reward], dict[str, str]] | None:
+        marker = self.path / "rewards.json"
         if not marker.exists():
             return None
-        about = json.loads(marker.read_text())
+        about = json.loads(marker.read_text(encoding="utf-8"))
         rewards = {}
         for party, sha256 in about["sha256"].items():
-            folder = marker.parent / party
-            rewards[party] = Reward(
-                _read_arrays(folder / "reward.npz"), json.loads((folder / "reward.json").read_text())
-            )
+            folder = self.path / "rewards" / party
+            text = (folder / "reward.json").read_text(encoding="utf-8")
+            rewards[party] = Reward(read_arrays(folder / "reward.npz"), json.loads(text))
             if rewards[party].hash != sha256:
                 raise RunDirectoryError(f"the reward in {folder} is not the one that was made: its hash differs")
-        return rewards, about["scheme"]
-
-    def delivered(self) -> set[str]:
-        return {entry["party"] for entry in self.read_ledger() if entry["action"] == "delivered"}
+        return rewards, about["made_with"]
 
     def secret_seed(self) -> int:
         """GUERDON_NOISE_SEED where it is set (reproducible simulations), else drawn from the operating system and kept.
 
-        It is never in the run config, which every party sees: who knows it can take the noise off its reward.
+        It is never in the run config, which every party sees: who knows it can take the noise off its reward, or tell
+        which rows synthetic ones were drawn from.
         """
         path = self.path / "noise_seed"
         if not path.exists():
             seed = os.environ.get("GUERDON_NOISE_SEED") or str(secrets.randbits(128))
             if not seed.isdigit():
                 raise RunDirectoryError(f"GUERDON_NOISE_SEED must be a non-negative whole number, got {seed!r}")
-            _write(path, seed.encode())
+            write_whole(path, seed.encode())
         return int(path.read_text())
 
     # Afterwards.
@@ -173,10 +188,9 @@ class RunDirectory:
         RunDirectoryError
             This is not the directory of a run.
         """
-        if not any((self.path / name).is_file() for name in ("config.toml", "events.jsonl", "ledger.jsonl")):
-            raise RunDirectoryError(f"{self.path} is not a run directory: it has neither config, events nor ledger")
+        self._require_run()
         gone = []
-        for name in ("pool", "rewards", "noise_seed", "data", "app"):
+        for name in ("pool.json", "pool", "rewards.json", "rewards", "noise_seed", "synthetic.parquet", "data", "app"):
             path = self.path / name
             if path.is_dir():
                 shutil.rmtree(path)
@@ -188,33 +202,19 @@ class RunDirectory:
         self.ledger("purged", paths=gone)
         return gone
 
-    def _folder(self, *names: str) -> Path:
-        folder = self.path.joinpath(*names)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    def _require_run(self) -> None:
+        if not any((self.path / name).is_file() for name in ("config.toml", "events.jsonl", "ledger.jsonl")):
+            raise RunDirectoryError(f"{self.path} is not a run directory: it has neither config, events nor ledger")
 
     def _append(self, name: str, entry: Mapping[str, Any]) -> None:
-        with (self.path / name).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry, allow_nan=False) + "\n")
-
-
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an npz file; never a pickle."""
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
-
-
-def _write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        np.savez(file, allow_pickle=False, **dict(arrays))
-    part.replace(path)
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    part.replace(path)
+        """Add a line; after one that a crash cut short, on a line of its own."""
+        path = self.path / name
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "rb+") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size:
+                file.seek(size - 1)
+            torn = size > 0 and file.read(1) != b"\n"
+            file.write((b"\n" if torn else b"") + json.dumps(entry, allow_nan=False).encode() + b"\n")
 
 
 def _now() -> str:

@@ -33,7 +33,8 @@ def _simulation(prepared: Prepared) -> list[str]:
         f"  {_quiet()} flwr run {_quoted(prepared.app)} --run-config {_config(prepared)} {size} --stream",
         "",
         "Flower starts a SuperLink on this machine for it and leaves it running; `python -m simulations run` does not.",
-        "flwr exits with 0 even where the run failed: allocation.json and events.jsonl in the run directory tell.",
+        "flwr exits with 0 even where the run failed. Afterwards `python -m simulations show` with the run directory",
+        "prints the table, and events.jsonl there says why a run failed.",
     ]
 
 

@@ -44,7 +44,8 @@ def launch(app: Path, run: Path, parties: int, *, watcher: Watcher, noise_seed: 
     run : run directory, with ``config.toml`` and the parties' files
     parties : number of simulated SuperNodes
     watcher : is shown each event
-    noise_seed : seed of the rewards' noise, handed over in the environment so that no party can derive it
+    noise_seed : seed of what is drawn for the rewards, in the environment of the processes: a simulation is to be
+        reproducible, where a real mediator draws a secret of its own
 
     Raises
     ------

@@ -38,8 +38,12 @@ SET_BY_PREPARE = {
     "resume": "use the command `resume RUN` to go on with an earlier run",
 }
 FIXED_BY_THE_RUN = dict.fromkeys(
-    ("dataset", "partition", "parties", "target", "run-dir", "data-dir", "output-dir", "resume"),
-    "a resumed run keeps its data, its parties and its place; prepare a new run to change them",
+    (
+        *("dataset", "partition", "parties", "target", "noise-column", "synthetic-file", "holdout", "seed"),
+        *("strategy", "model", "generator", "valuation", "shapley", "standardize", "deduplicate"),
+        *("run-dir", "data-dir", "output-dir", "resume"),
+    ),
+    "a resumed run keeps its data, its values and its place; prepare a new run to change them",
 )
 
 
@@ -106,8 +110,8 @@ def prepare(
     target = config.target or dataset.target_name
     final = config.to_toml_dict() | {"run-dir": str(run), "data-dir": str(run / "data"), "target": target}
     if dataset.synthetic is not None and not config.synthetic_file and "generator" not in given:
-        _table(dataset, dataset.synthetic).write_parquet(run / "data" / SYNTHETIC)
-        final["synthetic-file"] = str(run / "data" / SYNTHETIC)
+        _table(dataset, dataset.synthetic).write_parquet(run / SYNTHETIC)
+        final["synthetic-file"] = str(run / SYNTHETIC)
     (run / CONFIG).write_text(tomli_w.dumps(final), encoding="utf-8")
     return Prepared(run, stage(sources, run / "app") if sources else CHECKOUT, RunConfig.parse(final))
 
@@ -133,6 +137,7 @@ def prepare_resume(run: Path, overrides: Iterable[str] = (), *, caller: Path | N
         home = _home_of_modules(given, caller, run / "app")
         with importable(home) as sources:
             config = _check(given, home)
+        _check_made(run, config)
     except tomllib.TOMLDecodeError as error:
         raise PrepareError(f"{path} is not a TOML file: {error}") from error
     except (OverrideError, ConfigError, StagingError, PluginError) as error:
@@ -161,13 +166,22 @@ def _check(given: Mapping[str, Any], directory: Path) -> RunConfig:
     """The typed config, once its keys, modules and parts are known to be good."""
     config = RunConfig.parse(given)
     check_modules({key: given[key] for key in (*PART_KEYS, "dataset", "partition") if given.get(key)}, directory)
-    try:
-        config.build_parts()
-    except ConfigError:
-        raise
-    except Exception as error:  # a user's own module can raise anything
-        raise ConfigError(f"one of your own parts can't be built: {_sentence(error)}") from error
+    config.build_parts()
     return config
+
+
+def _check_made(run: Path, config: RunConfig) -> None:
+    """Refuse other parts where the rewards are made already; the mediator would, half a minute later."""
+    kept = RunDirectory(run).load_rewards()
+    if kept is None:
+        return
+    texts = config.build_parts().texts
+    changed = [f"{key} = {text!r}" for key, text in kept[1].items() if texts.get(key) != text]
+    if changed or config.stop_after:
+        raise ConfigError(
+            f"the rewards of this run were made already ({', '.join(changed) or 'so there is nothing left to value'}): "
+            "they can be delivered, but not made again in another way. Leave the override out, or start a new run."
+        )
 
 
 def _divide(config: RunConfig) -> tuple[Dataset, tuple[NDArray[np.intp], ...]]:
@@ -233,7 +247,8 @@ def _write_data(folder: Path, dataset: Dataset, parties: list[str], blocks: tupl
         own = Rows(dataset.features[rows], dataset.target[rows])
         _table(dataset, own).write_parquet(folder / f"{party}.parquet")
         if dataset.held_out is not None:
-            _table(dataset, dataset.held_out).write_parquet(folder / f"{party}.heldout.parquet")
+            (folder / "heldout").mkdir(exist_ok=True)
+            _table(dataset, dataset.held_out).write_parquet(folder / "heldout" / f"{party}.parquet")
     (folder / "parties.json").write_text(json.dumps(parties), encoding="utf-8")
 
 

@@ -68,7 +68,7 @@ def _table(title: str, columns: Sequence[_Column], parties: Sequence[Record], na
 def _tables(parties: Sequence[Record], unit: str, kind: _Columns, console: Console) -> list[Table]:
     """One table where it fits, else two, else three; names give way before numbers do."""
     worth, reward, held_out = kind
-    gave, gets, scores = f"What each party gave ({unit})", f"What each party gets ({unit})", "On its own held-out rows"
+    gave, gets, scores = f"What each party gave ({unit})", f"What each party gets ({unit})", "On held-out rows"
     layouts = (
         [(f"What each party gave and gets ({unit})", worth + reward + held_out)],
         [(gave, worth), (gets, reward + held_out)],
@@ -94,8 +94,8 @@ def _width(table: Table, console: Console) -> int:
 def _summary(allocation: Record, unit: str) -> Text:
     """v_N, rho and the two thresholds, in one line; for synthetic rewards what they were valued with, too."""
     thresholds = allocation.get("thresholds") or {}
-    facts = [f"v_N = {_number(allocation['grand_value'])} {unit}"]
     synthetic = allocation.get("kind") == "synthetic"
+    facts = [f"v_N = {_number(allocation['grand_value'])}" + ("" if synthetic else f" {unit}")]
     valued_with = allocation.get("model") or {}
     for symbol, value in (
         ("v*", allocation.get("maximum") if synthetic else None),
@@ -181,6 +181,12 @@ def _count(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def _held_out(party: Record) -> str:
+    """How many rows the scores stand on."""
+    rows = (party.get("alone") or party.get("reward") or {}).get("rows")
+    return _count(None if rows is None else int(rows))
+
+
 def _gain(party: Record, score: str) -> str:
     """``alone -> reward`` of a held-out score; a dash for a side that was not scored."""
     return _sides({side: (party.get(side) or {}).get(score) for side in ("alone", "reward")})
@@ -206,6 +212,7 @@ COLUMNS = {
             _Column("reached", lambda p: _number(p.get("reached"))),
         ),
         (
+            _Column("rows\nheld out", _held_out),
             _Column("MNLP\nalone → reward", lambda p: _gain(p, "mnlp")),
             _Column("RMSE\nalone → reward", lambda p: _gain(p, "rmse")),
         ),
@@ -221,6 +228,7 @@ COLUMNS = {
         ),
         (
             _Column("unbiased MMD²\nalone → reward", lambda p: _sides(p.get("mmd2") or {})),
+            _Column("rows\nheld out", _held_out),
             _Column("accuracy\nalone → reward", lambda p: _gain(p, "accuracy")),
         ),
     ),

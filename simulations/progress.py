@@ -23,7 +23,6 @@ STAGES = {
     "start": "starting Flower",
     "stop": "stopping Flower",
     "join": "waiting for parties",
-    "introduce": "asking who is there",
     "contribute": "collecting contributions",
     "pool": "pooling",
     "fit": "learning hyperparameters",

@@ -22,6 +22,9 @@ __all__ = ["Joined", "join"]
 SETTLE = 2.0
 """Where no list says who will come: seconds without a newcomer after which the rest is not waited for."""
 
+FIRST_ANSWER = 30.0
+"""Seconds that whoever was asked has for an answer at least: a simulation's clients take a while to start."""
+
 POLL = 0.2
 
 
@@ -35,28 +38,33 @@ class Joined:
 
 
 def join(grid: Grid, settings: Settings, journal: Journal) -> Joined:
-    """Wait for nodes until ``join_timeout``, ask who they are, and sort out names and schemas."""
-    nodes = _wait_for_nodes(grid, settings, journal)
-    introduced, refused, unnamed = _introduce(grid, nodes, settings, journal)
+    """Ask nodes who they are as they come, until all listed names are known or ``join_timeout`` is over."""
+    said, refusals, unnamed = _sort_out(_answers(grid, settings, journal))
     found: dict[str, tuple[int, Introduction]] = {}
-    for party, entries in sorted(introduced.items()):
+    refused: dict[str, str] = {}
+    for node, party, reason in refusals:
+        # Whoever refuses in a name that another node goes by, or that is on no list, speaks for its node only.
+        own_word = (party in settings.parties or not settings.parties) and party not in said and party not in refused
+        refused[party if own_word else f"node-{node}"] = reason if own_word else f"calling itself {party}: {reason}"
+    spellings = Counter(party.casefold() for party in said)
+    for party, entries in sorted(said.items()):
         if settings.parties and party not in settings.parties:
             refused[party] = f"its name is not on the list of parties: {', '.join(settings.parties)}"
-        elif len(entries) > 1:
+        elif len(entries) > 1 or spellings[party.casefold()] > 1:
+            number = sum(len(nodes) for name, nodes in said.items() if name.casefold() == party.casefold())
             refused[party] = (
-                f"{len(entries)} nodes go by this name; none is asked, since none can be told to be the right one"
+                f"{number} nodes go by this name; none is asked, since none can be told to be the right one"
             )
         else:
             found[party] = entries[0]
     for party, reason in _schema_misfits({party: introduction for party, (_, introduction) in found.items()}).items():
         refused[party] = reason
         del found[party]
-    missing = set(settings.parties) - set(found) - set(refused)
-    for party in sorted(missing):
+    for party in sorted(set(settings.parties) - set(found) - set(refused)):
         failed = f"; a node of unknown name: {'; '.join(unnamed)}" if unnamed else ""
         refused[party] = f"it did not introduce itself within join-timeout = {settings.join_timeout:g} s{failed}"
     if not settings.parties:
-        refused.update({f"node-{k + 1}": reason for k, reason in enumerate(unnamed)})
+        refused.update({f"unnamed-{k + 1}": reason for k, reason in enumerate(unnamed)})
     for party, (node, introduction) in found.items():
         journal.ledger("introduced", party=party, node=str(node), rows=introduction.rows)
     return Joined(
@@ -66,41 +74,50 @@ def join(grid: Grid, settings: Settings, journal: Journal) -> Joined:
     )
 
 
-def _wait_for_nodes(grid: Grid, settings: Settings, journal: Journal) -> list[int]:
-    wanted = len(settings.parties)
-    journal.event("stage", stage="join", total=wanted or settings.min_parties)
-    deadline = time.monotonic() + settings.join_timeout
-    nodes: list[int] = []
-    changed = time.monotonic()
+def _answers(grid: Grid, settings: Settings, journal: Journal) -> dict[int, Message | None]:
+    """Each node's answer to who it is, None for one that gave none."""
+    wanted = len(settings.parties) or settings.min_parties
+    journal.event("stage", stage="join", total=wanted)
+    answers: dict[int, Message | None] = {}
+    asked: dict[str, int] = {}
+    start = changed = time.monotonic()
     while True:
-        now = sorted(grid.get_node_ids())
-        if now != nodes:
-            nodes, changed = now, time.monotonic()
-            journal.event("progress", stage="join", done=len(nodes), total=wanted or settings.min_parties)
-        settled = not wanted and len(nodes) >= settings.min_parties and time.monotonic() - changed >= SETTLE
-        if (wanted and len(nodes) >= wanted) or settled or time.monotonic() >= deadline:
-            return nodes
+        newcomers = sorted(set(grid.get_node_ids()) - set(answers))
+        requests = [
+            Message(content=messages.encode_request(settings.run), dst_node_id=node, message_type=messages.INTRODUCE)
+            for node in newcomers
+        ]
+        if requests:
+            grid.push_messages(requests)
+            answers.update(dict.fromkeys(newcomers))
+            asked.update({request.metadata.message_id: request.metadata.dst_node_id for request in requests})
+            changed = time.monotonic()
+        for reply in list(grid.pull_messages(asked)) if asked else []:
+            answers[asked.pop(reply.metadata.reply_to_message_id)] = reply
+            done = min(wanted, sum(answer is not None for answer in answers.values()))
+            journal.event("progress", stage="join", done=done, total=wanted)
+            changed = time.monotonic()
+        said, refusals, _ = _sort_out(answers)
+        known = {*said, *(party for _, party, _ in refusals)}
+        waited = time.monotonic() - start
+        quiet = time.monotonic() - changed
+        everybody = bool(settings.parties) and known >= set(settings.parties)
+        settled = not settings.parties and len(known) >= settings.min_parties
+        if (everybody and not asked) or ((everybody or settled) and quiet >= SETTLE):
+            return answers
+        if waited >= settings.join_timeout and (not asked or quiet >= max(settings.join_timeout, FIRST_ANSWER)):
+            return answers
         time.sleep(POLL)
 
 
-def _introduce(
-    grid: Grid, nodes: list[int], settings: Settings, journal: Journal
-) -> tuple[dict[str, list[tuple[int, Introduction]]], dict[str, str], list[str]]:
-    """Introductions by party, refusals by party, and the failures of nodes that never said their name."""
-    journal.event("stage", stage="introduce", total=len(nodes))
-    asked = [
-        Message(content=messages.encode_request(settings.run), dst_node_id=node, message_type=messages.INTRODUCE)
-        for node in nodes
-    ]
-    replies = {
-        reply.metadata.reply_to_message_id: reply
-        for reply in grid.send_and_receive(asked, timeout=max(settings.join_timeout, 30.0))
-    }
-    introduced: dict[str, list[tuple[int, Introduction]]] = defaultdict(list)
-    refused: dict[str, str] = {}
+def _sort_out(
+    answers: Mapping[int, Message | None],
+) -> tuple[dict[str, list[tuple[int, Introduction]]], list[tuple[int, str, str]], list[str]]:
+    """Introductions by party; refusals as (node, party, reason); the failures of nodes that never said a name."""
+    said: dict[str, list[tuple[int, Introduction]]] = defaultdict(list)
+    refusals: list[tuple[int, str, str]] = []
     unnamed: list[str] = []
-    for node, request in zip(nodes, asked, strict=True):
-        reply = replies.get(request.metadata.message_id)
+    for node, reply in sorted(answers.items()):
         if reply is None:
             unnamed.append("no answer")
         elif reply.has_error():
@@ -108,12 +125,12 @@ def _introduce(
         else:
             try:
                 introduction = messages.decode_introduction(reply.content)
-                introduced[introduction.party].append((node, introduction))
+                said[introduction.party].append((node, introduction))
             except RefusedError as error:
-                refused[error.party or f"node-{node}"] = str(error)
+                refusals.append((node, error.party or f"node-{node}", str(error)))
             except MessageError as error:
                 unnamed.append(str(error))
-    return introduced, refused, unnamed
+    return dict(said), refusals, unnamed
 
 
 def _schema_misfits(introductions: Mapping[str, Introduction]) -> dict[str, str]:
@@ -128,7 +145,7 @@ def _schema_misfits(introductions: Mapping[str, Introduction]) -> dict[str, str]
         if own_target != target:
             misfits[party] = f"its target is {own_target!r}, the others' is {target!r}"
         elif own_features != features:
-            lacks = ", ".join(sorted(features - own_features)) or "nothing"
-            extra = ", ".join(sorted(own_features - features)) or "nothing"
-            misfits[party] = f"its features differ from the others': it lacks {lacks} and has besides {extra}"
+            lacks, extra = sorted(features - own_features), sorted(own_features - features)
+            how = [f"it lacks {', '.join(lacks)}"] * bool(lacks) + [f"it has besides {', '.join(extra)}"] * bool(extra)
+            misfits[party] = f"its features differ from the others': {' and '.join(how)}"
     return misfits

@@ -15,7 +15,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from logging import INFO
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.common.logger import log
@@ -81,8 +81,7 @@ class TrustedMediator(Strategy):
         joined = join(grid, self.settings, self.journal)
         self.nodes, self.introductions = joined.nodes, joined.introductions
         if self.settings.resume and (loaded := self.journal.load_pool()) is not None:
-            self._pool, self.target = loaded
-            self._note("resumed from the pooled data; no party is asked for it again")
+            self._take_up(*loaded)
             return self._ask_nobody()
         for party, reason in joined.refused.items():
             self._refuse(party, "join", reason)
@@ -97,13 +96,37 @@ class TrustedMediator(Strategy):
         if server_round == 2:
             self._take_receipts(replies)
             return None, None
-        contributions = self._pool if self._pool is not None else self._pool_contributions(replies)
-        self.outcome = self._keep_rewards(self.value(contributions))
-        self._save()
+        if (delivering := self._made_before()) is not None:
+            self.outcome = delivering
+        else:
+            contributions = self._pool if self._pool is not None else self._pool_contributions(replies)
+            self.outcome = self.value(contributions)
+            self._save()
+            self._keep_rewards(self.outcome)
         return None, None
+
+    def _take_up(self, pool: list[Contribution], about: dict[str, Any]) -> None:
+        """Go on with the pool of an earlier part of this run, under what was fixed then."""
+        now = {**self.settings.fixed, **self._texts(but=("scheme", "realization"))}
+        changed = [
+            f"{name} was {old!r} and is {now.get(name)!r}"
+            for name, old in about["fixed"].items()
+            if now.get(name) != old
+        ]
+        if changed:
+            raise AggregationError(
+                f"a resumed run keeps what its data was pooled and valued with, but {'; '.join(changed)}. Resume it "
+                "as it was (another scheme or realization can be chosen), or start a new run."
+            )
+        self._pool, self.target = pool, about["target"]
+        self.refused = self.journal.refusals()
+        earlier = self.journal.load_allocation()
+        self.notes = list(earlier["notes"]) if earlier else []
+        self._note("resumed from the pooled data; no party is asked for it again")
 
     def _pool_contributions(self, replies: Iterable[Message]) -> list[Contribution]:
         limits = self.settings
+        received: dict[str, Contribution] = {}
         pool: dict[str, Contribution] = {}
         for party, content in self._answers("contribute", replies):
             try:
@@ -114,27 +137,41 @@ class TrustedMediator(Strategy):
                     max_megabytes=limits.max_contribution_mb,
                     min_rows=limits.min_rows,
                 )
-                pool[party] = self._in_common_order(contribution)
+                received[party] = self._in_common_order(contribution)
+                pool[party] = self._without_repeats(received[party])
                 self.accept(pool[party])
             except MessageError as error:
+                received.pop(party, None)
                 pool.pop(party, None)
                 self._refuse(party, "contribute", str(error))
         self._stage("pool")
         contributions = [pool[party] for party in sorted(pool)]
-        for c in contributions:
+        for party in sorted(pool):
             self.journal.ledger(
                 "contributed",
-                party=c.party,
-                node=str(self.nodes[c.party]),
-                rows=len(c),
-                columns=c.X.shape[1],
-                sha256=messages.content_hash(c),
+                party=party,
+                node=str(self.nodes[party]),
+                rows=len(received[party]),
+                columns=received[party].X.shape[1],
+                sha256=messages.content_hash(received[party]),
             )
         self._require_quorum(len(contributions))
-        contributions = self._treat_duplicates(contributions)
-        self.journal.save_pool(contributions, self.target)
+        for sentence in count_duplicates([received[party] for party in sorted(pool)]).sentences():
+            self._note(sentence)
+            self.journal.ledger("duplicates", finding=sentence)
+        fixed = {**self.settings.fixed, **self._texts(but=("scheme", "realization"))}
+        self.journal.save_pool(contributions, {"target": self.target, "fixed": fixed})
         self.journal.ledger("pooled", parties=[c.party for c in contributions], rows=sum(map(len, contributions)))
         return contributions
+
+    def _without_repeats(self, contribution: Contribution) -> Contribution:
+        """The contribution with each of its rows once, where the run asks for it."""
+        if not self.settings.deduplicate:
+            return contribution
+        distinct = without_repeats(contribution)
+        if len(distinct) < self.settings.min_rows:
+            raise MessageError(f"at least {self.settings.min_rows} different rows are needed, got {len(distinct)}")
+        return distinct
 
     def _in_common_order(self, contribution: Contribution) -> Contribution:
         """The contribution with its columns as the others have them."""
@@ -144,34 +181,37 @@ class TrustedMediator(Strategy):
             raise MessageError(f"it introduced the features {', '.join(common)} but sent {', '.join(names)}")
         return replace(contribution, X=contribution.X[:, [names.index(n) for n in common]], feature_names=common)
 
-    def _treat_duplicates(self, contributions: list[Contribution]) -> list[Contribution]:
-        for sentence in count_duplicates(contributions).sentences():
-            self._note(sentence)
-            self.journal.ledger("duplicates", finding=sentence)
-        if not self.settings.deduplicate:
-            return contributions
-        return [without_repeats(c) for c in contributions]
-
-    def _keep_rewards(self, outcome: Outcome) -> Outcome:
-        """Write the rewards before any is pushed; where they are already written, those are the ones."""
+    def _keep_rewards(self, outcome: Outcome) -> None:
+        """Write the rewards down before any is pushed."""
         if not outcome.rewards:
-            return outcome
-        scheme = self.session.texts.get("scheme", "")
-        kept = self.journal.load_rewards()
+            return
+        self.journal.save_rewards(outcome.rewards, self._texts())
+        for party, reward in outcome.rewards.items():
+            self.journal.ledger("reward made", party=party, sha256=reward.hash)
+
+    def _made_before(self) -> Outcome | None:
+        """The rewards that an earlier part of this run made, and its record: none is made again."""
+        kept = self.journal.load_rewards() if self.settings.resume else None
         if kept is None:
-            self.journal.save_rewards(outcome.rewards, scheme)
-            for party, reward in outcome.rewards.items():
-                self.journal.ledger("reward made", party=party, sha256=reward.hash)
-            return outcome
-        rewards, kept_scheme = kept
-        if kept_scheme != scheme:
+            return None
+        record = self.journal.load_allocation()
+        if record is None:
             raise AggregationError(
-                f"the rewards of this run were made under scheme = {kept_scheme!r} and can't be made again under "
-                f"{scheme!r}: a party that holds two rewards could cancel the noise out. Resume with the scheme that "
-                "was used, or start a new run."
+                "the rewards of this run were made already, but its allocation.json is gone: restore it"
+            )
+        rewards, made_with = kept
+        changed = [f"{key} = {text!r}" for key, text in made_with.items() if self._texts().get(key) != text]
+        if changed or self.settings.stop_after:
+            raise AggregationError(
+                f"the rewards of this run were made already, and can't be made again in another way "
+                f"({', '.join(changed) or 'stop-after comes too late'}): a party that holds two rewards could cancel "
+                "the noise out. Resume with the parts that were used, or start a new run."
             )
         self._note("the rewards were already made; the same ones are delivered")
-        return replace(outcome, rewards=rewards)
+        return Outcome(record=record, alone={}, rewards=rewards)
+
+    def _texts(self, but: Sequence[str] = ()) -> dict[str, str]:
+        return {key: text for key, text in self.session.texts.items() if key not in but}
 
     # Round 2: to each its own.
 
@@ -181,13 +221,8 @@ class TrustedMediator(Strategy):
             return self._ask_nobody()
         present = {party: node for party, node in self.nodes.items() if party in rewards}
         self._stage("deliver", len(present))
-        earlier = self.journal.delivered()
         for entry in self._outcome.record["parties"]:
-            if entry["party"] in present:
-                continue
-            if entry["party"] in earlier:
-                entry["delivered"] = True
-            else:
+            if entry["party"] not in present and not entry["delivered"]:
                 self._missed(entry["party"], "it is not connected")
         return self._ask(messages.REWARD, present, lambda party: messages.encode_reward(rewards[party]))
 

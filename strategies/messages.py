@@ -7,7 +7,9 @@ sentence that says what was expected and what came.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -179,8 +181,9 @@ def decode_contribution(
         raise MessageError(f"X must have one column for each of the {len(features)} feature names, got shape {X.shape}")
     if about.get("target") != target:
         raise MessageError(f"its target is {about.get('target')!r}, it was asked for {target!r}")
-    if target and "y" not in arrays:
-        raise MessageError(f"outputs y are missing: the values of the target {target!r}")
+    if bool(target) != ("y" in arrays):
+        missing = f"outputs y are missing: the values of the target {target!r}"
+        raise MessageError(missing if target else "it holds outputs y that nobody asked for")
     if len(X) < min_rows:
         raise MessageError(f"at least {min_rows} rows are needed, got {len(X)}")
     try:
@@ -205,7 +208,7 @@ def encode_reward(reward: Reward) -> RecordDict:
 
 
 def decode_reward(content: RecordDict) -> Reward:
-    text = _text(_about(content).get("json"), "description of the reward")
+    text = _text(_about(content).get("json"), "description of the reward", _LIMIT_TEXT)
     try:
         about = json.loads(text)
     except json.JSONDecodeError as error:
@@ -236,9 +239,11 @@ def decode_scores(content: RecordDict) -> dict[str, float]:
     if not isinstance(record, MetricRecord):
         raise MessageError("scores are missing")
     scores = {name: value for name, value in record.items() if isinstance(value, (int, float))}
-    bad = [name for name, value in scores.items() if not np.isfinite(value)]
-    if bad or len(scores) != len(record):
-        raise MessageError(f"scores must be finite numbers, got {dict(record)}")
+    bad = [
+        name for name, value in scores.items() if not np.isfinite(value) or not re.fullmatch(r"[a-z][a-z0-9_]*", name)
+    ]
+    if bad or len(scores) != len(record) or len(scores) > 20:
+        raise MessageError("scores must be at most 20 finite numbers with plain names")
     return {name: float(value) for name, value in scores.items()}
 
 
@@ -255,7 +260,7 @@ def error_sentence(error: Error) -> str:
         kind, text = "", text.rpartition("occurred. Message: ")[2]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     last = f"{kind}: {lines[-1]}" if kind and lines else (lines or [kind or "no reason given"])[-1]
-    return f"it failed (Flower error {error.code}): {last[:500]}"
+    return f"it failed (Flower error {error.code}): {_text(last, 'reason')}"
 
 
 def _about(content: RecordDict, *, required: bool = True) -> Mapping[str, Any]:
@@ -281,14 +286,23 @@ def _arrays(content: RecordDict, max_megabytes: float) -> dict[str, NDArray[Any]
     size = sum(len(array.data) for array in record.values()) / 1e6
     if size > max_megabytes:
         raise MessageError(f"it is {size:.1f} MB; the limit is max-contribution-mb = {max_megabytes:g}")
+    return {name: _decoded(name, array) for name, array in record.items()}
+
+
+def _decoded(name: str, array: Array) -> NDArray[Any]:
+    """One array, once its header is known to speak of exactly the bytes that came: no small message is large."""
     try:
-        arrays = {name: array.numpy() for name, array in record.items()}
-    except (ValueError, TypeError, EOFError, OSError) as error:
-        raise MessageError(f"its arrays can't be read: {error}") from error
-    for name, array in arrays.items():
-        if array.dtype.kind not in "fiubU":
-            raise MessageError(f"array {name!r} must hold numbers or text, got {array.dtype}")
-    return arrays
+        stream = io.BytesIO(array.data)
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+    except Exception as error:  # NumPy's parser raises whatever the bytes lead it to
+        raise MessageError(f"array {name!r} can't be read: it is not in NumPy's own format") from error
+    if dtype.kind not in "fiubU":
+        raise MessageError(f"array {name!r} must hold numbers or text, got {dtype}")
+    if math.prod(shape) * dtype.itemsize != len(array.data) - stream.tell():
+        raise MessageError(f"array {name!r} says that it has shape {shape}, but other than that many bytes came")
+    return array.numpy()
 
 
 def _names(value: object) -> tuple[str, ...]:
@@ -300,10 +314,11 @@ def _names(value: object) -> tuple[str, ...]:
     return names
 
 
-def _text(value: object, what: str) -> str:
-    if not isinstance(value, str) or len(value) > _LIMIT_TEXT:
-        raise MessageError(f"the {what} must be a text of at most {_LIMIT_TEXT} characters")
-    return value
+def _text(value: object, what: str, limit: int = 500) -> str:
+    """A text without control characters, which could rewrite an operator's screen, cut at the limit."""
+    if not isinstance(value, str):
+        raise MessageError(f"the {what} must be a text, got {type(value).__name__}")
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", value)[:limit]
 
 
 def _hash(arrays: Mapping[str, NDArray[Any]], text: str) -> str:

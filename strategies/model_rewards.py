@@ -59,7 +59,9 @@ class ModelRewards(TrustedMediator):
         return Outcome(
             record=self._record(allocation, work, model),
             alone={
-                c.party: work.reward(i, model.posterior(s.X, _y(s), s.noise), {"kind": "model", "alone": True})
+                c.party: work.reward(
+                    i, model.posterior(s.X, np.asarray(s.y), s.noise), {"kind": "model", "alone": True}
+                )
                 for i, (c, s) in enumerate(zip(contributions, work.scaled, strict=True))
             },
             rewards={
@@ -107,7 +109,10 @@ class ModelRewards(TrustedMediator):
             "reached": made.reached,
             "target_name": self.target,
             "model": {key: value for key, value in model.describe().items() if key != "fit"},
-            "contains": "the posterior of an exact Gaussian process, of which the pool's inputs are a part",
+            "contains": (
+                "the posterior of an exact Gaussian process: the pool's inputs, its outputs as far as the noise lets "
+                "them through, and the mean and standard deviation of all"
+            ),
         }
 
 
@@ -128,7 +133,3 @@ class _Work:
         own_noise = None if c.noise is None else float(np.mean(c.noise))
         predictor = Predictor(posterior, self.scaling, c.feature_names or (), self.target, own_noise)
         return Reward(predictor.arrays(), about)
-
-
-def _y(contribution: Contribution) -> Any:
-    return contribution.y

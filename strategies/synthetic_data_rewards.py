@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -9,14 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from guerdon.generators import GivenRows, GrownPool, SyntheticData, grow_until_feasible
+from guerdon.generators import GivenRows, GrownPool, SyntheticData, check_labels, grow_until_feasible
 from guerdon.pipeline import Allocation, conclude
 from guerdon.realization import SyntheticReward
 from guerdon.rewards import weaker_coalitions
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, FloatArray
 from strategies.mediator import TrustedMediator
-from strategies.messages import Reward
+from strategies.messages import MessageError, Reward
 from strategies.record import allocation_record, number, party_view
 from strategies.session import Outcome
 
@@ -51,10 +52,17 @@ class SyntheticDataRewards(TrustedMediator):
             raise ValueError(f"size and limit are whole numbers with 1 <= size <= limit, got {size!r} and {limit!r}")
         self.size, self.limit = size, limit
 
+    def accept(self, contribution: Contribution) -> None:
+        try:
+            check_labels(contribution)
+        except ValueError as error:
+            raise MessageError(str(error)) from error
+
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         scaling = self._scaling(contributions)
         scaled = [scaling.apply(c) for c in contributions]
-        rng_pool, rng_rewards = np.random.default_rng(self.settings.seed).spawn(2)
+        # From the secret seed: whoever can draw the synthetic pool again can tell which rows it was drawn from.
+        rng_pool, rng_rewards = np.random.default_rng(self.journal.secret_seed()).spawn(2)
         grown = self._settle(scaled, scaling, rng_pool)
         realization = None if self.settings.stop_after == "valuation" else self.session.parts["realization"]
         allocation = conclude(
@@ -158,7 +166,7 @@ class SyntheticDataRewards(TrustedMediator):
             "value_before": own["own_value"],
             "reached": made.reached,
             "stopped": made.stopped,
-            "seed": self.settings.seed,
+            "seed_sha256": hashlib.sha256(str(self.journal.secret_seed()).encode()).hexdigest(),
             "realization": self.session.texts["realization"],
             "generator": self.session.texts["generator"],
             "synthetic_pool_rows": len(work.grown.game.synthetic),

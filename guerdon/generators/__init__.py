@@ -4,6 +4,7 @@ from guerdon.generators.gaussian_mixture import GaussianMixture
 from guerdon.generators.given import GivenRows
 from guerdon.generators.growth import GrownPool, grow_until_feasible
 from guerdon.generators.kernel_density import KernelDensity
+from guerdon.generators.labeller import check_labels
 from guerdon.generators.protocols import FittedGenerator, GeneratorFitError, SyntheticData, SyntheticGenerator
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "KernelDensity",
     "SyntheticData",
     "SyntheticGenerator",
+    "check_labels",
     "grow_until_feasible",
 ]

@@ -114,7 +114,7 @@ class GaussianMixture:
         fewest = max(self.components or 1, features + 1)
         why = f"a Gaussian mixture of {self.components or 1} components in {features} features"
         pool = pooled_rows(contributions, fewest, why)
-        center, scale = pool.mean(axis=0), _scales(pool)
+        center, scale = pool.mean(axis=0), _scales(pool, contributions)
         units = (pool - center) / scale
         counts = [self.components] if self.components else range(1, min(self.max_components, len(pool)) + 1)
         seeds = rng.integers(2**31 - 1, size=len(counts))
@@ -150,14 +150,16 @@ def _fit(units: FloatArray, components: int, seed: int) -> tuple[Any, float] | N
         return mixture, float(mixture.bic(units))
 
 
-def _scales(pool: FloatArray) -> FloatArray:
+def _scales(pool: FloatArray, contributions: Sequence[Contribution]) -> FloatArray:
     """Standard deviations (d,), refused where the pool's covariance is singular."""
     scale = pool.std(axis=0)
     constant = np.flatnonzero(scale <= 1e-12 * np.abs(pool).max(axis=0))
     if constant.size:
+        names = next((c.feature_names for c in contributions if c.feature_names is not None), None)
+        named = [str(column) if names is None else repr(names[column]) for column in constant]
         raise GeneratorFitError(
-            f"column {', '.join(str(column) for column in constant)} is constant over all parties, so the covariance "
-            "is singular: leave it out, or use KernelDensity()"
+            f"column {', '.join(named)} is constant over all parties, so the covariance is singular: leave it out, or "
+            "use KernelDensity()"
         )
     spectrum = np.linalg.eigvalsh(np.atleast_2d(np.corrcoef(pool, rowvar=False)))
     if spectrum[0] <= SINGULAR * spectrum[-1]:

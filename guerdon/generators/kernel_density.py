@@ -46,7 +46,10 @@ class PoolDensity:
 
 @dataclass(frozen=True)
 class KernelDensity:
-    """A row of the pool, with Gaussian noise of the bandwidth: small bandwidths give the pool's rows away.
+    """A kernel density estimate: it draws a row of the pool plus Gaussian noise of the bandwidth.
+
+    So synthetic rows can give the pool's rows away: certainly where the bandwidth is small, or where the seed of the
+    draw is known, since who knows the noise subtracts it.
 
     Parameters
     ----------

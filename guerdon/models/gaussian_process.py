@@ -12,6 +12,7 @@ from gpytorch.kernels import Kernel
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 
+from guerdon.checks import is_number
 from guerdon.linalg import (
     excess_spectrum,
     half_log_determinant,
@@ -75,20 +76,31 @@ class GaussianProcess:
     report: FitReport | None = None
 
     def __post_init__(self) -> None:
-        if self.noise is not None and not (np.isfinite(self.noise) and self.noise > 0):
+        if self.noise is not None and not (is_number(self.noise) and 0.0 < self.noise < np.inf):
             raise ValueError(f"noise is a positive variance (or None to learn it), got {self.noise!r}")
+        if self.mean is not None and not (is_number(self.mean) and np.isfinite(self.mean)):
+            raise ValueError(f"mean is a finite number (or None to learn it), got {self.mean!r}")
+        if not isinstance(self.learn, bool):
+            raise ValueError(f"learn is True or False, got {self.learn!r}")
+        if self.report is not None and not isinstance(self.report, FitReport):
+            raise ValueError(f"report is a FitReport, which fit() sets, or None, got {self.report!r}")
         check_kernel(self.kernel)
 
     def fit(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> Self:
         """The model with every open hyperparameter learned by maximum likelihood on the pool, to convergence.
 
         Rows with a noise variance of their own keep it. A GPyTorch kernel given as an object is kept unless ``learn``.
+        Where nothing is open, outputs only serve the report: without them the model is returned as it is.
 
         Raises
         ------
         ConvergenceError
             The gradient did not vanish from any start.
+        ValueError
+            Something is open, and a party sent no outputs.
         """
+        if any(c.y is None for c in contributions) and not self._is_open(contributions):
+            return self
         y = _outputs(contributions)
         X = np.concatenate([c.X for c in contributions])
         own = [np.broadcast_to(np.nan if c.noise is None else c.noise, len(c)) for c in contributions]
@@ -174,6 +186,12 @@ class GaussianProcess:
         """The kernel's text with its hyperparameters, noise variance, mean, and how the fit ended."""
         fit = None if self.report is None else asdict(self.report)
         return {"kernel": kernel_text(self.kernel), "noise": self.noise, "mean": self.mean, "fit": fit}
+
+    def _is_open(self, contributions: Sequence[Contribution]) -> bool:
+        """Whether ``fit`` has anything to learn from these contributions."""
+        kernel = bool(missing_hyperparameters(self.kernel)) if isinstance(self.kernel, str) else self.learn
+        noise = self.noise is None and any(c.noise is None and len(c) for c in contributions)
+        return kernel or noise or self.mean is None
 
     def _kernel(self, features: int) -> Kernel:
         missing = missing_hyperparameters(self.kernel)

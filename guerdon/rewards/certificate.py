@@ -119,6 +119,8 @@ class _Subject:
     maximum: float
     ceilings: FloatArray
     names: tuple[str, ...]
+    rho: float | None
+    stable: float | None
 
     @classmethod
     def of(cls, game: Game, phi: FloatArray, targets: RewardTargets | ArrayLike) -> _Subject:
@@ -146,11 +148,18 @@ class _Subject:
             maximum=targets.maximum,
             ceilings=targets.ceilings,
             names=names,
+            rho=targets.rho,
+            stable=None if targets.thresholds is None else targets.thresholds.stable,
         )
 
     @property
     def tolerance(self) -> float:
         return TOLERANCE * abs(self.pool)
+
+    @property
+    def shapley_differs(self) -> bool:
+        """Whether the Shapley values are not all equal."""
+        return bool(np.ptp(self.phi) > TIE * np.abs(self.phi).max())
 
     def coalition(self, members: tuple[int, ...]) -> str:
         return "{" + ", ".join(self.names[i] for i in members) + "}"
@@ -267,7 +276,13 @@ def _strict_desirability(s: _Subject) -> Check:
 
 
 def _fairness(s: _Subject, parts: tuple[Check, Check, Check]) -> Check:
-    """R5: F1 to F4, of which F4 speaks of two games and can't be checked on one."""
+    """R5: F1 to F4, of which F4 speaks of two games and can't be checked on one, but fails at rho = 0 (Theorem 1)."""
+    if s.rho == 0.0 and s.shapley_differs:
+        how = "Shapley values differ but do not count in the rewards"  # which may differ by the parties' own data
+        if np.ptp(s.rewards) <= s.tolerance:
+            how = "rewards are equal although Shapley values differ"
+        witness = f"rho = 0: {how} (F4){_conflict(s)}{_left_alone(s)}"
+        return Check("R5", "fairness", False, witness, (int(np.argmax(s.phi)), int(np.argmin(s.phi))))
     failed = [part for part in parts if part.holds is False]
     if failed:
         return Check(
@@ -276,6 +291,13 @@ def _fairness(s: _Subject, parts: tuple[Check, Check, Check]) -> Check:
     if any(part.holds is None for part in parts):
         return Check("R5", "fairness", None, f"{parts[0].witness}{_left_alone(s)}")
     return Check("R5", "fairness", True, f"F1, F2 and F3 hold{_left_alone(s)}")
+
+
+def _conflict(s: _Subject) -> str:
+    """Why R5 and R6 can't both hold for this game, for the witness of the one that fails."""
+    if s.stable != 0.0 or not s.shapley_differs:
+        return ""
+    return "; rho_s = 0: only equal rewards are stable, so fairness (R5) and stability (R6) exclude each other"
 
 
 def _left_alone(s: _Subject) -> str:
@@ -296,9 +318,9 @@ def _stability_of_grand_coalition(s: _Subject) -> Check:
         holds = bool(margins[worst] >= -s.tolerance)
         members = tuple(np.flatnonzero(weaker[worst]).tolist())
         how = "checked on the coalitions of weaker parties only, which suffices if the value is monotone"
-        return Check(
-            "R6", title, holds, f"{how}; smallest margin {margins[worst]:.6g}, {s.names[worst]}", (worst,), members
-        )
+        conflict = "" if holds else _conflict(s)
+        witness = f"{how}; smallest margin {margins[worst]:.6g}, {s.names[worst]}{conflict}"
+        return Check("R6", title, holds, witness, (worst,), members)
     masks = np.arange(1 << s.n)
     worst, worst_mask, worst_margin = 0, 0, np.inf
     for i in range(s.n):
@@ -313,7 +335,7 @@ def _stability_of_grand_coalition(s: _Subject) -> Check:
         return Check("R6", title, True, witness, (worst,), members)
     witness = (
         f"{s.coalition(members)} is worth {s.table[worst_mask]:.6g} on its own, more than the "
-        f"{s.rewards[worst]:.6g} of {s.names[worst]}"
+        f"{s.rewards[worst]:.6g} of {s.names[worst]}{_conflict(s)}"
     )
     return Check("R6", title, False, witness, (worst,), members)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from guerdon.checks import is_number
 from guerdon.rewards.rho_shapley import relative_shapley, weaker_coalitions
 from guerdon.types import FloatArray, RewardTargets, ShapleyValues, Thresholds, shapley_array
 
@@ -66,9 +67,9 @@ class RectifiedRhoShapley:
     def __post_init__(self) -> None:
         if self.incentive not in ("stable", "rational", "none"):
             raise ValueError(f"incentive must be 'stable', 'rational' or 'none', got {self.incentive!r}")
-        if self.rho is not None and not (_is_number(self.rho) and 0.0 <= self.rho <= 1.0):
+        if self.rho is not None and not (is_number(self.rho) and 0.0 <= self.rho <= 1.0):
             raise ValueError(f"rho must be a number in [0, 1] or None, to be found, got {self.rho!r}")
-        if not (_is_number(self.epsilon) and 0.0 <= self.epsilon < np.inf):
+        if not (is_number(self.epsilon) and 0.0 <= self.epsilon < np.inf):
             raise ValueError(f"epsilon must be a number of at least 0, got {self.epsilon!r}")
 
     def __call__(
@@ -139,9 +140,9 @@ class RectifiedRhoShapley:
         found = stable if self.incentive == "stable" and stable is not None else rational
         if found.conflicts:
             clashes = ", and ".join(
-                f"{names[i]!r} (alpha {alpha[i]:.4g}) must get at least {floor:.6g} while "
-                f"{'it' if i == j else f'{names[j]!r} (alpha {alpha[j]:.4g})'} can get at most {ceiling:.6g}"
-                for i, j, floor, ceiling in found.conflicts
+                f"{names[i]!r} (alpha {alpha[i]:.4g}) must get at least {floor} while "
+                f"{'it' if i == j else f'{names[j]!r} (alpha {alpha[j]:.4g})'} can get at most {ceiling}"
+                for i, j, (floor, ceiling) in ((i, j, _told_apart(*bounds)) for i, j, *bounds in found.conflicts)
             )
             raise InfeasibleRewardsError(
                 f"no rho in [0, 1] gives {self.incentive} rewards: {clashes}. Add synthetic data, take "
@@ -208,6 +209,12 @@ def _targets(
     )
 
 
+def _told_apart(one: float, other: float) -> tuple[str, str]:
+    """Both numbers as text, with 6 digits or as many as show that they differ."""
+    digits = next((d for d in range(6, 17) if f"{one:.{d}g}" != f"{other:.{d}g}"), 17)
+    return f"{one:.{digits}g}", f"{other:.{digits}g}"
+
+
 def _bounds(values: ArrayLike | None, name: str, n: int) -> FloatArray:
     if values is None:
         raise ValueError(f"{name} must have shape ({n},), one a party, got None")
@@ -215,7 +222,3 @@ def _bounds(values: ArrayLike | None, name: str, n: int) -> FloatArray:
     if array.shape != (n,) or not np.all(np.isfinite(array)):
         raise ValueError(f"{name} must be finite with shape ({n},), one a party, got {array!r}")
     return array
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

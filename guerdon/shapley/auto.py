@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from guerdon.checks import require_count
 from guerdon.shapley.exact import MAX_EXACT_PARTIES, ExactShapley
 from guerdon.shapley.permutation import PermutationShapley
 from guerdon.types import Game, ShapleyValues
@@ -21,6 +22,9 @@ class Auto:
     """
 
     permutations: int = 1000
+
+    def __post_init__(self) -> None:
+        require_count("permutations", self.permutations)
 
     def __call__(self, game: Game, *, rng: np.random.Generator) -> ShapleyValues:
         closed_form = getattr(game, "shapley", None)

@@ -8,6 +8,7 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike
 
+from guerdon.checks import require_count
 from guerdon.types import FloatArray, Game, ShapleyValues, TableGame, game_table
 
 __all__ = ["MAX_EXACT_PARTIES", "ExactShapley", "exact_shapley"]
@@ -52,6 +53,9 @@ class ExactShapley:
     """Shapley values by enumerating all 2**n coalitions; refuses more than ``max_parties``."""
 
     max_parties: int = MAX_EXACT_PARTIES
+
+    def __post_init__(self) -> None:
+        require_count("max_parties", self.max_parties)
 
     def __call__(self, game: Game, *, rng: np.random.Generator | None = None) -> ShapleyValues:
         if game.n > self.max_parties:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from guerdon.checks import require_count
 from guerdon.types import FloatArray, Game, ShapleyValues
 
 __all__ = ["PermutationShapley"]
@@ -30,8 +31,7 @@ class PermutationShapley:
     permutations: int = 1000
 
     def __post_init__(self) -> None:
-        if self.permutations < 1:
-            raise ValueError(f"permutations must be at least 1, got {self.permutations}")
+        require_count("permutations", self.permutations)
 
     def __call__(self, game: Game, *, rng: np.random.Generator) -> ShapleyValues:
         n = game.n

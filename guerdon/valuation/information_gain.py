@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from guerdon.checks import common_features
 from guerdon.models.protocols import Model
 from guerdon.shapley.exact import MAX_EXACT_PARTIES
 from guerdon.types import Contribution, FloatArray, Progress, silent
@@ -38,11 +39,7 @@ class InformationGain:
         ValueError
             There is no party, or the parties' inputs differ in their number of features.
         """
-        widths = {c.party: c.X.shape[1] for c in contributions}
-        if not widths:
-            raise ValueError("a game needs at least one contribution, got none")
-        if len(set(widths.values())) > 1:
-            raise ValueError(f"all parties must bring the same features, got {widths}")
+        common_features(contributions)
         return InformationGainGame(self.model, tuple(contributions), progress)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from gpytorch.kernels import Kernel
 from numpy.typing import ArrayLike
 
+from guerdon.checks import common_features
 from guerdon.models.kernels import check_kernel
 from guerdon.types import Contribution, FloatArray, Progress, silent
 from guerdon.valuation.kernel_sums import cross_sums, party_sums, self_sums
@@ -149,14 +150,10 @@ def _alone(kernel: PairKernel, clouds: Sequence[FloatArray], T: FloatArray) -> F
 
 
 def _checked(contributions: Sequence[Contribution], synthetic: ArrayLike) -> FloatArray:
-    widths = {c.party: c.X.shape[1] for c in contributions}
-    if not widths:
-        raise ValueError("a game needs at least one contribution, got none")
-    if len(set(widths.values())) > 1:
-        raise ValueError(f"all parties must bring the same features, got {widths}")
+    features = common_features(contributions)
     if not any(len(c) for c in contributions):
         raise ValueError("a game needs at least one row of data, got parties without rows only")
-    G = finite_rows(synthetic, next(iter(widths.values())))
+    G = finite_rows(synthetic, features)
     if not len(G):
         raise ValueError("the synthetic pool must have at least one row, got none")
     return G

@@ -20,9 +20,7 @@ def csv(tmp_path: Path) -> Path:
 
 
 def party(csv: Path, **changes: object) -> PartyFile:
-    return PartyFile.of(
-        {"party": "north", "data-path": str(csv), **changes}, {"target": "y", "holdout": 0.25, "seed": 1}
-    )
+    return PartyFile.of({"party": "north", "data-path": str(csv), **changes}, {"target": "y", "holdout": 0.25})
 
 
 def test_a_real_party_opens_only_what_its_own_node_config_names(csv: Path, tmp_path: Path) -> None:
@@ -63,6 +61,15 @@ def test_the_split_is_the_same_every_time_and_differs_between_parties(csv: Path)
     other = PartyData.read(party(csv, party="south"))
     assert np.array_equal(first.held_inputs, again.held_inputs)
     assert not np.array_equal(first.held_inputs, other.held_inputs)
+
+
+def test_no_setting_of_the_mediators_shows_it_other_rows(csv: Path) -> None:
+    node = {"party": "north", "data-path": str(csv)}
+    held = [
+        set(PartyData.read(PartyFile.of(node, {"target": "y", "seed": seed, "holdout": share})).held_inputs[:, 0])
+        for seed, share in ((0, 0.25), (7, 0.25), (7, 0.5))
+    ]
+    assert held[0] == held[1] < held[2]
 
 
 def test_holding_nothing_out_contributes_everything(csv: Path) -> None:

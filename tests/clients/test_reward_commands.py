@@ -82,6 +82,23 @@ def test_predict_adds_mean_and_standard_deviation_in_own_units(
     assert table["progression_sd"].to_numpy() == pytest.approx(np.sqrt(variance), rel=1e-12)
 
 
+def test_predict_takes_the_noise_of_new_observations_from_a_column(
+    stored: Path, predictor: Predictor, pool: Contribution, tmp_path: Path
+) -> None:
+    rows, noise = tmp_path / "new.csv", np.linspace(1.0, 9.0, 30)
+    pl.DataFrame({"bmi": pool.X[:, 1], "age": pool.X[:, 0], "variance": noise}).write_csv(rows)
+    done = clients("predict", stored, rows, "--noise-column", "variance")
+    assert done.returncode == 0, done.stderr
+    _, variance = predictor.predict(pool.X, noise)
+    assert pl.read_csv(io.StringIO(done.stdout))["progression_sd"].to_numpy() == pytest.approx(np.sqrt(variance))
+
+
+def test_another_reward_of_the_same_run_is_not_written_over_the_first(stored: Path, predictor: Predictor) -> None:
+    save_reward(stored.parent, "run-1", load_reward(stored))
+    with pytest.raises(PartyError, match="holds another reward of a run of this name"):
+        save_reward(stored.parent, "run-1", Reward(predictor.arrays(), {"kind": "model"}))
+
+
 def test_predict_writes_a_file(stored: Path, pool: Contribution, tmp_path: Path) -> None:
     rows = tmp_path / "new.parquet"
     pl.DataFrame({"age": pool.X[:, 0], "bmi": pool.X[:, 1]}).write_parquet(rows)
@@ -98,7 +115,7 @@ def test_show_says_what_it_is_and_what_it_is_worth(stored: Path) -> None:
 
 @pytest.mark.parametrize(
     ("columns", "reason"),
-    [({"age": [1.0]}, "lacks the features bmi"), ({"age": ["x"], "bmi": [1.0]}, "must hold numbers")],
+    [({"age": [1.0]}, "lacks the columns bmi"), ({"age": ["x"], "bmi": [1.0]}, "must hold numbers")],
 )
 def test_a_file_that_does_not_fit_is_one_sentence_and_exit_status_1(
     stored: Path, tmp_path: Path, columns: dict[str, list[object]], reason: str
@@ -125,14 +142,14 @@ def test_a_runs_name_cannot_lead_out_of_the_store(tmp_path: Path, predictor: Pre
 def test_show_describes_synthetic_rows(stored: Path, tmp_path: Path) -> None:
     about = json.loads((stored / "reward.json").read_text())
     about |= {
-        "kind": "synthetic", "features": ["age", "bmi"], "target_name": "sick", "stopped": "target", "seed": 4,
+        "kind": "synthetic", "features": ["age", "bmi"], "target_name": "sick", "stopped": "target",
         "realization": "WeightedSampling(beta=1.0)", "generator": "KernelDensity()", "synthetic_pool_rows": 500,
     }  # fmt: skip
     arrays = {"points": np.array([[1.0, 2.0], [3.0, 4.0]]), "labels": np.array([0.0, 1.0])}
     folder = save_reward(tmp_path / "other", "run-2", Reward(arrays, about))
     done = clients("show", folder)
     assert done.returncode == 0, done.stderr
-    for expected in ("2 synthetic rows of age, bmi, sick", "from 500 rows of KernelDensity()", "seed 4"):
+    for expected in ("2 synthetic rows of age, bmi, sick", "from 500 rows of KernelDensity()"):
         assert expected in done.stdout
     assert pl.read_csv(folder / "reward.csv").rows() == [(1.0, 2.0, 0.0), (3.0, 4.0, 1.0)]
     refused = clients("predict", folder, folder / "reward.csv")

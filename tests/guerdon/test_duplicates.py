@@ -29,7 +29,7 @@ def test_without_outputs_the_inputs_alone_count() -> None:
 
 
 def test_the_first_of_each_stays_in_place() -> None:
-    noise = np.arange(1.0, 7.0)
+    noise = np.array([1.0, 2.0, 1.0, 4.0, 5.0, 5.0])
     unique = without_repeats(Contribution("ada", X, Y, ("a", "b"), noise))
     np.testing.assert_array_equal(unique.X, X[[0, 1, 3, 4]])
     np.testing.assert_array_equal(unique.y, Y[[0, 1, 3, 4]])
@@ -38,3 +38,13 @@ def test_the_first_of_each_stays_in_place() -> None:
     assert count_duplicates([unique]).within == {"ada": 0}
     assert without_repeats(Contribution("ada", X, Y, noise=0.5)).noise == 0.5
     assert len(without_repeats(Contribution("ada", X[:0]))) == 0
+
+
+def test_rows_measured_with_other_noise_are_other_rows() -> None:
+    noise = np.array([0.1, 0.1, 0.2, 0.1, 0.3, 0.3])
+    ada = Contribution("ada", X, Y, noise=noise)
+    assert count_duplicates([ada]).within == {"ada": 1}  # the zeros; rows 0 and 2 differ in noise
+    np.testing.assert_array_equal(without_repeats(ada).noise, noise[:5])
+    one = Contribution("bob", X[:1], Y[:1], noise=0.1)
+    assert count_duplicates([ada, one]).between == {("ada", "bob"): 1}  # one variance for all, or one a row
+    assert count_duplicates([ada, Contribution("bob", X[:1], Y[:1])]).between == {("ada", "bob"): 0}

@@ -152,7 +152,7 @@ def test_a_users_own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             build("my_schemes_for_a_test:LIMIT", {})
     finally:
         sys.modules.pop("my_schemes_for_a_test", None)
-    with pytest.raises(PluginError, match="module 'no_such_module_here' can't be imported"):
+    with pytest.raises(PluginError, match="there is no module 'no_such_module_here'"):
         build("no_such_module_here:Part()", {})
 
 

@@ -82,6 +82,16 @@ class TestNearestNeighbours:
             warnings.simplefilter("error")
             knn_kl(S, T)  # the second neighbours are apart
 
+    def test_a_k_whose_distances_are_all_zero_is_left_out_and_counted(self):
+        rng = np.random.default_rng(5)
+        S = rng.normal(size=(30, 2))
+        T = np.concatenate([S, S, rng.normal(size=(40, 2))])
+        with pytest.warns(RuntimeWarning, match="30 of 60 neighbour distances are 0 .* left out, with them 1 of 2 ks"):
+            estimate = knn_kl(S, T, ks=[1, 2])
+        assert estimate == knn_kl(S, T, ks=[2])
+        with pytest.raises(ValueError, match="take larger ks, or remove repeated rows"):
+            knn_kl(S, T, ks=[1])
+
     def test_refusals(self):
         rng = np.random.default_rng(4)
         S, T = rng.normal(size=(10, 2)), rng.normal(size=(20, 2))

@@ -54,6 +54,9 @@ def test_games(name: str) -> None:
     for condition in ("R1", "R2", "R3", "R4", "F1", "F2", "F3", "R6"):
         assert certificate[condition].holds is checks[condition], certificate[condition]
     assert certificate.R7.holds is checks["R7_max"]
+    stable = certify(table, exact_shapley(table), RhoShapley("stable")(exact_shapley(table), table))
+    assert stable.R6.holds is True
+    assert stable.R5.holds is (case["rho_s"] != 0.0)
 
 
 def test_rewards_kept_at_the_own_value_are_not_fair() -> None:

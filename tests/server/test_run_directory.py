@@ -35,9 +35,9 @@ def test_a_pool_comes_back_bit_for_bit(directory: RunDirectory) -> None:
         Contribution("b", rng.normal(size=(3, 2)), rng.normal(size=3), ("u", "v"), rng.random(3)),
         Contribution("c", rng.normal(size=(2, 2)), rng.normal(size=2), ("u", "v")),
     ]
-    directory.save_pool(pool, "y")
-    loaded, target = directory.load_pool() or pytest.fail("nothing was kept")
-    assert target == "y"
+    directory.save_pool(pool, {"target": "y"})
+    loaded, about = directory.load_pool() or pytest.fail("nothing was kept")
+    assert about["target"] == "y"
     for sent, kept in zip(pool, loaded, strict=True):
         assert (kept.party, kept.feature_names) == (sent.party, sent.feature_names)
         assert np.array_equal(kept.X, sent.X)
@@ -45,15 +45,15 @@ def test_a_pool_comes_back_bit_for_bit(directory: RunDirectory) -> None:
 
 
 def test_half_a_pool_is_none(directory: RunDirectory) -> None:
-    directory.save_pool([Contribution("a", np.ones((2, 1)), np.ones(2), ("u",))], "y")
-    (directory.path / "pool" / "complete.json").unlink()
+    directory.save_pool([Contribution("a", np.ones((2, 1)), np.ones(2), ("u",))], {"target": "y"})
+    (directory.path / "pool.json").unlink()
     assert directory.load_pool() is None
 
 
 def test_rewards_come_back_and_changed_ones_are_refused(directory: RunDirectory) -> None:
-    directory.save_rewards({"a": Reward({"x": np.arange(3.0)}, {"party": "a"})}, "RhoShapley()")
-    rewards, scheme = directory.load_rewards() or pytest.fail("nothing was kept")
-    assert scheme == "RhoShapley()"
+    directory.save_rewards({"a": Reward({"x": np.arange(3.0)}, {"party": "a"})}, {"scheme": "RhoShapley()"})
+    rewards, made_with = directory.load_rewards() or pytest.fail("nothing was kept")
+    assert made_with == {"scheme": "RhoShapley()"}
     assert np.array_equal(rewards["a"].arrays["x"], np.arange(3.0))
     (directory.path / "rewards" / "a" / "reward.json").write_text('{"party": "b"}')
     with pytest.raises(RunDirectoryError, match="its hash differs"):
@@ -76,6 +76,9 @@ def test_the_secret_seed_of_a_simulation_is_given(directory: RunDirectory, monke
 
 
 def test_a_run_that_valued_nothing_says_so(directory: RunDirectory) -> None:
+    with pytest.raises(RunDirectoryError, match="not a run directory"):
+        directory.read_allocation()
+    directory.event("stage", stage="join")
     with pytest.raises(RunDirectoryError, match="did not get as far as valuing"):
         directory.read_allocation()
 

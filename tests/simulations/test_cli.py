@@ -40,7 +40,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "diabetes", "--bogus"], 2, "No such option"),
         (["frobnicate"], 2, "No such command"),
         (["show", "nowhere"], 2, "does not exist"),
-        (["show", "."], 2, "holds no allocation.json"),
+        (["show", "."], 2, "is not a run directory"),
         (["resume", "."], 2, "can't be resumed"),
         (["purge", "."], 2, "is not a run directory"),
     ],

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from server.config import RunConfig
+from server.run_directory import RunDirectory
 from simulations.datasets import Diabetes
 from simulations.handoff import hand_off
 from simulations.prepare import Prepared, PrepareError, prepare, prepare_resume
@@ -197,3 +198,37 @@ def test_the_plain_lines_name_every_file(tmp_path: Path) -> None:
     for party in prepared.parties:
         assert f'party="{party}" data-path="{prepared.run}/data/{party}.parquet"' in text
     assert tomllib.loads((prepared.run / "flower" / "config.toml").read_text())["superlink"]["mediator"]["insecure"]
+
+
+def test_a_resume_that_would_be_refused_leaves_the_config_alone(tmp_path: Path) -> None:
+    prepared = prepare(SCENARIO, caller=tmp_path)
+    directory = RunDirectory(prepared.run)
+    directory.save_rewards({}, prepared.config.build_parts().texts)
+    before = (prepared.run / "config.toml").read_text()
+    with pytest.raises(PrepareError, match=r"made already \(scheme = "):
+        prepare_resume(prepared.run, ["scheme=RhoShapley(rho=0.2)"], caller=tmp_path)
+    assert (prepared.run / "config.toml").read_text() == before
+    assert prepare_resume(prepared.run, caller=tmp_path).config.resume
+
+
+@pytest.mark.parametrize("override", ["seed=9", "holdout=0.5", "model=GaussianProcess(noise=0.1)", "standardize=false"])
+def test_what_a_run_was_valued_with_is_fixed(tmp_path: Path, override: str) -> None:
+    run = prepare(SCENARIO, caller=tmp_path).run
+    with pytest.raises(PrepareError, match="a resumed run keeps its data, its values and its place"):
+        prepare_resume(run, [override], caller=tmp_path)
+
+
+def test_a_part_of_the_other_strategy_is_not_on_offer(tmp_path: Path) -> None:
+    with pytest.raises(PrepareError, match=r"scheme: .*there is no 'RectifiedRhoShapley'.*On offer: RhoShapley"):
+        prepare(SCENARIO, ["scheme=RectifiedRhoShapley()"], caller=tmp_path)
+
+
+def test_an_error_in_a_module_of_ones_own_names_key_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "raising_part.py").write_text('raise RuntimeError("boom")\n')
+    (tmp_path / "lacking_part.py").write_text("import no_such_package_at_all\n")
+    with pytest.raises(PrepareError, match=r"scheme: 'raising_part:A\(\)' raised RuntimeError: boom .*line 1"):
+        prepare(SCENARIO, ["scheme=raising_part:A()"], caller=tmp_path)
+    with pytest.raises(
+        PrepareError, match="'lacking_part' can't be imported: No module named 'no_such_package_at_all'"
+    ):
+        prepare(SCENARIO, ["scheme=lacking_part:A()"], caller=tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from pathlib import Path
@@ -12,9 +13,12 @@ import polars as pl
 import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.clientapp import ClientApp
+from flwr.serverapp.exception import AggregationError
 
 from clients.app import app
+from clients.party_data import PartyData, PartyFile
 from clients.reward_store import load_predictor, load_reward
+from guerdon.metrics import mnlp
 from guerdon.models import GaussianProcess
 from guerdon.realization import noise_variances
 from guerdon.shapley import exact_shapley
@@ -95,11 +99,11 @@ def test_each_party_gets_a_model_worth_its_reward_within_a_second(data: Path) ->
 def test_the_numbers_are_those_of_the_mathematics_on_what_was_pooled(data: Path) -> None:
     directory = run(config(data, standardize=False, scheme="RhoShapley(rho=0.4)"))
     record = directory.read_allocation()
-    pool, target = directory.load_pool() or pytest.fail("no pool was kept")
+    pool, about = directory.load_pool() or pytest.fail("no pool was kept")
     model = GaussianProcess("rbf(lengthscale=2.0, outputscale=1.0)", noise=0.3)
     table = InformationGain(model).game(pool).table()
     phi = exact_shapley(table)
-    assert target == "outcome"
+    assert about["target"] == "outcome"
     assert record["values"] == pytest.approx(table.tolist(), abs=1e-12)
     assert [p["shapley"] for p in record["parties"]] == pytest.approx(phi, abs=1e-12)
     targets = (phi / phi.max()) ** 0.4 * table[-1]
@@ -195,7 +199,7 @@ def test_resume_after_valuation_delivers_under_the_scheme_agreed_on(data: Path) 
 
 def test_rewards_once_made_are_never_made_again_under_another_scheme(data: Path) -> None:
     run(config(data, scheme="RhoShapley(rho=0.4)"))
-    with pytest.raises(Exception, match="can't be made again under"):
+    with pytest.raises(Exception, match="can't be made again in another way"):
         run(config(data, resume=True, scheme="RhoShapley(rho=0.2)"))
 
 
@@ -214,6 +218,68 @@ def test_a_party_that_missed_its_reward_gets_the_same_one_on_resume(data: Path) 
     assert second.read_allocation()["stage"] == "delivered"
     delivered = {e["party"]: e["sha256"] for e in second.read_ledger() if e["action"] == "delivered"}
     assert delivered == made
+
+
+def test_resume_leaves_the_record_of_what_was_made(data: Path) -> None:
+    bad_file(data, "west", rows(2).head(1))
+
+    def lose_reward(node: int, message: Message, reply: Message) -> Message | None:
+        return None if message.metadata.message_type == messages.REWARD and node == 107 else reply
+
+    first = run(config(data, scheme="RhoShapley(rho=0.4)"), tamper=lose_reward).read_allocation()
+    again = run(config(data, resume=True, scheme="RhoShapley(rho=0.4)"), order=(1,)).read_allocation()
+    assert [r["party"] for r in again["refused"]] == ["west"]
+    for before, after in zip(first["parties"], again["parties"], strict=True):
+        assert {k: after[k] for k in ("eta", "reached", "target", "alone")} == {
+            k: before[k] for k in ("eta", "reached", "target", "alone")
+        }
+        assert after["delivered"]
+        assert after["store"]
+    assert again["notes"][: len(first["notes"])] == first["notes"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "GaussianProcess(kernel='rbf(lengthscale=1.0, outputscale=1.0)', noise=0.3)"},
+        {"seed": 5},
+        {"holdout": 0.5},
+        {"standardize": False},
+    ],
+)
+def test_resume_keeps_what_the_data_was_pooled_and_valued_with(data: Path, change: dict[str, Any]) -> None:
+    run(config(data, stop_after="valuation"))
+    with pytest.raises(AggregationError, match=rf"keeps what its data .* but {next(iter(change))} was"):
+        run(config(data, resume=True, **change))
+
+
+def test_stop_after_comes_too_late_once_rewards_are_made(data: Path) -> None:
+    run(config(data))
+    with pytest.raises(AggregationError, match="stop-after comes too late"):
+        run(config(data, resume=True, stop_after="valuation"))
+
+
+def test_a_ledger_line_cut_short_by_a_crash_does_not_stop_a_resume(data: Path) -> None:
+    directory = run(config(data, stop_after="valuation"))
+    with (directory.path / "ledger.jsonl").open("a") as file:
+        file.write('{"time": "2026-01-01", "act')
+    done = run(config(data, resume=True))
+    assert done.read_allocation()["stage"] == "delivered"
+    assert [e["party"] for e in done.read_ledger() if e["action"] == "delivered"] == list(PARTIES)
+
+
+def test_a_purged_run_does_not_start_again(data: Path) -> None:
+    run(config(data)).purge()
+    for resume in (True, False):
+        with pytest.raises(ConfigError, match="was purged"):
+            run(config(data, resume=resume))
+
+
+def test_files_are_their_owners_only(data: Path) -> None:
+    directory = run(config(data))
+    made = [p for p in directory.path.rglob("*") if p.is_file()]
+    assert len(made) > 10
+    assert [p for p in made if p.stat().st_mode & 0o077] == []
 
 
 def test_a_used_run_directory_is_not_used_again_by_accident(data: Path) -> None:
@@ -304,11 +370,11 @@ def bad_file(data: Path, party: str, table: pl.DataFrame) -> None:
         (lambda t: t.with_columns(bp=pl.lit(None, dtype=pl.Float64)), "'bp': 24 missing"),
         (lambda t: t.with_columns(age=pl.lit("old")), "must hold numbers"),
         (lambda t: t.drop("bp"), "lacks bp"),
-        (lambda t: t.with_columns(extra=pl.lit(1.0)), "has besides extra"),
-        (lambda t: t.rename({"bp": "pressure"}), "lacks bp and has besides pressure"),
+        (lambda t: t.with_columns(extra=pl.lit(1.0)), "it has besides extra"),
+        (lambda t: t.rename({"bp": "pressure"}), "lacks bp and it has besides pressure"),
         (lambda t: t.drop("outcome"), "no target column 'outcome'"),
         (lambda t: t.head(1), "1 rows; at least 2"),
-        (lambda t: t.head(0), "0 rows; at least 2"),
+        (lambda t: t.head(0), "has no rows"),
     ],
     ids=["nan", "inf", "missing", "text", "fewer columns", "more columns", "other names", "no y", "one row", "no rows"],
 )
@@ -339,6 +405,48 @@ def test_two_nodes_with_one_name_are_both_refused_before_any_data_is_asked_for(d
     assert "2 nodes go by this name" in refused(directory)["north"]
     asked = [m.metadata.dst_node_id for m in grid.sent if m.metadata.message_type == messages.CONTRIBUTE]
     assert asked == [0]
+
+
+def introduction_reply(node: int, content: RecordDict) -> Any:
+    """A tamper that replaces how one node introduces itself."""
+
+    def tamper(at: int, message: Message, reply: Message) -> Message:
+        replaced = message.metadata.message_type == messages.INTRODUCE and at == node
+        return Message(content, reply_to=message) if replaced else reply
+
+    return tamper
+
+
+def test_a_refusal_in_anothers_name_moves_nobody_but_its_node(data: Path) -> None:
+    tamper = introduction_reply(114, messages.encode_refusal("north", "I, north, am bankrupt"))
+    directory = run(config(data), tamper=tamper)
+    assert [p["party"] for p in directory.read_allocation()["parties"]] == ["east", "north"]
+    assert refused(directory)["node-114"] == "calling itself north: I, north, am bankrupt"
+
+
+def test_names_that_differ_by_case_only_are_one_name(data: Path) -> None:
+    (data / "parties.json").write_text(json.dumps(["east", "north", "North"]))
+    (data / "North.parquet").write_bytes((data / "north.parquet").read_bytes())
+    settings = config(data, parties="", min_parties=1)
+    directory = run(settings)
+    assert set(refused(directory)) == {"North", "north"}
+
+
+def test_a_stranger_does_not_take_the_place_of_a_party_that_is_late(data: Path) -> None:
+    settings = config(data, parties="east,north", join_timeout=5.0)
+    grid = LocalGrid(app, {k: {"partition-id": k} for k in range(3)}, settings)
+    start = time.monotonic()
+    grid.get_node_ids = lambda: [0, 2] if time.monotonic() < start + 0.5 else [0, 1, 2]  # type: ignore[method-assign]
+    directory = mediate(grid, settings)
+    assert [p["party"] for p in directory.read_allocation()["parties"]] == ["east", "north"]
+
+
+def test_any_name_that_can_be_a_name_can_be_a_partys(data: Path) -> None:
+    (data / "parties.json").write_text(json.dumps(["east", "complete.json", "rewards.json"]))
+    for party in ("complete.json", "rewards.json"):
+        rows(5).write_parquet(data / f"{party}.parquet")
+    record = run(config(data, parties="")).read_allocation()
+    assert record["stage"] == "delivered"
 
 
 def test_a_name_that_is_not_on_the_list_is_refused(data: Path) -> None:
@@ -399,6 +507,57 @@ def test_whatever_comes_over_the_wire_is_checked_at_the_door(data: Path, content
     assert [p["party"] for p in directory.read_allocation()["parties"]] == ["east", "west"]
 
 
+class Forged:
+    """Bytes that are not what NumPy would write for an array."""
+
+    npz = io.BytesIO()
+    np.savez(npz, X=np.ones(3))
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**13,)})
+    cases = (npz.getvalue(), header.getvalue(), b"\x93NUMPY\x01\x00\x10\x00{'descr': !!!!!", b"", b"junk")
+
+
+@pytest.mark.parametrize("data_bytes", Forged.cases, ids=["npz", "huge", "broken header", "nothing", "junk"])
+def test_bytes_that_are_no_array_refuse_their_sender_only(data: Path, data_bytes: bytes) -> None:
+    content = contribution()
+    content["arrays"] = ArrayRecord(
+        {"X": Array("float64", (5, 3), "numpy.ndarray", data_bytes), "y": Array(np.ones(5))}
+    )
+    directory = run(config(data), tamper=contribution_reply(lambda _: content))
+    assert "array 'X'" in refused(directory)["north"]
+    assert [p["party"] for p in directory.read_allocation()["parties"]] == ["east", "west"]
+
+
+def test_no_cell_of_a_file_is_quoted_to_the_mediator(data: Path) -> None:
+    bad_file(data, "north", rows(1).with_columns(age=pl.lit("Jane Doe 1971-02-03")))
+    (data / "west.parquet").write_bytes(b"Jane Doe 1971-02-03")
+    with pytest.raises(QuorumError):
+        run(config(data))
+    for file in (data.parent / "run").glob("*.json*"):
+        assert "Jane" not in file.read_text()
+
+
+def test_an_error_that_nobody_foresaw_is_sent_without_its_words(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = PartyData.read
+
+    def fail(file: Any) -> PartyData:
+        if file.party == "north":
+            raise RuntimeError("patient Jane Doe")
+        return read(file)
+
+    monkeypatch.setattr("clients.app.PartyData.read", fail)
+    reason = refused(run(config(data)))["north"]
+    assert reason.startswith("RuntimeError in ")
+    assert "Jane" not in reason
+
+
+def test_control_characters_do_not_reach_the_operators_screen(data: Path) -> None:
+    tamper = introduction_reply(107, messages.encode_refusal("north", "no\x1b]0;pwn\x07 \x1b[2J way\n" + "x" * 5000))
+    reason = refused(run(config(data), tamper=tamper))["north"]
+    assert reason.isprintable()
+    assert len(reason) <= 500
+
+
 def test_a_reward_that_arrives_changed_is_not_counted_as_delivered(data: Path) -> None:
     def tamper(node: int, message: Message, reply: Message) -> Message:
         if message.metadata.message_type != messages.REWARD or node != 114:
@@ -420,7 +579,10 @@ def test_a_reward_that_arrives_changed_is_not_counted_as_delivered(data: Path) -
         ({"scheme": "RhoShaply()"}, "Did you mean 'RhoShapley'"),
         ({"model": "GaussianProcess(kernel='rfb')"}, "expected one of rbf"),
         ({"strategy": "RhoShapley()"}, "On offer: ModelRewards"),
-        ({"scheme": "nowhere_to_be_found:Scheme()"}, "can't be imported"),
+        ({"scheme": "nowhere_to_be_found:Scheme()"}, "there is no module"),
+        ({"scheme": "os:getcwd()"}, "scheme: 'os:getcwd\\(\\)' is a str, which has no __call__"),
+        ({"model": "fractions:Fraction(1, 2)"}, "is a Fraction, which has no fit"),
+        ({"parties": "east,East,west"}, "upper and lower case don't tell names apart"),
         ({"parties": "east,../west"}, "a party's name is 1 to 64"),
         ({"run-dir": "here"}, "write an absolute path"),
     ],
@@ -442,16 +604,23 @@ def test_all_problems_of_a_config_are_said_at_once(data: Path) -> None:
 def test_heteroscedastic_parties_from_a_noise_column(data: Path) -> None:
     for k, party in enumerate(PARTIES):
         table = pl.read_parquet(data / f"{party}.parquet")
-        table.with_columns(variance=pl.lit(1.0 + 4.0 * k)).write_parquet(data / f"{party}.parquet")
+        table.with_columns(variance=pl.lit(1.0 + 4.0 * k) + 0.5 * pl.int_range(pl.len()) / pl.len()).write_parquet(
+            data / f"{party}.parquet"
+        )
     model = "GaussianProcess(kernel='rbf(lengthscale=2.0, outputscale=1.0)')"
     directory = run(config(data, noise_column="variance", model=model, scheme="RhoShapley(rho='rational')"))
     record = directory.read_allocation()
     assert record["stage"] == "delivered"
     pool, _ = directory.load_pool() or pytest.fail("no pool was kept")
-    assert [float(np.mean(c.noise)) for c in pool if c.noise is not None] == [1.0, 5.0, 9.0]
+    assert [int(np.min(c.noise)) for c in pool if c.noise is not None] == [1, 5, 9]
     for entry in record["parties"]:
         assert entry["reached"] == pytest.approx(entry["target"], rel=1e-10)
-        assert entry["reward"]["mnlp"] > 0.0
+    # Held-out rows are scored with their own noise variances.
+    party = PartyData.read(PartyFile.of({"partition-id": 0}, config(data, noise_column="variance")))
+    assert party.held_noise is not None
+    predictor = load_predictor(load_reward(Path(record["parties"][0]["store"])))
+    scored = mnlp(*predictor.predict(party.held_inputs, party.held_noise), np.asarray(party.held_outputs))
+    assert record["parties"][0]["reward"]["mnlp"] == pytest.approx(scored, rel=1e-12)
 
 
 def test_repeated_rows_are_reported_and_removed_where_asked(data: Path) -> None:
@@ -461,6 +630,9 @@ def test_repeated_rows_are_reported_and_removed_where_asked(data: Path) -> None:
     removed = run(config(data, run_dir=str(data.parent / "removed"), holdout=0.0, deduplicate=True))
     counts = [{p["party"]: p["rows"] for p in d.read_allocation()["parties"]}["north"] for d in (kept, removed)]
     assert counts == [72, 24]
+    bad_file(data, "west", pl.concat([table.head(1)] * 30))
+    strict = run(config(data, run_dir=str(data.parent / "strict"), holdout=0.0, deduplicate=True))
+    assert refused(strict)["west"] == "at least 2 different rows are needed, got 1"
     findings = [e["finding"] for e in kept.read_ledger() if e["action"] == "duplicates"]
     assert findings == kept.read_allocation()["notes"] == ["north holds 48 repeated rows"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,8 @@ def test_unlabelled_data_is_rewarded_with_unlabelled_rows(data: Path) -> None:
     assert all(p["alone"] is None for p in directory.read_allocation()["parties"])
 
 
-def test_values_do_not_see_labels(data: Path) -> None:
+def test_values_do_not_see_labels(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUERDON_NOISE_SEED", "1")
     labelled = run(config(data, run_dir=str(data.parent / "a"))).read_allocation()
     for party in PARTIES:
         path = data / f"{party}.parquet"
@@ -137,10 +139,14 @@ def test_values_do_not_see_labels(data: Path) -> None:
     assert labelled["values"] == unlabelled["values"]
 
 
-def test_order_of_arrival_changes_nothing_and_the_seed_everything(data: Path) -> None:
+def test_order_of_arrival_changes_nothing_and_the_secret_seed_everything(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUERDON_NOISE_SEED", "1")
     one = run(config(data, run_dir=str(data.parent / "1")), order=(0, 1, 2)).read_allocation()
     two = run(config(data, run_dir=str(data.parent / "2")), order=(2, 0, 1)).read_allocation()
-    other = run(config(data, run_dir=str(data.parent / "3"), seed=1)).read_allocation()
+    monkeypatch.setenv("GUERDON_NOISE_SEED", "2")
+    other = run(config(data, run_dir=str(data.parent / "3"))).read_allocation()
     for entry in (*one["parties"], *two["parties"]):
         entry.pop("store")
     assert {**one, "run": ""} == {**two, "run": ""}
@@ -163,6 +169,18 @@ def test_greedy_and_uniform_sampling_can_be_chosen(data: Path) -> None:
     assert counts["1e9"] < counts["0.0"]
 
 
+def test_the_synthetic_pool_can_not_be_drawn_again_from_what_parties_know(data: Path) -> None:
+    """With a kernel density, whoever draws the pool again can take the noise off and hold the others' rows."""
+    directory = run(config(data, generator="KernelDensity()"))
+    about = json.loads((reward_of(directory, "east") / "reward.json").read_text())
+    seed = directory.secret_seed()
+    assert seed > 2**64
+    assert about["seed_sha256"] == hashlib.sha256(str(seed).encode()).hexdigest()
+    assert str(seed) not in json.dumps(about)
+    again = run(config(data, generator="KernelDensity()", run_dir=str(data.parent / "again")))
+    assert again.read_allocation()["values"] != directory.read_allocation()["values"]
+
+
 # What goes wrong.
 
 
@@ -171,6 +189,15 @@ def test_labels_in_some_parties_only_are_refused_by_name(data: Path) -> None:
     pl.read_parquet(path).drop("grade").write_parquet(path)
     refused = run(config(data)).read_allocation()["refused"]
     assert [(r["party"], "no target column 'grade'" in r["reason"]) for r in refused] == [("west", True)]
+
+
+@pytest.mark.parametrize("label", [0.5, 1e300])
+def test_labels_that_name_no_class_refuse_their_party_only(data: Path, label: float) -> None:
+    path = data / "west.parquet"
+    pl.read_parquet(path).with_columns(grade=pl.lit(label)).write_parquet(path)
+    record = run(config(data)).read_allocation()
+    assert [(r["party"], "whole numbers" in r["reason"]) for r in record["refused"]] == [("west", True)]
+    assert record["stage"] == "delivered"
 
 
 def test_a_constant_column_is_no_obstacle_to_a_kernel_density(data: Path) -> None:

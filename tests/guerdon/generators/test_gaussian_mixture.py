@@ -112,6 +112,13 @@ class TestMisfits:
         with pytest.raises(GeneratorFitError, match="column 1 is constant"):
             self.fit(X)
 
+    def test_a_constant_column_goes_by_its_name(self):
+        X = np.random.default_rng(0).normal(size=(30, 3))
+        X[:, 1:] = 7.0
+        named = Contribution("B", X, feature_names=("age", "height", "weight"))
+        with pytest.raises(GeneratorFitError, match="column 'height', 'weight' is constant"):
+            GaussianMixture().fit([Contribution("A", X), named], rng=np.random.default_rng(0))
+
     def test_dependent_columns(self):
         X = np.random.default_rng(0).normal(size=(30, 2))
         with pytest.raises(GeneratorFitError, match="sums of others"):

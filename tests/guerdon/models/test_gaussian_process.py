@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import gpytorch
 import mpmath as mp
 import numpy as np
 import pytest
 import torch
-from gpytorch.kernels import AdditiveKernel, Kernel, MaternKernel, RBFKernel, ScaleKernel
+from gpytorch.kernels import AdditiveKernel, CosineKernel, Kernel, MaternKernel, RBFKernel, ScaleKernel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -332,3 +333,30 @@ class TestTheModelItself:
 
     def test_no_rows_no_information(self) -> None:
         assert GaussianProcess(RBF, noise=0.1).information_gain(np.empty((0, 2))) == 0.0
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"noise": "0.1"}, "noise is a positive variance .* got '0.1'"),
+            ({"noise": True}, "noise is a positive variance .* got True"),
+            ({"mean": "x"}, "mean is a finite number .* got 'x'"),
+            ({"mean": True}, "mean is a finite number .* got True"),
+            ({"mean": np.nan}, "mean is a finite number .* got nan"),
+            ({"mean": -np.inf}, "mean is a finite number .* got -inf"),
+            ({"learn": "no"}, "learn is True or False, got 'no'"),
+            ({"report": 3}, "report is a FitReport, .* got 3"),
+        ],
+    )
+    def test_unusable_arguments_are_refused(self, arguments: dict[str, Any], message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            GaussianProcess(RBF, **arguments)
+
+    def test_numpys_numbers_are_numbers(self) -> None:
+        model = GaussianProcess(RBF, noise=np.float32(0.5), mean=np.int64(2))
+        assert model.information_gain(np.zeros((1, 2))) == pytest.approx(0.5 * np.log(3.0))
+
+    def test_a_kernel_that_is_not_positive_definite_is_named_as_a_cause(self) -> None:
+        """cos(pi |x - z|) is a kernel on a line, but not in a plane."""
+        X = np.random.default_rng(0).uniform(0.0, 2.0, size=(30, 2))
+        with pytest.raises(LossOfPrecisionError, match="the kernel is not positive definite on these inputs"):
+            GaussianProcess(CosineKernel(), noise=0.01).information_gain(X)

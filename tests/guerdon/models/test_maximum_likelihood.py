@@ -216,3 +216,31 @@ def test_progress() -> None:
     calls: list[tuple[str, int, int]] = []
     GaussianProcess("rbf").fit([simulated(20, 0.1)], progress=lambda *call: calls.append(call))
     assert calls == [("fit", 1, 3), ("fit", 2, 3), ("fit", 3, 3)]
+
+
+def test_outputs_are_not_needed_where_nothing_is_open() -> None:
+    data = simulated(20, 0.1)
+    quiet = Contribution("ada", data.X)
+    model = GaussianProcess(TRUTH, noise=0.1)
+    assert model.fit([quiet]) is model
+    assert model.fit([data, quiet]) is model
+    assert model.fit([data]).report is not None  # with outputs, how likely they are
+    own = Contribution("ada", data.X, noise=0.2)
+    by_parties = GaussianProcess(TRUTH)
+    assert by_parties.fit([own]) is by_parties
+    given = GaussianProcess(as_kernel(TRUTH, data.X.shape[1]), noise=0.1)
+    assert given.fit([quiet]) is given
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        GaussianProcess("rbf", noise=0.1),
+        GaussianProcess(TRUTH),
+        GaussianProcess(TRUTH, noise=0.1, mean=None),
+        GaussianProcess(as_kernel(TRUTH, 2), noise=0.1, learn=True),
+    ],
+)
+def test_outputs_are_needed_for_whatever_is_open(model: GaussianProcess) -> None:
+    with pytest.raises(ValueError, match="outputs y are needed, but ada sent none"):
+        model.fit([Contribution("ada", simulated(20, 0.1).X)])

@@ -223,3 +223,55 @@ def test_a_worthless_pool_is_certified_too() -> None:
 def test_shapes_must_fit() -> None:
     with pytest.raises(ValueError, match=r"a game of 2 parties needs .* shape \(2,\), got \(3,\) and \(2,\)"):
         certify(np.array([0.0, 1.0, 1.0, 2.0]), [1.0, 1.0, 0.0], [1.0, 1.0])
+
+
+def test_equal_rewards_for_unequal_parties_are_not_fair() -> None:
+    """Theorem 1 needs rho > 0: at 0 no party's reward rises with its data (F4)."""
+    game = TableGame([0.0, 5.2, 4.0, 7.0, 4.0, 7.0, 8.0, 8.0], parties=("ada", "bob", "cyn"))
+    phi = exact_shapley(game.values)
+    fair = certify(game, phi, RhoShapley(0.0)(phi, game)).R5
+    assert fair.holds is False
+    assert fair.witness == (
+        "rho = 0: rewards are equal although Shapley values differ (F4); rho_s = 0: only equal rewards are stable, "
+        "so fairness (R5) and stability (R6) exclude each other"
+    )
+    assert fair.parties[0] == 0
+
+
+def test_without_an_ordered_pair_rho_zero_is_not_fair_either() -> None:
+    """Whom party 0 is added to decides whether it adds more than the others, so F1 to F3 ask nothing of the rewards."""
+    table = np.array([0.0, 1.0, 3.0, 6.0, 3.0, 6.0, 3.0, 6.0])
+    phi = exact_shapley(table)
+    targets = RhoShapley(0.0)(phi, table)
+    certificate = certify(table, phi, targets)
+    assert [certificate[name].holds for name in ("F1", "F2", "F3")] == [True, True, True]
+    assert certificate.R5.holds is False
+    assert certificate.R5.witness == "rho = 0: rewards are equal although Shapley values differ (F4)"
+
+
+def test_equal_rewards_for_equal_parties_are_fair() -> None:
+    table = [0.0, 3.0, 3.0, 4.0]
+    assert certify(table, [2.0, 2.0 + 1e-13], RhoShapley(0.0)([2.0, 2.0], table)).R5.holds is True
+
+
+def test_rho_zero_beyond_sixteen_parties_and_with_rewards_of_own_data() -> None:
+    game = airport(np.arange(1.0, 21.0))
+    assert certify(game, game.phi, RhoShapley(0.0)(game.phi, game)).R5.holds is False
+    table, phi = [0.0, 1.0, 0.5, 0.9], [0.7, 0.2]
+    targets = RewardTargets(np.array([0.6, 0.9]), 0.0, 0.6, np.array([0.9, 0.9]))
+    assert certify(table, phi, targets).R5.witness == (
+        "rho = 0: Shapley values differ but do not count in the rewards (F4)"
+    )
+
+
+def test_where_only_equal_rewards_are_stable_the_certificate_says_so() -> None:
+    conflict = "rho_s = 0: only equal rewards are stable, so fairness (R5) and stability (R6) exclude each other"
+    table = [0.0, 5.2, 4.0, 7.0, 4.0, 7.0, 8.0, 8.0]
+    phi = exact_shapley(table)
+    fair = certify(table, phi, RhoShapley(1.0)(phi, table))
+    assert fair.R5.holds is True
+    assert fair.R6.holds is False
+    assert fair.R6.witness.endswith(conflict)
+    assert conflict not in certify(table, phi, RhoShapley(1.0)(phi, table).values).R6.witness  # an array has no rho_s
+    plain = np.array([0.0, 7.0, 5.0, 8.0])
+    assert conflict not in certify(plain, [5.0, 3.0], RhoShapley(1.0)([5.0, 3.0], plain)).R6.witness

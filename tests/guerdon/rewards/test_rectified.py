@@ -182,3 +182,11 @@ def test_bad_shapes_are_refused():
         RectifiedRhoShapley("none")([1.0, 0.5], [0.1], [0.5, 0.5])
     with pytest.raises(ValueError, match="ceilings"):
         RectifiedRhoShapley("none")([1.0, 0.5], [0.1, 0.1], [0.5, np.nan])
+
+
+def test_bounds_that_conflict_by_a_hair_are_told_apart():
+    with pytest.raises(
+        InfeasibleRewardsError, match=r"at least 0\.500000001 while it can get at most 0\.5\."
+    ) as caught:
+        RectifiedRhoShapley("rational")([1.0, 0.5], [0.500000001, 0.1], [0.5, 0.5])
+    assert caught.value.parties == (0,)

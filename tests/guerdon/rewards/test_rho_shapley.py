@@ -74,6 +74,8 @@ def test_rho_zero_gives_everything_to_all(game: TableGame) -> None:
     certificate = certify(game, phi, targets)
     for condition in ("R1", "R2", "R3", "R4", "R6", "R7", "stability"):
         assert certificate[condition].holds is True, certificate[condition]
+    alike = bool(np.all(relative_shapley(phi) == 1.0))
+    assert certificate.R5.holds is alike, certificate.R5  # rho = 0 is outside Theorem 1
 
 
 @given(monotone_games())
@@ -86,8 +88,9 @@ def test_the_named_rhos_are_what_they_promise(game: TableGame) -> None:
     certificate = certify(game, phi, stable)
     assert certificate.R4.holds is True
     assert certificate.R6.holds is True
-    if stable.rho == 0.0 and len(set(phi.tolist())) > 1:
-        assert certificate.R5.holds is not None  # rho_s = 0: R5 and R6 may conflict, and the certificate says which
+    if stable.rho == 0.0:
+        assert certificate.R5.holds is False
+        assert "exclude each other" in certificate.R5.witness
 
 
 @given(monotone_games(), st.sampled_from([0.0, 0.3, 1.0, 2.0]))

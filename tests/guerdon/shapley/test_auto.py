@@ -37,3 +37,9 @@ def test_permutations_beyond() -> None:
     np.testing.assert_allclose(found.values, game.phi, rtol=1e-12)
     assert found.standard_errors is not None
     assert "permutations" in found.method
+
+
+@pytest.mark.parametrize("permutations", ["x", -3, 0, 10.5, True])
+def test_permutations_are_counted(permutations: object) -> None:
+    with pytest.raises(ValueError, match=f"permutations must be a whole number of at least 1, got {permutations!r}"):
+        Auto(permutations)  # type: ignore[arg-type]

@@ -81,3 +81,9 @@ def test_too_many_parties_are_refused_with_the_way_out() -> None:
 def test_what_is_not_a_game_is_refused(table: list[float]) -> None:
     with pytest.raises(ValueError, match=r"table of coalition values|empty coalition"):
         exact_shapley(table)
+
+
+@pytest.mark.parametrize("parties", ["a", 0, 2.0, True])
+def test_max_parties_is_a_count(parties: object) -> None:
+    with pytest.raises(ValueError, match=f"max_parties must be a whole number of at least 1, got {parties!r}"):
+        ExactShapley(parties)  # type: ignore[arg-type]

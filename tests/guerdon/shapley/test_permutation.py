@@ -89,3 +89,9 @@ def test_same_seed_same_bits() -> None:
 def test_no_permutations_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 1, got 0"):
         PermutationShapley(0)
+
+
+@pytest.mark.parametrize("permutations", [10.5, True, "many"])
+def test_permutations_are_counted(permutations: object) -> None:
+    with pytest.raises(ValueError, match=f"permutations must be a whole number of at least 1, got {permutations!r}"):
+        PermutationShapley(permutations)  # type: ignore[arg-type]

@@ -1,0 +1,51 @@
+"""Files that appear whole or not at all, readable by their owner only, and without pickle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["make_folder", "read_arrays", "write_arrays", "write_whole"]
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, made for its owner only where it did not exist."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that after a crash the old one or the new one is there, never half of one."""
+    _write(path, lambda file: file.write(content))
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """An npz file of numbers and text."""
+    _write(path, lambda file: np.savez(file, allow_pickle=False, **dict(arrays)))
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an npz file; never a pickle."""
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    part = path.with_name(path.name + ".part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
