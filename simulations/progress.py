@@ -29,7 +29,7 @@ STAGES = {
     "value": "valuing coalitions",
     "kernel": "summing the kernel, in %",
     "shapley": "Shapley values",
-    "rewards": "rewards",
+    "rewards": "deciding rewards",
     "realize": "realizing",
     "alone": "scoring alone",
     "deliver": "delivering rewards",
