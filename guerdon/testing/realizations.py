@@ -1,0 +1,132 @@
+"""Suites for what makes the rewards: realizations, and generators of synthetic data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from guerdon.pipeline import Realization
+from guerdon.testing.suite import CLOSE, Suite, assert_refused, assert_same, global_state
+from guerdon.types import (
+    Contribution,
+    RewardTargets,
+)
+
+if TYPE_CHECKING:  # so that testing a reward scheme does not load torch
+    from guerdon.generators import SyntheticData, SyntheticGenerator
+
+__all__ = ["GeneratorSuite", "RealizationSuite"]
+
+
+class RealizationSuite(Suite):
+    """A ``guerdon.pipeline.Realization``, on a game of its kind.
+
+    tolerance : how far, as a share of the maximum, the value reached may be from the target.
+    """
+
+    tolerance: float = CLOSE
+
+    def make(self) -> Realization:
+        realization: Realization = super().make()
+        return realization
+
+    def make_game(self) -> Any:
+        raise NotImplementedError(f"{type(self).__name__}: define make_game(self), a game that the realization serves")
+
+    def targets(self, game: Any) -> Sequence[RewardTargets]:
+        """Targets that can be met: a few between each party's own value and the ceiling v_N."""
+        pool = float(game(np.ones((1, game.n), dtype=bool))[0])
+        alone = game(np.eye(game.n, dtype=bool))
+        shares = (0.0, 0.5, np.linspace(0.0, 1.0, game.n))
+        values = [alone + np.asarray(share) * (pool - alone) for share in shares]
+        return [RewardTargets(v, rho=None, maximum=pool, ceilings=np.full(game.n, pool)) for v in values]
+
+    def test_every_reward_reaches_its_target(self) -> None:
+        game = self.make_game()
+        for targets in self.targets(game):
+            rewards = self._realize(game, targets)
+            assert len(rewards) == game.n, f"{game.n} parties get as many rewards, got {len(rewards)}"
+            reached = np.array([reward.reached for reward in rewards], dtype=np.float64)
+            off = np.abs(reached - targets.values).max()
+            allowed = self.tolerance * targets.maximum
+            assert off <= allowed, f"the targets {targets.values} were missed by {off:.3g}: {reached}"
+
+    def test_same_seed_same_rewards(self) -> None:
+        game = self.make_game()
+        for targets in self.targets(game):
+            first, second = self._realize(game, targets), self._realize(game, targets)
+            for i, (one, other) in enumerate(zip(first, second, strict=True)):
+                assert_same(one, other, f"party {i}'s reward from the same seed")
+
+    def test_no_randomness_but_the_generators(self) -> None:
+        game = self.make_game()
+        before = global_state()
+        for targets in self.targets(game):
+            self._realize(game, targets)
+        assert global_state() == before, "numpy's global generator was used; draw from the rng argument"
+
+    def test_a_target_above_the_ceiling_is_refused(self) -> None:
+        game = self.make_game()
+        targets = self.targets(game)[0]
+        values = targets.values.copy()
+        values[0] = 1.01 * targets.ceilings[0]
+        assert_refused(
+            lambda: self._realize(game, dataclasses.replace(targets, values=values)), "a target above the ceiling"
+        )
+
+    def _realize(self, game: Any, targets: RewardTargets) -> Sequence[Any]:
+        return self.make()(game, targets, rng=np.random.default_rng(3))
+
+
+class GeneratorSuite(Suite):
+    """A ``guerdon.generators.SyntheticGenerator``. Override ``contributions`` if it needs others than these.
+
+    Labels of the example are 0 and 1, by the sign of the first feature.
+    """
+
+    def make(self) -> SyntheticGenerator:
+        generator: SyntheticGenerator = super().make()
+        return generator
+
+    def contributions(self) -> Sequence[Contribution]:
+        X = np.random.default_rng(21).normal(size=(90, 2))
+        return [Contribution(name, part) for name, part in zip(("ada", "bob", "cyn"), np.split(X, 3), strict=True)]
+
+    def test_it_draws_finite_points_of_the_pools_width(self) -> None:
+        contributions = self.contributions()
+        for n in (1, 50):
+            points = self._draw(contributions, n).points
+            expected = (n, contributions[0].X.shape[1])
+            assert points.shape == expected, f"expected points of shape {expected}, got {points.shape}"
+            assert points.dtype == np.float64, f"points are float64, got {points.dtype}"
+            assert np.all(np.isfinite(points)), "points are finite"
+
+    def test_same_seed_same_points(self) -> None:
+        one, other = (self._draw(self.contributions(), 20) for _ in range(2))
+        assert np.array_equal(one.points, other.points), "the same seeds give the same points"
+
+    def test_another_draw_gives_other_points(self) -> None:
+        fitted, rng = self.make().fit(self.contributions(), rng=np.random.default_rng(3)), np.random.default_rng(4)
+        first, second = fitted.sample(20, rng=rng).points, fitted.sample(20, rng=rng).points
+        assert not np.array_equal(first, second), "drawing on from one generator gives new points"
+
+    def test_no_randomness_but_the_generators(self) -> None:
+        before = global_state()
+        self._draw(self.contributions(), 20)
+        assert global_state() == before, "numpy's global generator was used; draw from the rng argument"
+
+    def test_labels_where_the_parties_have_them(self) -> None:
+        plain = self.contributions()
+        labelled = [dataclasses.replace(c, y=(c.X[:, 0] > 0).astype(np.float64)) for c in plain]
+        assert self._draw(plain, 20).labels is None, "unlabelled data gives unlabelled points"
+        labels = self._draw(labelled, 20).labels
+        assert labels is not None, "labelled data gives labelled points"
+        assert labels.shape == (20,), f"expected one label a point, (20,), got {labels.shape}"
+        assert set(labels.tolist()) <= {0.0, 1.0}, f"labels are the parties' own, 0 and 1, got {set(labels.tolist())}"
+
+    def _draw(self, contributions: Sequence[Contribution], n: int) -> SyntheticData:
+        fitted = self.make().fit(contributions, rng=np.random.default_rng(3))
+        return fitted.sample(n, rng=np.random.default_rng(4))

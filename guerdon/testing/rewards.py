@@ -1,0 +1,135 @@
+"""Suites for what comes of a game: Shapley values and the targets of the rewards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from guerdon.pipeline import RewardScheme, ShapleyEstimator
+from guerdon.rewards.certificate import certify
+from guerdon.testing.examples import example_games
+from guerdon.testing.suite import CLOSE, PlainGame, Suite, assert_close, error_sizes, global_state
+from guerdon.types import (
+    FloatArray,
+    Game,
+    RewardTargets,
+    ShapleyValues,
+    TableGame,
+    all_coalitions,
+)
+
+__all__ = ["RewardSchemeSuite", "ShapleyEstimatorSuite"]
+
+
+class ShapleyEstimatorSuite(Suite):
+    """A ``guerdon.pipeline.ShapleyEstimator``: right to within its own standard errors, exact where it gives none."""
+
+    def make(self) -> ShapleyEstimator:
+        estimator: ShapleyEstimator = super().make()
+        return estimator
+
+    def test_one_value_a_party(self) -> None:
+        for name, game, _ in self._games():
+            found = self._estimate(game)
+            assert isinstance(found, ShapleyValues), f"expected ShapleyValues, got {type(found).__name__}"
+            for what, array in (("values", found.values), ("standard_errors", found.standard_errors)):
+                fits = array is None or (np.shape(array) == (game.n,) and np.all(np.isfinite(array)))
+                assert fits, f"{name}: {what} must be finite with shape ({game.n},), got {array!r}"
+            assert found.standard_errors is None or np.all(found.standard_errors >= 0), f"{name}: negative errors"
+
+    def test_right_where_the_truth_is_known(self) -> None:
+        for name, game, phi in self._games():
+            found = self._estimate(game)
+            allowed = 5.0 * error_sizes(found) + CLOSE * np.abs(phi).max()
+            off = np.abs(found.values - phi)
+            assert np.all(off <= allowed), f"{name}: expected {phi}, got {found.values}, errors {found.standard_errors}"
+
+    def test_efficient(self) -> None:
+        for name, game, _ in self._games():
+            found = self._estimate(game)
+            pool = float(game(np.ones((1, game.n), dtype=bool))[0])
+            allowed = 5.0 * float(np.linalg.norm(error_sizes(found))) + CLOSE * abs(pool)
+            gap = abs(float(found.values.sum()) - pool)
+            assert gap <= allowed, f"{name}: the values sum to {found.values.sum()}, not to v_N = {pool}"
+
+    def test_same_seed_same_bits(self) -> None:
+        for name, game, _ in self._games():
+            first, second = self._estimate(game), self._estimate(game)
+            assert np.array_equal(first.values, second.values), f"{name}: two runs from one seed differ"
+
+    def test_no_randomness_but_the_generators(self) -> None:
+        before = global_state()
+        for _, game, _ in self._games():
+            self._estimate(game)
+        assert global_state() == before, "numpy's global generator was used; draw from the rng argument"
+
+    def _games(self) -> Iterator[tuple[str, Game, FloatArray]]:
+        for name, (game, phi) in example_games().items():
+            yield name, PlainGame(game), phi
+
+    def _estimate(self, game: Game) -> ShapleyValues:
+        return self.make()(game, rng=np.random.default_rng(7))
+
+
+class RewardSchemeSuite(Suite):
+    """A ``guerdon.pipeline.RewardScheme``.
+
+    conditions : what the scheme promises on every monotone game, of R1-R7, F1-F3 and "stability"; the certificate
+    decides. anonymous : False for a scheme that treats parties by their place rather than by what they bring.
+    """
+
+    conditions: tuple[str, ...] = ("R1", "R2")
+    anonymous: bool = True
+
+    def make(self) -> RewardScheme:
+        scheme: RewardScheme = super().make()
+        return scheme
+
+    def test_one_finite_target_a_party(self) -> None:
+        for name, game, phi in self._games():
+            targets = self._targets(game, phi)
+            assert isinstance(targets, RewardTargets), f"expected RewardTargets, got {type(targets).__name__}"
+            for what, array in (("values", targets.values), ("ceilings", targets.ceilings)):
+                fits = np.shape(array) == (game.n,) and np.all(np.isfinite(array))
+                assert fits, f"{name}: {what} must be finite with shape ({game.n},), got {array!r}"
+            assert np.isfinite(targets.maximum), f"{name}: the maximum is {targets.maximum}"
+
+    def test_the_deficits_agree(self) -> None:
+        for name, game, phi in self._games():
+            targets = self._targets(game, phi)
+            if targets.deficits is not None:
+                assert_close(targets.values + targets.deficits, targets.maximum, f"{name}: values + deficits")
+
+    def test_it_keeps_its_promises(self) -> None:
+        for name, game, phi in self._games():
+            certificate = certify(game, phi, self._targets(game, phi))
+            for condition in self.conditions:
+                check = certificate[condition]
+                assert check.holds is not False, f"{name}: {condition} ({check.title}) fails: {check.witness}"
+
+    def test_the_order_of_parties_only_permutes(self) -> None:
+        if not self.anonymous:
+            return
+        for name, game, phi in self._games():
+            turned = TableGame(game(all_coalitions(game.n)[:, ::-1]))
+            values = self._targets(PlainGame(turned), phi[::-1]).values[::-1]
+            assert_close(values, self._targets(game, phi).values, f"{name}: targets of the parties in reverse")
+
+    def test_asking_twice_gives_the_same(self) -> None:
+        for name, game, phi in self._games():
+            first, second = self._targets(game, phi), self._targets(game, phi)
+            assert np.array_equal(first.values, second.values), f"{name}: the same game has the same targets"
+
+    def test_the_shapley_values_are_left_alone(self) -> None:
+        for name, game, phi in self._games():
+            given = phi.copy()
+            self._targets(game, given)
+            assert np.array_equal(given, phi), f"{name}: the scheme changed the Shapley values it was given"
+
+    def _games(self) -> Iterator[tuple[str, Game, FloatArray]]:
+        for name, (game, phi) in example_games().items():
+            yield name, PlainGame(game), phi
+
+    def _targets(self, game: Game, phi: FloatArray) -> RewardTargets:
+        return self.make()(ShapleyValues(phi), game)
