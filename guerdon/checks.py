@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from numbers import Integral, Real
 
+import numpy as np
+
 from guerdon.types import Contribution
 
-__all__ = ["common_features", "is_number", "require_count"]
+__all__ = ["common_features", "is_number", "require_count", "unwrap_scalars"]
 
 
 def is_number(value: object) -> bool:
     """Whether this is a real number, Python's or NumPy's; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def unwrap_scalars(part: object, *names: str) -> None:
+    """Turn 0-dimensional arrays among a frozen part's parameters, which npz files are full of, into plain numbers."""
+    for name in names:
+        value = getattr(part, name)
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            object.__setattr__(part, name, value.item())
 
 
 def require_count(name: str, value: object) -> None:

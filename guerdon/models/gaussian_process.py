@@ -12,7 +12,7 @@ from gpytorch.kernels import Kernel
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solve_triangular
 
-from guerdon.checks import is_number
+from guerdon.checks import is_number, unwrap_scalars
 from guerdon.linalg import (
     excess_spectrum,
     half_log_determinant,
@@ -76,6 +76,7 @@ class GaussianProcess:
     report: FitReport | None = None
 
     def __post_init__(self) -> None:
+        unwrap_scalars(self, "noise", "mean")
         if self.noise is not None and not (is_number(self.noise) and 0.0 < self.noise < np.inf):
             raise ValueError(f"noise is a positive variance (or None to learn it), got {self.noise!r}")
         if self.mean is not None and not (is_number(self.mean) and np.isfinite(self.mean)):

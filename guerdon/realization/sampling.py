@@ -20,6 +20,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from guerdon.checks import unwrap_scalars
 from guerdon.linalg import one_thread
 from guerdon.realization.candidates import Candidates
 from guerdon.types import FloatArray, Progress, RewardTargets, silent
@@ -116,6 +117,7 @@ class WeightedSampling:
     beta: float | Literal["inf"] = 1.0
 
     def __post_init__(self) -> None:
+        unwrap_scalars(self, "beta")
         if self.beta == "inf":
             object.__setattr__(self, "beta", float("inf"))
         number = isinstance(self.beta, (int, float)) and not isinstance(self.beta, bool)

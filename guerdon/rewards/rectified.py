@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from guerdon.checks import is_number
+from guerdon.checks import is_number, unwrap_scalars
 from guerdon.rewards.rho_shapley import relative_shapley, weaker_coalitions
 from guerdon.types import FloatArray, RewardTargets, ShapleyValues, Thresholds, shapley_array
 
@@ -65,6 +65,7 @@ class RectifiedRhoShapley:
     epsilon: float = 1e-3
 
     def __post_init__(self) -> None:
+        unwrap_scalars(self, "rho", "epsilon")
         if self.incentive not in ("stable", "rational", "none"):
             raise ValueError(f"incentive must be 'stable', 'rational' or 'none', got {self.incentive!r}")
         if self.rho is not None and not (is_number(self.rho) and 0.0 <= self.rho <= 1.0):

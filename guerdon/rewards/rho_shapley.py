@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from guerdon.checks import unwrap_scalars
 from guerdon.types import (
     FloatArray,
     Game,
@@ -55,6 +56,7 @@ class RhoShapley:
     rho: float | Literal["rational", "stable"] = "stable"
 
     def __post_init__(self) -> None:
+        unwrap_scalars(self, "rho")
         known_word = self.rho in ("rational", "stable")
         is_number = isinstance(self.rho, (int, float)) and not isinstance(self.rho, bool)
         if not known_word and not (is_number and 0.0 <= float(self.rho) <= 1.0):

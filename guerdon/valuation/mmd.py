@@ -10,7 +10,7 @@ import numpy as np
 from gpytorch.kernels import Kernel
 from numpy.typing import ArrayLike
 
-from guerdon.checks import common_features
+from guerdon.checks import common_features, unwrap_scalars
 from guerdon.models.kernels import check_kernel
 from guerdon.types import Contribution, FloatArray, Progress, silent
 from guerdon.valuation.kernel_sums import cross_sums, party_sums, self_sums
@@ -54,6 +54,7 @@ class MaximumMeanDiscrepancy:
     kernel: Kernel | str | None = None
 
     def __post_init__(self) -> None:
+        unwrap_scalars(self, "lengthscale")
         word = self.lengthscale in ("auto", "paper")
         number = isinstance(self.lengthscale, (int, float)) and not isinstance(self.lengthscale, bool)
         if not word and not (number and 0.0 < float(self.lengthscale) < np.inf):

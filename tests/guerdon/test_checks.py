@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from guerdon.checks import common_features, is_number, require_count
+from guerdon.models import GaussianProcess
+from guerdon.realization import WeightedSampling
+from guerdon.rewards import RectifiedRhoShapley, RhoShapley
 from guerdon.types import Contribution
+from guerdon.valuation import MaximumMeanDiscrepancy
 
 
 @pytest.mark.parametrize("value", [1, -2.5, np.float32(0.1), np.int64(3), float("nan")])
@@ -31,3 +35,17 @@ def test_the_features_that_all_share():
         common_features([])
     with pytest.raises(ValueError, match=r"same features, got \{'ada': 2, 'bob': 3\}"):
         common_features([Contribution("ada", np.zeros((1, 2))), Contribution("bob", np.zeros((1, 3)))])
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda x: GaussianProcess("rbf", noise=x, mean=x),
+        lambda x: RhoShapley(x),
+        lambda x: RectifiedRhoShapley("rational", rho=x, epsilon=x),
+        lambda x: MaximumMeanDiscrepancy(lengthscale=x),
+        lambda x: WeightedSampling(x),
+    ],
+)
+def test_numbers_straight_from_an_npz_file_are_numbers(part):
+    assert repr(part(np.array(0.25))) == repr(part(0.25))
