@@ -345,7 +345,8 @@ class TrustedMediator(Strategy):
 
     def _note(self, text: str) -> None:
         """Something that whoever reads the run's table should know."""
-        self.notes.append(text)
+        if text not in self.notes:  # a resumed run finds again what it found before
+            self.notes.append(text)
         self.journal.event("note", text=text)
 
     def _stage(self, stage: str, total: int | None = None) -> None:
