@@ -14,7 +14,15 @@ __all__ = ["BreastCancer", "Digits"]
 
 
 @dataclass(frozen=True)
-class Digits:
+class _WithTestRows:
+    test: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.test < 1.0:
+            raise ValueError(f"test is a share of the rows, at least 0 and below 1, got {self.test!r}")
+
+
+class Digits(_WithTestRows):
     """1,797 handwritten digits of 8 x 8 pixels (0 to 16), ten classes.
 
     Parameters
@@ -22,19 +30,13 @@ class Digits:
     test : share of the rows, drawn at random, that no party contributes and every party is scored on
     """
 
-    test: float = 0.2
-
-    def __post_init__(self) -> None:
-        _check(self.test)
-
     def load(self, rng: np.random.Generator) -> Dataset:
-        return _with_test_rows(
-            load_digits(), "digits", "digit", "1,797 handwritten digits; the label is the digit.", self.test, rng
-        )
+        """The digits; only which rows are kept for scoring is random."""
+        description = "1,797 handwritten digits; the label is the digit."
+        return _with_test_rows(load_digits(), "digits", "digit", description, self.test, rng)
 
 
-@dataclass(frozen=True)
-class BreastCancer:
+class BreastCancer(_WithTestRows):
     """569 tumours, 30 measurements of cell nuclei, malignant (0) or benign (1).
 
     Parameters
@@ -42,20 +44,10 @@ class BreastCancer:
     test : share of the rows, drawn at random, that no party contributes and every party is scored on
     """
 
-    test: float = 0.2
-
-    def __post_init__(self) -> None:
-        _check(self.test)
-
     def load(self, rng: np.random.Generator) -> Dataset:
-        return _with_test_rows(
-            load_breast_cancer(), "breast-cancer", "benign", "569 tumours; the label is 1 for benign.", self.test, rng
-        )
-
-
-def _check(test: float) -> None:
-    if not 0.0 <= test < 1.0:
-        raise ValueError(f"test is a share of the rows, at least 0 and below 1, got {test!r}")
+        """The tumours; only which rows are kept for scoring is random."""
+        description = "569 tumours; the label is 1 for benign."
+        return _with_test_rows(load_breast_cancer(), "breast-cancer", "benign", description, self.test, rng)
 
 
 def _with_test_rows(
