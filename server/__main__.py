@@ -1,0 +1,100 @@
+"""What a mediator sets up before the first run: ``python -m server credentials`` and ``python -m server door``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server.credentials import AUTHORITY, CredentialsError, make_credentials
+from server.door import CONNECTION, Door, DoorError
+
+__all__ = ["cli", "main"]
+
+cli = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Set up the mediator's machine of a deployment; docs/deployment.md is the guide.",
+)
+
+
+@cli.command()
+def credentials(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where they go; new or empty.")],
+    party: Annotated[list[str], typer.Option("--party", help="A party's name; repeat it for each.")] = [],  # noqa: B006
+    name: Annotated[
+        list[str],
+        typer.Option("--name", help="A host name or address by which parties reach the mediator; repeat it for more."),
+    ] = [],  # noqa: B006
+) -> None:
+    """Make a CA, the mediator's certificate and each party's key pair, for trying a deployment out.
+
+    Nothing is ever overwritten. In a real consortium nobody holds all of this:
+    each party makes its own key pair and sends the public half only, and the
+    certificate comes from an authority that the parties trust already.
+    """
+    written = make_credentials(folder, party, name)
+    for path in written:
+        typer.echo(f"{'private' if path.stat().st_mode & 0o077 == 0 else 'public '}  {path}")
+    typer.echo(
+        "\nFor trying out. A real consortium replaces\n"
+        "  each party's key pair   by one that the party makes on its own machine,\n"
+        "                            ssh-keygen -t ecdsa -b 384 -N '' -f NAME\n"
+        "                          of which only NAME.pub leaves it; compare fingerprints by phone,\n"
+        "                            ssh-keygen -lf NAME.pub\n"
+        "  what parties see of     by a certificate of your own authority for the mediator's host name,\n"
+        "  server.pem, server.key    python -m server door FOLDER --certificate FULLCHAIN --key KEY\n"
+        f"Take {folder / AUTHORITY} off this machine: its key signs certificates that the parties trust."
+    )
+
+
+@cli.command()
+def door(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="With ca.crt, server.pem and server.key in it.")],
+    listen: Annotated[str, typer.Option("--listen", metavar="PORT", help="What parties connect to.")] = "9443",
+    superlink_port: Annotated[
+        int, typer.Option("--superlink-port", min=1, max=65535, help="Of the SuperLink, on 127.0.0.1 only.")
+    ] = 9400,
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--certificate", help="What parties see (PEM, with its chain); server.pem by default."),
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="Of the certificate; server.key by default.")] = None,
+) -> None:
+    """Write the nginx config that lets only parties in, and print what to start on the mediator's machine.
+
+    Parties connect to nginx. Everything but the parties' side of Flower's API
+    is answered with 403, so that nobody outside this machine can submit a run,
+    register a key or take over the mediator's app.
+    """
+    place = Door(folder, listen, superlink_port, certificate, key)
+    for path in place.write():
+        typer.echo(f"Wrote {path}")
+    home = f"FLWR_HOME={shlex.quote(str(folder.resolve() / 'flower'))}"
+    keys = shlex.quote(str(folder.resolve() / "parties"))
+    typer.echo(
+        "\nThe SuperLink, in a shell that stays open:\n"
+        f"  {shlex.join(place.superlink)}\n"
+        "The door, in a shell that stays open:\n"
+        f"  {shlex.join(place.nginx)}\n"
+        "Each party's key, once:\n"
+        f"  {home} flwr supernode register {keys}/NAME.pub {CONNECTION} --name NAME\n"
+        "A run, once the parties are connected:\n"
+        f"  {home} flwr run . {CONNECTION} --run-config FILE.toml --stream"
+    )
+
+
+def main() -> None:
+    """The command line; an expected error is one sentence and exit status 1."""
+    try:
+        cli(prog_name="python -m server")
+    except (CredentialsError, DoorError) as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""A consortium on loopback for tests: real SuperLink, nginx and SuperNode processes, TLS and SuperNode keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from server.credentials import make_credentials
+from server.door import CONNECTION, Door
+from simulations.processes import Keeper, Service, executable
+from simulations.superlink import QUIET
+
+ROOT = Path(__file__).parents[2]
+PARTIES = ("north", "south")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(what: str, true: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.1)
+
+
+class Consortium:
+    """The mediator's machine, with its door open; parties and intruders are started against it.
+
+    ``folder`` holds the credentials: ``mediator/``, and one folder a party; logs lie in ``logs/``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.mediator = folder / "mediator"
+        self.door_port = free_port()
+        self.superlink_port = free_port()
+        self.services: list[Service] = []
+
+    def __enter__(self) -> Consortium:
+        make_credentials(self.folder, PARTIES)
+        (self.folder / "logs").mkdir()
+        self.keeper = Keeper(self.folder / "nothing")
+        try:
+            self._open()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        for service in reversed(self.services):
+            service.stop()
+        self.keeper.close()
+
+    def _open(self) -> None:
+        door = Door(self.mediator, f"127.0.0.1:{self.door_port}", self.superlink_port)
+        door.write()
+        program, *options = door.superlink
+        superlink = self.start("superlink", [executable(program), *options], self.mediator)
+        nginx = self.start("door", door.nginx, self.mediator)
+        for service, port in ((superlink, self.superlink_port), (nginx, self.door_port)):
+            wait_until(service.tail(), lambda port=port: _open_port(port))  # type: ignore[misc]
+            assert service.ended() is None, service.tail()
+        for party in PARTIES:
+            done = self.flwr("supernode", "register", str(self.mediator / "parties" / f"{party}.pub"), CONNECTION)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+    @property
+    def address(self) -> str:
+        """What parties and intruders connect to."""
+        return f"127.0.0.1:{self.door_port}"
+
+    def start(self, name: str, argv: Sequence[str], folder: Path) -> Service:
+        """A process of the consortium, in a folder of its own, with its own home for Flower."""
+        environment = self.environment(folder / "flower")
+        log = self.folder / "logs" / f"{name}.log"
+        service = Service(argv, env=environment, cwd=folder, log=log, keeper=self.keeper)
+        self.services.append(service)
+        return service
+
+    def environment(self, home: Path) -> dict[str, str]:
+        env = {name: value for name, value in os.environ.items() if not name.endswith(("_proxy", "_PROXY"))}
+        path = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
+        return env | QUIET | {"FLWR_HOME": str(home), "PATH": path, "PYTHONPATH": str(ROOT)}
+
+    def party(self, name: str, approve: Sequence[str], node: str) -> Service:
+        """A party's SuperNode, through our entry point; returns once it is connected."""
+        folder = self.folder / name
+        argv = [sys.executable, "-m", "clients.supernode", *(f"--approve={text}" for text in approve)]
+        argv += self.node_options(folder / "ca.crt", folder / name)
+        service = self.start(name, [*argv, "--node-config", f'party="{name}" {node}'], folder)
+        wait_until(
+            f"{name} connects", lambda: "SuperNode ID" in service.tail(1000) or service.ended() is not None, 90.0
+        )
+        assert service.ended() is None, service.tail()
+        return service
+
+    def node_options(self, ca: Path | None, key: Path | None) -> list[str]:
+        options = ["--superlink", self.address, "--port", str(free_port())]
+        options += ["--root-certificates", str(ca)] if ca else ["--insecure"]
+        return [*options, *(["--auth-supernode-private-key", str(key)] if key else [])]
+
+    def flwr(self, *arguments: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """A ``flwr`` command, on the mediator's machine unless another home is given."""
+        environment = self.environment(home or self.mediator / "flower")
+        argv = [executable("flwr"), *arguments]
+        return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    def submit(self, app: Path, config: Path) -> str:
+        """Start a run on the mediator's machine; returns its id."""
+        done = self.flwr("run", str(app), CONNECTION, "--run-config", str(config), "--format", "json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return str(json.loads(done.stdout[done.stdout.index("{") :])["run-id"])
+
+
+def _open_port(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
