@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["check_options", "cli", "main"]
+__all__ = ["check_options", "cli", "main", "supernode"]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 

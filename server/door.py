@@ -68,8 +68,8 @@ http {{
         listen {listen} ssl;
 
         # The SuperLink refuses these too, while --enable-supernode-auth is on: keys come in on its own machine only.
-        location = /v1/fleet/register-node {{ return 401; }}
-        location = /v1/fleet/unregister-node {{ return 401; }}
+        location = /v1/fleet/register-node {{ return 405; }}
+        location = /v1/fleet/unregister-node {{ return 405; }}
 
         location /v1/fleet/ {{
             limit_except POST {{ deny all; }}
@@ -92,6 +92,7 @@ http {{
             proxy_ssl_protocols TLSv1.3;
         }}
 
+        location = /v1/fleet {{ return 403; }}  # nginx would redirect it
         location / {{ return 403; }}
     }}
 }}

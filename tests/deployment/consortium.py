@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from server.credentials import make_credentials
 from server.door import CONNECTION, Door
@@ -121,7 +122,12 @@ class Consortium:
         """Start a run on the mediator's machine; returns its id."""
         done = self.flwr("run", str(app), CONNECTION, "--run-config", str(config), "--format", "json")
         assert done.returncode == 0, done.stdout + done.stderr
-        return str(json.loads(done.stdout[done.stdout.index("{") :])["run-id"])
+        return str(json_of(done.stdout)["run-id"])
+
+
+def json_of(said: str) -> Any:
+    """The JSON that a ``flwr`` command printed, after whatever else it said."""
+    return json.loads(said[said.index("{") :])
 
 
 def _open_port(port: int) -> bool:
