@@ -108,7 +108,11 @@ class SpectralResponse:
 
 
 class Model(Protocol):
-    """A Bayesian regression model with (or still without) hyperparameters."""
+    """A Bayesian regression model with (or still without) hyperparameters.
+
+    It may also offer ``information_gain_chains(contributions, orders (k, n)) -> (k, n + 1)``: I(theta; D) in nats of
+    every prefix of each order of arrival of the parties, nobody's 0 first, for what sampled Shapley values ask.
+    """
 
     def fit(self, contributions: Sequence[Contribution], *, progress: Progress = ...) -> Self:
         """The model with every None or named hyperparameter learned by maximum likelihood on the pool."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,21 @@ class InformationGainGame:
             values[k] = self._value(members)
             self.progress("value", k + 1, len(coalitions))
         return values
+
+    @property
+    def chains(self) -> Callable[[NDArray[np.intp]], FloatArray] | None:
+        """chains(orders (k, n)) gives v in nats of every prefix of each order of arrival, nobody's 0 first: (k, n + 1).
+
+        From the table up to 16 parties, else as the model grows a coalition; None for a model that can't.
+        """
+        if self.n <= MAX_EXACT_PARTIES:
+            return self._chains_of_table
+        own = getattr(self.model, "information_gain_chains", None)
+        return None if own is None else partial(own, self.contributions)
+
+    def _chains_of_table(self, orders: NDArray[np.intp]) -> FloatArray:
+        masks = np.cumsum(1 << orders, axis=1)
+        return np.asarray(self._table[np.insert(masks, 0, 0, axis=1)])
 
     def _value(self, members: Sequence[Contribution]) -> float:
         if not members:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guerdon.models import GaussianProcess
+from guerdon.shapley import PermutationShapley
 from guerdon.types import Contribution, Game, all_coalitions
 from guerdon.valuation import InformationGain
 
@@ -86,3 +87,42 @@ def test_no_parties_and_differing_features_are_refused() -> None:
         InformationGain(MODEL).game([])
     with pytest.raises(ValueError, match=r"same features, got \{'ada': 2, 'bob': 3\}"):
         InformationGain(MODEL).game([Contribution("ada", np.zeros((1, 2))), Contribution("bob", np.zeros((1, 3)))])
+
+
+class Additive:
+    """A model to which every row is worth a nat; it counts the chains it is asked for."""
+
+    def __init__(self) -> None:
+        self.orders: list[int] = []
+
+    def noise_of(self, contribution: Contribution) -> np.ndarray:
+        return np.ones(len(contribution))
+
+    def information_gain(self, X: np.ndarray, noise: object = None) -> float:
+        return float(len(X))
+
+
+class Chained(Additive):
+    def information_gain_chains(self, contributions: tuple[Contribution, ...], orders: np.ndarray) -> np.ndarray:
+        self.orders.append(len(orders))
+        rows = np.array([len(c) for c in contributions], dtype=np.float64)
+        return np.insert(np.cumsum(rows[orders], axis=1), 0, 0.0, axis=1)
+
+
+def test_a_models_chains_are_taken_where_there_is_no_table() -> None:
+    sizes = [1 + i % 3 for i in range(18)]
+    chained, plain = Chained(), Additive()
+    found = [
+        PermutationShapley(72)(InformationGain(model).game(parties(0, sizes)), rng=np.random.default_rng(0))
+        for model in (chained, plain)
+    ]
+    assert chained.orders == [18, 18]  # a chain a rotation, none a reverse
+    np.testing.assert_allclose(found[0].values, sizes, rtol=1e-12)
+    np.testing.assert_allclose(found[1].values, sizes, rtol=1e-12)
+    assert InformationGain(plain).game(parties(0, sizes)).chains is None
+
+
+def test_chains_of_few_parties_come_from_the_table() -> None:
+    game = InformationGain(MODEL).game(parties(3, [2, 0, 3, 1]))
+    chains = game.chains(np.array([[2, 0, 3, 1], [1, 3, 0, 2]]))
+    np.testing.assert_array_equal(chains, game.table()[[[0, 4, 5, 13, 15], [0, 2, 10, 11, 15]]])
