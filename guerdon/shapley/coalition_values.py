@@ -1,4 +1,4 @@
-"""A game's values as the sampling estimators ask for them: remembered, counted, and in chains where the game has any."""
+"""A game's values as the sampling estimators ask for them: remembered, counted, in chains where the game has any."""
 
 from __future__ import annotations
 

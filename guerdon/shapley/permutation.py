@@ -94,7 +94,8 @@ class PermutationShapley:
             covariance=np.atleast_2d(np.cov(means, rowvar=False)) / blocks,
             degrees_of_freedom=blocks - 1,
             evaluations=values.evaluations,
-            method=f"{2 * game.n * blocks} permutations (rotated and antithetic, {blocks} blocks){self._verdict(means)}",
+            method=f"{2 * game.n * blocks} permutations (rotated and antithetic, {blocks} blocks)"
+            + self._verdict(means),
         )
 
     def _limit(self, n: int) -> int:

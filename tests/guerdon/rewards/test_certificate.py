@@ -287,7 +287,7 @@ def sampled(
 
 def test_an_order_within_the_sampling_error_is_said() -> None:
     names = ("ada", "bob", "cyn")
-    order = sampled([1.0, 1.1, 3.0], np.diag([0.01, 0.01, 0.01]).tolist(), names).order
+    order = sampled([1.0, 1.1, 3.0], np.diag([0.01, 0.01, 0.01]), names).order
     assert order.holds is None
     assert order.parties == (0, 1)
     assert order.witness == (
@@ -308,7 +308,7 @@ def test_estimates_that_err_together_are_told_apart() -> None:
 
 def test_many_open_pairs_are_counted_and_the_least_certain_named() -> None:
     names = tuple("abcdefg")
-    order = sampled([1.0, 1.01, 1.03, 1.07, 1.15, 1.31, 1.63], np.eye(7).tolist(), names).order
+    order = sampled([1.0, 1.01, 1.03, 1.07, 1.15, 1.31, 1.63], np.eye(7), names).order
     assert "in 21 of 21 pairs" in order.witness
     assert "a and b (phi 0.01 apart, known to 2.8), b and c" in order.witness
     assert order.witness.endswith("and 16 more")

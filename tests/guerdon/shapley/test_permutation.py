@@ -23,6 +23,7 @@ from tests.games import (
 from tests.guerdon.shapley.coverage import repeat
 
 SPREAD = log_of_sum(np.array([0.5, 1.0, 3.0, 9.0, 30.0]))
+MANY = log_of_sum(np.geomspace(0.1, 20.0, 30))
 
 
 @pytest.mark.parametrize("game", CLOSED_FORM, ids=lambda game: game.name)
@@ -36,8 +37,8 @@ def test_right_within_its_errors(game: ClosedFormGame) -> None:
     ("game", "permutations", "worst"),
     [
         (SPREAD, 80, 0.9),  # 8 blocks
-        (SPREAD, 30, 0.9),  # 3 blocks: a normal interval would hold the truth in 81 %
-        (log_of_sum(np.geomspace(0.1, 20.0, 30)), 600, 0.88),
+        (MANY, 180, 0.9),  # 3 blocks
+        (MANY, 600, 0.88),
         (electoral_college(), 2000, 0.88),
         (airport_of_hundred(), 8000, 0.8),  # small aircraft are seldom other than first among the small
     ],
@@ -53,18 +54,18 @@ def test_unbiased_and_intervals_cover_at_their_rate(game: ClosedFormGame, permut
 
 
 def test_few_blocks_need_the_t_quantile() -> None:
-    trial = repeat(PermutationShapley(30), SPREAD, seeds=400)
-    normal = np.abs(trial.values - SPREAD.phi) <= 1.96 * trial.errors
-    assert normal.mean() < 0.85
+    trial = repeat(PermutationShapley(180), MANY)
+    normal = np.abs(trial.values - MANY.phi) <= 1.96 * trial.errors
+    assert normal.mean() < 0.87
     assert trial.found[0].degrees_of_freedom == 2
 
 
 def test_the_covariance_is_that_of_the_estimates() -> None:
-    game = log_of_sum(np.array([1.0, 2.0, 5.0, 6.0]))
-    trial = repeat(PermutationShapley(40), game, seeds=400)
+    game = log_of_sum(np.array([1.0, 2.0, 5.0, 6.0, 7.0, 8.0, 9.0]))
+    trial = repeat(PermutationShapley(70), game, seeds=400)
     expected = np.cov(trial.values, rowvar=False)
     mean = np.mean([f.covariance for f in trial.found], axis=0)
-    np.testing.assert_allclose(mean, expected, atol=0.2 * np.abs(expected).max())
+    np.testing.assert_allclose(mean, expected, atol=0.25 * np.abs(expected).max())
     assert np.all(np.abs(mean.sum(axis=1)) <= 1e-12)  # the estimates always sum to v_N
 
 
@@ -73,7 +74,7 @@ def test_the_covariance_is_that_of_the_estimates() -> None:
     [
         (SPREAD, 0.004),
         (SPREAD, 0.008),
-        (log_of_sum(np.geomspace(0.1, 20.0, 30)), 0.008),
+        (MANY, 0.008),
         (electoral_college(), 0.008),
     ],
     ids=["5 parties", "5 parties, roughly", "30 parties", "electoral college"],
