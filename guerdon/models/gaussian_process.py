@@ -14,6 +14,7 @@ from scipy.linalg import solve_triangular
 
 from guerdon.checks import is_number, unwrap_scalars
 from guerdon.linalg import (
+    chain_half_log_determinants,
     excess_spectrum,
     half_log_determinant,
     lattice_half_log_determinants,
@@ -31,6 +32,7 @@ from guerdon.models.kernels import (
     kernel_text,
     missing_hyperparameters,
 )
+from guerdon.models.likelihoods import exact_likelihood
 from guerdon.models.maximum_likelihood import maximize_likelihood
 from guerdon.models.protocols import Arrays, FitReport, SpectralResponse
 from guerdon.types import Contribution, FloatArray, Progress, silent
@@ -108,7 +110,9 @@ class GaussianProcess:
         noise = np.concatenate(own)
         if self.noise is not None:
             noise = np.where(np.isnan(noise), self.noise, noise)
-        fitted = maximize_likelihood(lambda: self._open_kernel(X, y), X, y, noise, self.mean, progress=progress)
+        fitted = maximize_likelihood(
+            lambda: self._open_kernel(X, y), exact_likelihood(X), y, noise, self.mean, progress=progress
+        )
         return replace(
             self,
             kernel=kernel_text(fitted.kernel) if isinstance(self.kernel, str) else fitted.kernel,
@@ -138,6 +142,12 @@ class GaussianProcess:
         with one_thread():
             half_log_determinant(B, "the pooled data")  # the pool loses the most precision: refuse before the walk
         return lattice_half_log_determinants(B, [len(c) for c in contributions], progress=progress)
+
+    def information_gain_chains(self, contributions: Sequence[Contribution], orders: NDArray[np.intp]) -> FloatArray:
+        """I(f; D_C) in nats of all prefixes of each order of the parties: (k, n + 1), one Cholesky factor an order."""
+        X = np.concatenate([c.X for c in contributions])
+        B = self._whitened(X, np.concatenate([self.noise_of(c) for c in contributions]))
+        return chain_half_log_determinants(B, [len(c) for c in contributions], orders)
 
     def noise_response(self, own: Contribution, others: Contribution) -> SpectralResponse:
         """How IG falls as noise is added to the others' outputs: one eigendecomposition for every eta.
@@ -238,6 +248,14 @@ class GaussianProcessPosterior:
     X: FloatArray
     y: FloatArray
     row_noise: FloatArray
+
+    @property
+    def contains(self) -> str:
+        """What whoever gets this posterior can read from it."""
+        return (
+            "the posterior of an exact Gaussian process: the pool's inputs, its outputs as far as the noise lets them "
+            "through, and the mean and standard deviation of all"
+        )
 
     def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
         """Mean (k,) and variance (k,) of new outputs at X (k, d), with the model's noise or the one given."""

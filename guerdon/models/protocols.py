@@ -35,6 +35,11 @@ class FitReport:
 class Posterior(Protocol):
     """A model's belief after seeing data."""
 
+    @property
+    def contains(self) -> str:
+        """What whoever gets the posterior can read from it, as a phrase for the reward that carries it."""
+        ...
+
     def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
         """Mean (k,) and variance (k,) of new outputs at X (k, d), observation noise included."""
         ...
@@ -108,11 +113,7 @@ class SpectralResponse:
 
 
 class Model(Protocol):
-    """A Bayesian regression model with (or still without) hyperparameters.
-
-    It may also offer ``information_gain_chains(contributions, orders (k, n)) -> (k, n + 1)``: I(theta; D) in nats of
-    every prefix of each order of arrival of the parties, nobody's 0 first, for what sampled Shapley values ask.
-    """
+    """A Bayesian regression model with (or still without) hyperparameters."""
 
     def fit(self, contributions: Sequence[Contribution], *, progress: Progress = ...) -> Self:
         """The model with every None or named hyperparameter learned by maximum likelihood on the pool."""
@@ -124,6 +125,13 @@ class Model(Protocol):
 
     def information_gains(self, contributions: Sequence[Contribution], *, progress: Progress = ...) -> FloatArray:
         """I(theta; D_C) in nats for every coalition C: (2**n,), indexed by bitmask."""
+        ...
+
+    def information_gain_chains(self, contributions: Sequence[Contribution], orders: NDArray[np.intp]) -> FloatArray:
+        """I(theta; D_C) in nats of all prefixes of each order of the parties: orders (k, n) -> (k, n + 1).
+
+        Column j is worth the first j parties of the order, column 0 is 0: what permutation sampling asks for.
+        """
         ...
 
     def noise_response(self, own: Contribution, others: Contribution) -> NoiseResponse: ...

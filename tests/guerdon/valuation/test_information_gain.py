@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -89,37 +92,38 @@ def test_no_parties_and_differing_features_are_refused() -> None:
         InformationGain(MODEL).game([Contribution("ada", np.zeros((1, 2))), Contribution("bob", np.zeros((1, 3)))])
 
 
-class Additive:
-    """A model to which every row is worth a nat; it counts the chains it is asked for."""
+class Counting(GaussianProcess):
+    """A model that notes how many orders it is asked for, and refuses single coalitions."""
 
-    def __init__(self) -> None:
-        self.orders: list[int] = []
+    orders: ClassVar[list[int]] = []
 
-    def noise_of(self, contribution: Contribution) -> np.ndarray:
-        return np.ones(len(contribution))
+    def information_gain_chains(self, contributions: Sequence[Contribution], orders: np.ndarray) -> np.ndarray:
+        self.orders.append(len(orders))
+        return super().information_gain_chains(contributions, orders)
 
     def information_gain(self, X: np.ndarray, noise: object = None) -> float:
-        return float(len(X))
+        raise AssertionError("a single coalition was asked for")
 
 
-class Chained(Additive):
-    def information_gain_chains(self, contributions: tuple[Contribution, ...], orders: np.ndarray) -> np.ndarray:
-        self.orders.append(len(orders))
-        rows = np.array([len(c) for c in contributions], dtype=np.float64)
-        return np.insert(np.cumsum(rows[orders], axis=1), 0, 0.0, axis=1)
+def test_the_models_chains_are_taken_where_there_is_no_table() -> None:
+    contributions = parties(0, [1 + i % 3 for i in range(18)])
+    found = PermutationShapley(72)(
+        InformationGain(Counting(MODEL.kernel, MODEL.noise)).game(contributions), rng=np.random.default_rng(0)
+    )
+    assert Counting.orders == [18, 18]  # a chain a rotation, none a reverse
+    game = InformationGain(MODEL).game(contributions)
+    singly = PermutationShapley(72)(OneByOne(game), rng=np.random.default_rng(0))
+    np.testing.assert_allclose(found.values, singly.values, rtol=1e-11)
 
 
-def test_a_models_chains_are_taken_where_there_is_no_table() -> None:
-    sizes = [1 + i % 3 for i in range(18)]
-    chained, plain = Chained(), Additive()
-    found = [
-        PermutationShapley(72)(InformationGain(model).game(parties(0, sizes)), rng=np.random.default_rng(0))
-        for model in (chained, plain)
-    ]
-    assert chained.orders == [18, 18]  # a chain a rotation, none a reverse
-    np.testing.assert_allclose(found[0].values, sizes, rtol=1e-12)
-    np.testing.assert_allclose(found[1].values, sizes, rtol=1e-12)
-    assert InformationGain(plain).game(parties(0, sizes)).chains is None
+class OneByOne:
+    """A game without its chains."""
+
+    def __init__(self, game: Game) -> None:
+        self.game, self.n = game, game.n
+
+    def __call__(self, coalitions: np.ndarray) -> np.ndarray:
+        return self.game(coalitions)
 
 
 def test_chains_of_few_parties_come_from_the_table() -> None:
