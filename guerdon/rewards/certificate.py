@@ -388,12 +388,13 @@ def _order(s: _Subject, shapley: ShapleyValues) -> Check:
 
     It can't be told, rather than fails, where they don't: parties that bring the same can never be set apart.
     """
-    if shapley.standard_errors is None or not np.any(shapley.standard_errors):
+    rounding = TIE * float(np.abs(s.phi).max())
+    if shapley.standard_errors is None or np.all(shapley.standard_errors <= rounding):
         return EXACT_ORDER
     first, second = np.triu_indices(s.n, k=1)
     apart = np.abs(s.phi[first] - s.phi[second])
     margins = shapley.difference_margins(CONFIDENCE)[first, second]
-    open_pairs = np.flatnonzero((apart <= margins) & (margins > TIE * np.abs(s.phi).max()))
+    open_pairs = np.flatnonzero((apart <= margins) & (margins > rounding))
     count, confidence = len(first), f"{CONFIDENCE:.0%} confidence, each pair by itself"
     if not len(open_pairs):
         return Check("order", EXACT_ORDER.title, True, f"beyond the sampling error in all {count} pairs ({confidence})")

@@ -12,6 +12,9 @@ from guerdon.types import FloatArray, Game
 
 __all__ = ["CoalitionValues", "prefixes"]
 
+BATCH = 1 << 22
+"""Entries of the boolean coalitions that an estimator asks for at a time, which bounds memory."""
+
 REMEMBERED = 1 << 18
 """Values kept between calls, some 50 MB; what is asked for later is computed, and counted, whenever it is needed."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from guerdon.checks import is_number, require_count, unwrap_scalars
-from guerdon.shapley.coalition_values import CoalitionValues
+from guerdon.shapley.coalition_values import BATCH, CoalitionValues
 from guerdon.types import FloatArray, Game, ShapleyValues
 
 __all__ = ["MonteCarloShapley", "hoeffding_permutations"]
@@ -19,9 +19,6 @@ USUAL = 1000
 
 SLACK = 1e-9
 """Gains may leave their range by this share of the largest value: rounding."""
-
-BATCH = 1 << 22
-"""Entries of the coalitions (orders, prefixes, parties) that are asked for at a time, which bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ class MonteCarloShapley:
             if self.epsilon is not None or self.range is not None:
                 raise ValueError("give permutations, or epsilon (with delta and range) for as many as that takes")
         if self.epsilon is not None:
-            hoeffding_permutations(1.0, self.epsilon, self.delta, 1)
+            hoeffding_permutations(1.0 if self.range is None else self.range, self.epsilon, self.delta, 1)
         elif self.range is not None:
             raise ValueError(f"range serves the bound for a wanted epsilon, which is not given; got {self.range!r}")
 
@@ -150,7 +147,7 @@ def hoeffding_permutations(widths: ArrayLike, epsilon: float, delta: float, n: i
 
     The gains of party i in m independent orders lie in an interval of width r_i <= r, so by Hoeffding (1963)
     P(|mean - phi_i| >= epsilon) <= 2 exp(-2 m epsilon^2 / r^2). The n parties together, whose gains come from the same
-    orders, fail with at most n times that (union bound), which is delta at this m (Maleki et al. 2013, section 3).
+    orders, fail with at most n times that (union bound), which is delta at this m (Maleki et al. 2013, arXiv:1306.4265).
 
     Parameters
     ----------

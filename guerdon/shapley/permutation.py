@@ -29,7 +29,7 @@ class PermutationShapley:
 
     phi_i is the expected gain v(S + i) - v(S) when i arrives, S being who came before it in a uniformly random order
     (Sim et al. 2020, equation 2). A block is one random order with its n rotations, in which every party arrives
-    once at every place, and their n reverses (antithetic; Mitchell et al., JMLR 2022, on both). The prefixes of all
+    once at every place, and their n reverses (antithetic; Mitchell et al., JMLR 2022). The prefixes of all
     2n are the arcs of one circle, n (n - 1) + 1 different coalitions in n chains. With A(p, l) the value of the arc of
     l parties from place p on, the party at place p has in its block the mean gain
 

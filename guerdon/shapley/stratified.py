@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.checks import require_count, unwrap_scalars
-from guerdon.shapley.coalition_values import CoalitionValues
+from guerdon.shapley.coalition_values import BATCH, CoalitionValues
 from guerdon.types import FloatArray, Game, ShapleyValues
 
 __all__ = ["StratifiedShapley"]
@@ -23,9 +23,6 @@ PILOT = 0.25
 
 PRIOR = 2
 """As many draws of the party's average variance are added to what the pilot saw of each stratum, lest it be little."""
-
-BATCH = 1 << 22
-"""Entries of the coalitions that are asked for at a time, which bounds memory."""
 
 
 @dataclass(frozen=True)
