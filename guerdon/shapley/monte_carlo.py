@@ -147,7 +147,7 @@ def hoeffding_permutations(widths: ArrayLike, epsilon: float, delta: float, n: i
 
     The gains of party i in m independent orders lie in an interval of width r_i <= r, so by Hoeffding (1963)
     P(|mean - phi_i| >= epsilon) <= 2 exp(-2 m epsilon^2 / r^2). The n parties together, whose gains come from the same
-    orders, fail with at most n times that (union bound), which is delta at this m (Maleki et al. 2013, arXiv:1306.4265).
+    orders, fail with at most n times that (union bound), which is delta at this m (Maleki et al., arXiv:1306.4265).
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ def test_strata_beat_plain_permutations_for_as_many_gains() -> None:
 
 
 def test_draws_go_where_the_gains_vary() -> None:
-    # Only parties that join three or more others gain anything uncertain here: those strata get the draws.
+    # Nobody gains anything by joining fewer than six others, so that the draws belong to the larger coalitions.
     a = np.concatenate([[10.0], np.ones(11)])
     game = ClosedFormGame("late", np.zeros(12), lambda C: np.maximum(C.sum(axis=1) - 6, 0) * (C @ a))
     neyman, equal = (
