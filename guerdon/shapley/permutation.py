@@ -36,8 +36,9 @@ class PermutationShapley:
         1/(2n) sum_{l=0}^{n-1} [A(p - l, l + 1) - A(p - l, l) + A(p, l + 1) - A(p + 1, l)].
 
     Blocks are independent, so that the errors are those of their means, with one degree of freedom less than blocks:
-    of few blocks take ``confidence_interval``, not 1.96 errors. A gain that few blocks ever see (a small aircraft's in
-    an airport game of a hundred) has an error that is itself a guess until there are many.
+    of few blocks take ``confidence_interval``, not 1.96 errors. Even that holds the truth too seldom where a few blocks
+    can agree by chance: those of few parties, who form few circles ((n - 1)! / 2), and gains that few blocks see (a
+    small aircraft's in an airport game of a hundred). More blocks mend both.
 
     Parameters
     ----------
