@@ -112,6 +112,13 @@ class GaussianProcess(KernelModel):
         B = self._whitened(X, np.concatenate([self.noise_of(c) for c in contributions]))
         return chain_half_log_determinants(B, [len(c) for c in contributions], orders)
 
+    def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
+        """tr(K (K + L)^-1) = sum_r (B^-1 (B - I))_rr of the pool, with B = I + L^-1/2 K L^-1/2."""
+        X = np.concatenate([c.X for c in contributions])
+        B = self._whitened(X, np.concatenate([self.noise_of(c) for c in contributions]))
+        inverse = solve_triangular(psd_cholesky(B, "the pooled data"), np.eye(len(B)), lower=True, check_finite=False)
+        return float(len(B) - np.sum(np.square(inverse)))
+
     def noise_response(self, own: Contribution, others: Contribution) -> SpectralResponse:
         """How IG falls as noise is added to the others' outputs: one eigendecomposition for every eta.
 

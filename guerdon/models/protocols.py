@@ -134,6 +134,13 @@ class Model(Protocol):
         """
         ...
 
+    def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
+        """tr(K (K + L)^-1) of the pool, K the prior covariance of f at its rows: how many numbers the data tell.
+
+        Scaling all noise variances by s moves the pool's value by d v_N / d log s = -1/2 of this.
+        """
+        ...
+
     def noise_response(self, own: Contribution, others: Contribution) -> NoiseResponse: ...
 
     def noise_of(self, contribution: Contribution) -> FloatArray:
