@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from guerdon.linalg import require_precision
+from guerdon.linalg import PRECISION, LossOfPrecisionError
 from guerdon.models.coalition_sums import chains_of_gains, gain, table_of_gains
 from guerdon.models.features import Features, design_matrix
 from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior, square_root_information
@@ -113,4 +113,10 @@ class LinearGaussian:
         if errors is not None and len(P):
             root = square_root_information(P).root
             freedom = np.clip(1.0 - np.square(root).sum(axis=1), 0.0, 1.0)
-            require_precision(value, float(errors @ freedom), "the data")
+            error = float(errors @ freedom)
+            if not error <= PRECISION * max(1.0, value):
+                raise LossOfPrecisionError(
+                    f"the information gain of the data is {value:.6g} nats with a rounding error of about {error:.1g}: "
+                    "features such as inducing points are too close together for float64 to tell them apart, and the "
+                    "data depend on their difference. Leave some out, or move them apart."
+                )

@@ -31,6 +31,20 @@ class FitReport:
     starts: int
     noise_at_bound: bool = False
 
+    @property
+    def sentence(self) -> str:
+        """How it ended, in words."""
+        text = (
+            f"maximum likelihood ended at {self.log_likelihood:.6g} nats, where no hyperparameter gains more than "
+            f"{self.gradient:.1g} nats an e-fold, after {self.evaluations} evaluations from {self.starts} starts"
+        )
+        if self.noise_at_bound:
+            text += (
+                "; the learned noise variance is at its bound: the data do not tell noise from signal, so that values "
+                "mean little. Give the model a noise, or a smoother kernel or fewer features"
+            )
+        return text
+
 
 class Posterior(Protocol):
     """A model's belief after seeing data."""
