@@ -6,6 +6,7 @@ from guerdon.models.gaussian_process import GaussianProcess, GaussianProcessPost
 from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior
 from guerdon.models.predictor import Predictor
 from guerdon.models.protocols import FitReport, Model, NoiseResponse, Posterior
+from guerdon.models.sparse_gaussian_process import SparseGaussianProcess
 
 __all__ = [
     "Affine",
@@ -19,4 +20,5 @@ __all__ = [
     "NoiseResponse",
     "Posterior",
     "Predictor",
+    "SparseGaussianProcess",
 ]

@@ -14,7 +14,7 @@ from guerdon.models.features import Features, as_features, describe_features, de
 from guerdon.models.likelihoods import linear_likelihood
 from guerdon.models.linear_gaussian import LinearGaussian
 from guerdon.models.maximum_likelihood import maximize_likelihood
-from guerdon.models.pool import check_noise, has_open_noise, pool_of
+from guerdon.models.pool import check_noise, check_report, has_open_noise, pool_of
 from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, Progress, silent
 
@@ -50,8 +50,7 @@ class BayesianLinear(LinearGaussian):
     def __post_init__(self) -> None:
         unwrap_scalars(self, "noise")
         check_noise(self.noise)
-        if self.report is not None and not isinstance(self.report, FitReport):
-            raise ValueError(f"report is a FitReport, which fit() sets, or None, got {self.report!r}")
+        check_report(self.report)
         object.__setattr__(self, "features", as_features(self.features))
 
     def pretrain(self, public: Contribution, *, rng: np.random.Generator, progress: Progress = silent) -> Self:

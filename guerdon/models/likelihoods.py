@@ -76,9 +76,11 @@ def _low_rank(Phi: torch.Tensor, residuals: torch.Tensor, noise: torch.Tensor) -
     factor, info = torch.linalg.cholesky_ex(A)
     if int(info) != 0:
         return None
-    c = torch.linalg.solve_triangular(factor, (white.T @ b)[:, None], upper=False).squeeze(1)
+    w = torch.cholesky_solve((white.T @ b)[:, None], factor).squeeze(1)
+    # |b - P w|^2 + |w|^2 is least at this w, so that rounding in w only enters squared; b'b - b'P w would lose digits.
+    off = b - white @ w
     half_log_det: torch.Tensor = torch.log(torch.diagonal(factor)).sum() + 0.5 * torch.log(noise).sum()
-    value: torch.Tensor = -0.5 * (b @ b - c @ c) - half_log_det - _constant(residuals)
+    value: torch.Tensor = -0.5 * (off @ off + w @ w) - half_log_det - _constant(residuals)
     return value
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from guerdon.linalg import require_precision
+from guerdon.linalg import PRECISION, LossOfPrecisionError
 from guerdon.models.coalition_sums import chains_of_gains, gain, table_of_gains
 from guerdon.models.features import Features, design_matrix
 from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior, square_root_information
@@ -65,6 +65,10 @@ class LinearGaussian:
         self._require_scales(np.concatenate(parts), float(chains[0, -1]) if len(chains) else 0.0)
         return chains
 
+    def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
+        """tr(Q (Q + L)^-1) = tr(P (I + P' P)^-1 P') of the pool, with Q = Phi Phi' and P = L^-1/2 Phi."""
+        return float(np.sum(np.square(square_root_information(np.concatenate(self._parts(contributions))).rows)))
+
     def noise_response(self, own: Contribution, others: Contribution) -> NoiseResponse:
         """How IG falls as noise is added to the others' outputs, without cancellation at either end."""
         P, L_o = self._white(own.X, self.noise_of(own)), self.noise_of(others)
@@ -108,5 +112,11 @@ class LinearGaussian:
         errors = getattr(self._features(), "scale_errors", None)
         if errors is not None and len(P):
             root = square_root_information(P).root
-            freedom = 1.0 - np.einsum("ij,ij->i", root, root)
-            require_precision(value, float(errors @ np.clip(freedom, 0.0, 1.0)), "the data")
+            freedom = np.clip(1.0 - np.square(root).sum(axis=1), 0.0, 1.0)
+            error = float(errors @ freedom)
+            if not error <= PRECISION * max(1.0, value):
+                raise LossOfPrecisionError(
+                    f"the information gain of the data is {value:.6g} nats with a rounding error of about {error:.1g}: "
+                    "features such as inducing points are too close together for float64 to tell them apart, and the "
+                    "data depend on their difference. Leave some out, or move them apart."
+                )

@@ -24,7 +24,10 @@ STARTS = (1.0, 0.25, 4.0)
 likeliest end is kept."""
 
 GRADIENT_TOLERANCE = 1e-3
-"""A fit ends with no gradient entry above this (nats an e-fold of a positive hyperparameter), or is refused."""
+"""A fit ends with no gradient entry above this (nats an e-fold of a positive hyperparameter), or is refused; beyond
+ROWS_OF_TOLERANCE rows, in proportion to their number, since the likelihood's own rounding grows with it."""
+
+ROWS_OF_TOLERANCE = 1000
 
 HYPERPARAMETER_RANGE = 1e6
 """How many times larger or smaller than where it starts a positive hyperparameter is looked for."""
@@ -97,7 +100,7 @@ def maximize_likelihood(
                 break
     assert best is not None
     report = replace(best.report, evaluations=evaluations, starts=number + 1)
-    if not report.gradient <= GRADIENT_TOLERANCE:
+    if not report.gradient <= GRADIENT_TOLERANCE * max(1.0, len(y) / ROWS_OF_TOLERANCE):
         raise ConvergenceError(
             f"maximum likelihood did not converge: the largest gradient entry is {report.gradient:.2g} after "
             f"{evaluations} evaluations from {report.starts} starts. Give the hyperparameters, such as "
@@ -161,10 +164,10 @@ class _Problem:
                     bounds=self.bounds,
                     options={"maxiter": 1000, "maxfun": 2000, "ftol": 1e-15, "gtol": 1e-7, "maxcor": 20},
                 )
-                theta = result.x
+                stuck, theta = np.array_equal(theta, result.x), result.x
                 value, slope = self.objective(theta)
                 gradient = float(np.max(np.abs(_projected(theta, slope, self.bounds))))
-                if gradient <= 1e-3 * GRADIENT_TOLERANCE:
+                if stuck or gradient <= 1e-3 * GRADIENT_TOLERANCE:
                     break
         else:
             value, _ = self.objective(np.empty(0))

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from guerdon.checks import is_number
+from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, FloatArray
 
-__all__ = ["Pool", "blocks", "check_noise", "has_open_noise", "pool_of", "require_known", "row_noise"]
+__all__ = ["Pool", "blocks", "check_noise", "check_report", "has_open_noise", "pool_of", "require_known", "row_noise"]
 
 PREDICTION_BLOCK = 4096
 """Rows predicted at a time, which bounds memory to this many times the training rows."""
@@ -53,6 +54,17 @@ def check_noise(noise: object) -> None:
     """
     if noise is not None and not (is_number(noise) and 0.0 < noise < np.inf):  # type: ignore[operator]
         raise ValueError(f"noise is a positive variance (or None to learn it), got {noise!r}")
+
+
+def check_report(report: object) -> None:
+    """Refuse a model's report that ``fit`` did not set.
+
+    Raises
+    ------
+    ValueError
+    """
+    if report is not None and not isinstance(report, FitReport):
+        raise ValueError(f"report is a FitReport, which fit() sets, or None, got {report!r}")
 
 
 def has_open_noise(contributions: Sequence[Contribution], noise: float | None) -> bool:
