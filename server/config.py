@@ -11,11 +11,11 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from guerdon.generators import GaussianMixture, KernelDensity
-from guerdon.models import GaussianProcess
+from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProcess
 from guerdon.plugins import Offer, PluginError, build
 from guerdon.realization import NoiseInjection, WeightedSampling
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
-from guerdon.shapley import Auto, ExactShapley, PermutationShapley
+from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, StratifiedShapley
 from guerdon.valuation import MaximumMeanDiscrepancy
 from strategies import ModelRewards, Settings, SyntheticDataRewards
 from strategies.messages import MessageError, check_party_name
@@ -26,8 +26,18 @@ OFFERS: Mapping[str, Offer] = {
     "strategy": {"ModelRewards": ModelRewards, "SyntheticDataRewards": SyntheticDataRewards},
     "generator": {"GaussianMixture": GaussianMixture, "KernelDensity": KernelDensity},
     "valuation": {"MaximumMeanDiscrepancy": MaximumMeanDiscrepancy},
-    "model": {"GaussianProcess": GaussianProcess},
-    "shapley": {"Auto": Auto, "ExactShapley": ExactShapley, "PermutationShapley": PermutationShapley},
+    "model": {
+        "GaussianProcess": GaussianProcess,
+        "BayesianLinear": BayesianLinear,
+        "SparseGaussianProcess": SparseGaussianProcess,
+    },
+    "shapley": {
+        "Auto": Auto,
+        "ExactShapley": ExactShapley,
+        "MonteCarloShapley": MonteCarloShapley,
+        "PermutationShapley": PermutationShapley,
+        "StratifiedShapley": StratifiedShapley,
+    },
     "scheme": {"RhoShapley": RhoShapley, "RectifiedRhoShapley": RectifiedRhoShapley},
     "realization": {"NoiseInjection": NoiseInjection, "WeightedSampling": WeightedSampling},
 }
