@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.generators.labeller import Labeller
+from guerdon.images import Pixels
 from guerdon.types import Contribution, FloatArray
 
 __all__ = ["Density", "FittedGenerator", "GeneratorFitError", "SyntheticData", "SyntheticGenerator", "pooled_rows"]
@@ -21,10 +22,12 @@ class GeneratorFitError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class SyntheticData:
-    """points : (n, d); labels : (n,) predicted by a classifier fitted on the pool, None where no party sent labels."""
+    """points : (n, d); labels : (n,) predicted by a classifier fitted on the pool, None where no party sent labels;
+    pixels : (n, h w c) the images that the points represent, None where the points are what a party gets."""
 
     points: FloatArray
     labels: NDArray[np.float64] | None = None
+    pixels: Pixels | None = None
 
     def __len__(self) -> int:
         return len(self.points)
