@@ -109,6 +109,9 @@ class MmdGan:
     samples back; a column that is constant stays so. The same seed gives the same bits on a CPU with as many threads; a
     GPU's sums may differ in their last bits. The networks are float32, samples float64.
 
+    The defaults make legible digits of 5,000 MNIST images in about ten minutes on one core. The paper's own are
+    ``critic_steps=5, width=64, learning_rate=1e-4`` and many more epochs, for a GPU.
+
     Parameters
     ----------
     shape : (height, width, channels) of images, None for tables. Sides are even and at least 8, such as (28, 28, 1).
@@ -146,12 +149,12 @@ class MmdGan:
     """
 
     shape: Shape | None = None
-    epochs: float = 100.0
+    epochs: float = 80.0
     batch: int = 64
-    critic_steps: int = 5
+    critic_steps: int = 2
     noise: int = 32
-    width: int = 16
-    learning_rate: float = 5e-4
+    width: int = 32
+    learning_rate: float = 1e-3
     penalty: float = 1.0
     save_every: int = 100
     device: str = "auto"
