@@ -73,7 +73,7 @@ class Settings:
     def fixed(self) -> dict[str, Any]:
         """What a resumed run may not change: what was pooled, and how."""
         names = ("seed", "holdout", "standardize", "deduplicate", "generator_file")
-        return {name: getattr(self, name) for name in names}
+        return {name.replace("_", "-"): getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class SyntheticDataRewards(TrustedMediator):
         quality = None
         if isinstance(generator, FittedGenerator):
             self._show(grown.synthetic, generator, scaling)
-            quality = quality_record(grown.synthetic, scaled)
+            quality = quality_record(grown.synthetic, scaled, fitted=self.session.generator is None)
         realization = None if self.settings.stop_after == "valuation" else self.session.parts["realization"]
         allocation = conclude(
             grown.game, grown.shapley, grown.targets, realization, rng=rng_rewards, progress=self._progress
@@ -134,6 +134,13 @@ class SyntheticDataRewards(TrustedMediator):
             raise ValueError(f"synthetic-file lacks the features {', '.join(missing)}; it has {', '.join(columns)}")
         points = np.column_stack([columns[name] for name in features])
         return SyntheticData(scaling.features(points), columns.get(self.target))
+
+    def _origin(self) -> str:
+        """What a reward's rows are, in words."""
+        if self.session.synthetic is not None:
+            return "synthetic rows that were given to the mediator"
+        made = "fitted on the pool" if self.session.generator is None else "that was trained before this run"
+        return f"synthetic rows drawn from a generator {made}"
 
     def _show(self, synthetic: SyntheticData, generator: FittedGenerator, scaling: Scaling) -> None:
         """The first samples as pictures, where they are images."""
@@ -199,7 +206,7 @@ class SyntheticDataRewards(TrustedMediator):
             "generator": self.session.texts["generator"],
             "synthetic_pool_rows": len(work.grown.game.synthetic),
             "lengthscale": work.grown.game.lengthscale,
-            "contains": "synthetic rows drawn from a generator fitted on the pool",
+            "contains": self._origin(),
         }
 
 

@@ -84,12 +84,12 @@ class GeneratorFile:
         return replace(fitted, density=_InUnits(fitted.density, units, self.scaling))
 
 
-def quality_record(synthetic: SyntheticData, scaled: Sequence[Contribution]) -> dict[str, Any]:
-    """The quality of a generator's samples beside the pool it was fitted to, as allocation.json holds it.
+def quality_record(synthetic: SyntheticData, scaled: Sequence[Contribution], *, fitted: bool) -> dict[str, Any]:
+    """The quality of a generator's samples beside the pool, as allocation.json holds it; fitted : to this pool.
 
     Up to 4,000 evenly spaced rows of the pool are dealt in turn to those that train a classifier and those that samples
-    are compared with. The generator may have seen both, and a kernel density repeats them up to its bandwidth: numbers
-    compare generators of a kind.
+    are compared with. A generator fitted here has seen both, and a kernel density repeats them up to its bandwidth: the
+    distance flatters those that remember.
     """
     pool = _labelled_pool(scaled)
     chosen = np.linspace(0, len(pool) - 1, min(len(pool), 2 * COMPARED)).astype(int)
@@ -98,7 +98,7 @@ def quality_record(synthetic: SyntheticData, scaled: Sequence[Contribution]) -> 
         _rows(pool, chosen[::2]),
         _rows(pool, chosen[1::2]),
     )
-    return {**asdict(quality), "against": "the pool that the generator was fitted to"}
+    return {**asdict(quality), "against": f"the pool, which the generator was {'' if fitted else 'not '}fitted to"}
 
 
 def _labelled_pool(scaled: Sequence[Contribution]) -> SyntheticData:

@@ -71,6 +71,8 @@ def test_a_witness_of_slope_one_is_not_penalised_and_a_flat_one_by_one() -> None
 def test_the_penalty_reaches_the_critics_weights_and_stays_finite_where_it_is_flat() -> None:
     weight = torch.zeros(2, 3, requires_grad=True)
     real, fake = torch.tensor(points(0, 4, 2)).float(), torch.tensor(points(1, 4, 2)).float()
-    witness_penalty(lambda z: z @ weight, real, fake, torch.full((4, 1), 0.5), (real @ weight, fake @ weight)).backward()
+    witness_penalty(
+        lambda z: z @ weight, real, fake, torch.full((4, 1), 0.5), (real @ weight, fake @ weight)
+    ).backward()
     assert weight.grad is not None
     assert torch.isfinite(weight.grad).all()
