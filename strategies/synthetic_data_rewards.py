@@ -10,7 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from guerdon.generators import FittedGenerator, GivenRows, GrownPool, SyntheticData, check_labels, grow_until_feasible
+from guerdon.generators import (
+    FittedGenerator,
+    GivenRows,
+    GrownPool,
+    ResumableGenerator,
+    SyntheticData,
+    check_labels,
+    grow_until_feasible,
+)
 from guerdon.pipeline import Allocation, conclude
 from guerdon.realization import SyntheticReward
 from guerdon.rewards import weaker_coalitions
@@ -92,10 +100,11 @@ class SyntheticDataRewards(TrustedMediator):
         self, scaled: Sequence[Contribution], scaling: Scaling, rng: np.random.Generator
     ) -> FittedGenerator | GivenRows:
         """What synthetic rows are drawn from: fitted on the pool, or given."""
-        self._stage("fit")
         given = self._given(scaled[0].feature_names or (), scaling)
         if given is not None:
             return GivenRows(given)
+        trains = self.session.generator is None and isinstance(self.session.parts["generator"], ResumableGenerator)
+        self._stage("train" if trains else "fit")
         return fit_generator(self.session, scaled, scaling, rng=rng, progress=self._progress)
 
     def _settle(
@@ -151,14 +160,14 @@ class SyntheticDataRewards(TrustedMediator):
     def _progress(self, stage: str, done: int, total: int) -> None:
         if stage == "value":  # kernel values, of which there are billions
             self.journal.event("progress", stage="kernel", done=100 * done // total, total=100)
-        elif stage == "train" and done:
+        elif stage == "train":
             self.journal.event("progress", stage=stage, done=done, total=total)
         elif stage == "grow":
             self.journal.event("note", text=f"the bounds conflict: growing the synthetic pool to {done} rows")
         elif stage == "realize" and done:
             self.journal.event("progress", stage=stage, done=done, total=total)
-        elif stage in ("rewards", "realize", "train"):
-            self._stage(stage, None if stage == "rewards" else total)
+        elif stage in ("rewards", "realize"):
+            self._stage(stage, total if stage == "realize" else None)
 
     def _record(self, allocation: Allocation, work: _Work) -> dict[str, Any]:
         record = allocation_record(allocation, work.contributions, self.settings.run, self.session.texts, unit=UNIT)

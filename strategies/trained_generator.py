@@ -18,7 +18,7 @@ from strategies.session import Journal, Session
 
 __all__ = ["GeneratorFile", "fit_generator", "quality_record"]
 
-COMPARED = 2000
+COMPARED = 1000
 """Samples, and rows of the pool, that the quality of a generator is computed from at most."""
 
 
@@ -78,20 +78,22 @@ class GeneratorFile:
                 f"{', '.join(self.features)}"
             )
         fitted = generator.restore(arrays, scaled)
-        if "feature_mean" not in arrays:
-            return replace(fitted, density=_InUnits(fitted.density, None, self.scaling))
-        units = Scaling(arrays["feature_mean"], arrays["feature_scale"])
+        units = Scaling.identity(len(self.features))
+        if "feature_mean" in arrays:
+            units = Scaling(arrays["feature_mean"], arrays["feature_scale"])
         return replace(fitted, density=_InUnits(fitted.density, units, self.scaling))
 
 
-def quality_record(synthetic: SyntheticData, scaled: Sequence[Contribution], *, fitted: bool) -> dict[str, Any]:
+def quality_record(synthetic: SyntheticData, scaled: Sequence[Contribution], *, fitted: bool) -> dict[str, Any] | None:
     """The quality of a generator's samples beside the pool, as allocation.json holds it; fitted : to this pool.
 
-    Up to 4,000 evenly spaced rows of the pool are dealt in turn to those that train a classifier and those that samples
+    Up to 2,000 evenly spaced rows of the pool are dealt in turn to those that train a classifier and those that samples
     are compared with. A generator fitted here has seen both, and a kernel density repeats them up to its bandwidth: the
-    distance flatters those that remember.
+    distance flatters those that remember. None where two samples can't be compared with two rows.
     """
     pool = _labelled_pool(scaled)
+    if len(synthetic) < 2 or len(pool) < 4:
+        return None
     chosen = np.linspace(0, len(pool) - 1, min(len(pool), 2 * COMPARED)).astype(int)
     quality = sample_quality(
         _rows(synthetic, np.arange(min(len(synthetic), COMPARED))),
@@ -113,16 +115,14 @@ def _rows(data: SyntheticData, rows: NDArray[np.intp]) -> SyntheticData:
 
 @dataclass(frozen=True, eq=False)
 class _InUnits:
-    """A density whose points come in units of ``scaling``, having been learned in those of ``trained`` (the rows' own
-    units when None)."""
+    """A density learned in the units of ``trained``, whose points come in those of ``scaling``."""
 
     density: Density
-    trained: Scaling | None
+    trained: Scaling
     scaling: Scaling
 
     def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
-        points = self.density.draw(n, rng)
-        return self.scaling.features(points if self.trained is None else self.trained.original_features(points))
+        return self.scaling.features(self.trained.original_features(self.density.draw(n, rng)))
 
     def describe(self) -> dict[str, Any]:
         return self.density.describe()

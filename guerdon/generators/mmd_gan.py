@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -114,7 +114,7 @@ class MmdGan:
 
     Parameters
     ----------
-    shape : (height, width, channels) of images, None for tables. Sides are even and at least 8, such as (28, 28, 1).
+    shape : (height, width, channels) of images, None for tables. Sides are even and at least 8, channels 1 or 3.
     epochs : float
         How often the critic sees the pool: the generator takes epochs * rows / (batch * critic_steps) steps.
     batch : int
@@ -294,21 +294,23 @@ def _train(
 
 def _checked(shape: Any) -> Shape:
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else ()
-    whole = len(sizes) == 3 and all(
-        isinstance(size, int) and not isinstance(size, bool) and size >= 1 for size in sizes
-    )
-    if not whole or len(sides(sizes)) < 2:
+    whole = len(sizes) == 3 and all(isinstance(size, int) and size >= 1 for size in sizes)
+    if not whole or len(sides(sizes)) < 2 or sizes[2] not in (1, 3):
         raise ValueError(
-            "shape must be (height, width, channels) with even sides of at least 8, such as (28, 28, 1), or None for "
-            f"tables; got {shape!r}"
+            "shape must be (height, width, channels) with even sides of at least 8 and 1 or 3 channels, such as "
+            f"(28, 28, 1), or None for tables; got {shape!r}"
         )
     return sizes
 
 
-def _device(name: Literal["auto"] | str) -> torch.device:
+def _device(name: str) -> torch.device:
+    cuda = torch.cuda.is_available()
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda" if cuda else "cpu")
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except (RuntimeError, TypeError) as error:
         raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or another of torch's, got {name!r}") from error
+    if device.type == "cuda" and not cuda:
+        raise ValueError(f"device={name!r}, but torch finds no GPU here: take 'auto' or 'cpu'")
+    return device

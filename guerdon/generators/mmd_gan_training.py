@@ -98,16 +98,16 @@ class Training:
 
     @torch.no_grad()
     def settled(self) -> nn.Sequential:
-        """The averaged generator, its batch norms fixed at their means over 2,000 samples; draws nothing from rng."""
+        """The averaged generator on the CPU, its batch norms fixed at their means over 2,000 samples."""
         network = copy.deepcopy(self.average)
-        rng = torch.Generator().manual_seed(self.seed)
+        rng = torch.Generator().manual_seed(self.seed)  # its own, so that the training's goes on as if nothing was
         norms = [layer for layer in network if isinstance(layer, nn.BatchNorm2d)]
         for layer in norms:
             layer.reset_running_stats()
         network.train()
         for _ in range(math.ceil(SETTLING / self.plan.batch) if norms else 0):
             network(torch.randn((self.plan.batch, self.plan.noise), generator=rng).to(self.rows.device))
-        return network.eval()
+        return network.eval().cpu()
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that ``load`` needs to go on with the same bits."""

@@ -169,6 +169,7 @@ def test_arrays_of_something_else_are_refused() -> None:
         ({"shape": (28, 28)}, "shape must be"),
         ({"shape": (7, 8, 1)}, "even sides of at least 8"),
         ({"shape": (28, 28, 1.0)}, "shape must be"),
+        ({"shape": (8, 8, 2)}, "1 or 3 channels"),
         ({"epochs": 0}, "epochs must be a positive number"),
         ({"batch": 1}, "batch must be at least 2"),
         ({"width": 0}, "width must be a whole number of at least 1"),
