@@ -39,7 +39,8 @@ SET_BY_PREPARE = {
 }
 FIXED_BY_THE_RUN = dict.fromkeys(
     (
-        *("dataset", "partition", "parties", "target", "noise-column", "synthetic-file", "holdout", "seed"),
+        *("dataset", "partition", "parties", "target", "noise-column", "holdout", "seed"),
+        *("synthetic-file", "generator-file"),
         *("strategy", "model", "generator", "valuation", "shapley", "standardize", "deduplicate"),
         *("run-dir", "data-dir", "output-dir", "resume"),
     ),

@@ -26,6 +26,7 @@ STAGES = {
     "contribute": "collecting contributions",
     "pool": "pooling",
     "fit": "learning hyperparameters",
+    "train": "training the generator",
     "value": "valuing coalitions",
     "kernel": "summing the kernel, in %",
     "shapley": "Shapley values",
