@@ -83,7 +83,8 @@ class GaussianProcess(KernelModel):
         ValueError
             Something is open, and a party sent no outputs.
         """
-        return replace(self, **self._learned(contributions, progress))
+        learned = self._learned(contributions, progress)
+        return replace(self, **learned) if learned else self
 
     def information_gain(self, X: FloatArray, noise: float | FloatArray | None = None) -> float:
         """I(f; D) in nats of inputs X (m, d) measured with the noise variances given, else the model's.
