@@ -99,6 +99,7 @@ class RunConfig(BaseModel):
     target: str = ""
     noise_column: str = ""
     synthetic_file: str = ""
+    public_file: str = ""
     generator_file: str = ""
     holdout: float = Field(0.25, ge=0.0, le=0.9)
     standardize: bool = True
@@ -142,7 +143,7 @@ class RunConfig(BaseModel):
             )
         return value
 
-    @field_validator("data_dir", "synthetic_file", "generator_file", "output_dir", "run_dir")
+    @field_validator("data_dir", "synthetic_file", "public_file", "generator_file", "output_dir", "run_dir")
     @classmethod
     def _paths_are_absolute(cls, value: str) -> str:
         if value and not Path(value).expanduser().is_absolute():
@@ -238,6 +239,7 @@ class RunConfig(BaseModel):
             stop_after=self.stop_after,
             resume=self.resume,
             generator_file=self.generator_file,
+            public_file=self.public_file,
         )
 
     def to_toml_dict(self) -> dict[str, Any]:
