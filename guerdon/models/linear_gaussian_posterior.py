@@ -94,8 +94,10 @@ class LinearGaussianPosterior:
     @property
     def contains(self) -> str:
         """What whoever gets this posterior can read from it."""
-        weights = f"the mean and covariance of {len(self.weights)} weights"
-        return f"the posterior of a linear model: {weights}, and the features that they weigh: {contents_of(self.features)}"
+        return (
+            f"the posterior of a linear model: the mean and covariance of {len(self.weights)} weights, and the features "
+            f"that they weigh: {contents_of(self.features)}"
+        )
 
     def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
         """Mean (k,) and variance (k,) of new outputs at X (k, d), with the model's noise or the one given."""
