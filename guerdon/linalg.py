@@ -17,6 +17,7 @@ from threadpoolctl import ThreadpoolController
 from guerdon.types import FloatArray, Progress, silent
 
 __all__ = [
+    "PRECISION",
     "LossOfPrecisionError",
     "chain_half_log_determinants",
     "excess_spectrum",
@@ -207,8 +208,9 @@ def chain_half_log_determinants(B: FloatArray, sizes: Sequence[int], orders: NDA
     with one_thread():
         for k, order in enumerate(orders):
             rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in order])
-            factor = psd_cholesky(B[np.ix_(rows, rows)], "the pooled data")
+            permuted = B[np.ix_(rows, rows)]
+            factor = psd_cholesky(permuted, "the pooled data")
             sums = np.concatenate([[0.0], np.cumsum(np.log(np.diagonal(factor)))])
             values[k] = sums[np.concatenate([[0], np.cumsum(np.asarray(sizes)[order])])]
-            require_precision(values[k, -1], rounding_error(B[np.ix_(rows, rows)], factor), "the pooled data")
+            require_precision(values[k, -1], rounding_error(permuted, factor), "the pooled data")
     return values

@@ -61,7 +61,7 @@ class LinearGaussian:
     def information_gain_chains(self, contributions: Sequence[Contribution], orders: NDArray[np.intp]) -> FloatArray:
         """I(w; D_C) in nats of all prefixes of each order of the parties: (k, n + 1), from running sums."""
         parts = self._parts(contributions)
-        chains = chains_of_gains(parts, np.atleast_2d(orders))
+        chains = chains_of_gains(parts, orders)
         self._require_scales(np.concatenate(parts), float(chains[0, -1]) if len(chains) else 0.0)
         return chains
 
