@@ -67,13 +67,14 @@ def _table(title: str, columns: Sequence[_Column], parties: Sequence[Record], na
 
 
 def _tables(parties: Sequence[Record], unit: str, kind: _Columns, console: Console) -> list[Table]:
-    """One table where it fits, else two, else three; names give way before numbers do."""
+    """One table where it fits, else two, three or four; names give way before numbers do."""
     worth, reward, held_out = kind
     gave, gets, scores = f"What each party gave ({unit})", f"What each party gets ({unit})", "On held-out rows"
     layouts = (
         [(f"What each party gave and gets ({unit})", worth + reward + held_out)],
         [(gave, worth), (gets, reward + held_out)],
         [(gave, worth), (gets, reward), (scores, held_out)],
+        [(gave, worth), (gets, reward), (scores, held_out[:-1]), (scores, held_out[-1:])],
     )
     longest = max((len(str(party["party"])) for party in parties), default=LEAST_NAME_WIDTH)
     widest, narrowest = min(longest, NAME_WIDTH), min(longest, LEAST_NAME_WIDTH)

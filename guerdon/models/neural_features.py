@@ -42,8 +42,8 @@ class NeuralFeatures:
 
     A network with a linear output layer is trained on public rows by least squares; ``BayesianLinear`` then puts a
     standard Gaussian prior on the weights of its last hidden layer and a constant, as in Sim et al. (ICML 2020),
-    section 5. tanh keeps every feature within (-1, 1), so that w ~ N(0, I) is a sensible prior for outputs of about unit
-    variance: standardise them, or the prior is too narrow.
+    section 5. tanh keeps every feature within (-1, 1), so that w ~ N(0, I) is a sensible prior for outputs of about
+    unit variance: standardise them, or the prior is too narrow.
 
     Parameters
     ----------
@@ -139,10 +139,9 @@ class NeuralFeatures:
         """The network's weights, and the public rows' means and standard deviations."""
         if self.layers is None or self.center is None or self.scale is None:
             raise ValueError("the network is not trained yet: there is nothing to send")
-        weights = {
-            f"{name}{k}": array for k, layer in enumerate(self.layers) for name, array in zip("Wb", layer, strict=True)
-        }
-        return {"center": self.center, "scale": self.scale, **weights}
+        weights = {f"W{k}": W for k, (W, _) in enumerate(self.layers)}
+        biases = {f"b{k}": b for k, (_, b) in enumerate(self.layers)}
+        return {"center": self.center, "scale": self.scale, **weights, **biases}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:

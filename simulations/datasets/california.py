@@ -32,8 +32,8 @@ FEATURES = (
 class California:
     """20,640 blocks of houses: eight features, and the median value of a house in units of 100,000 dollars.
 
-    Some rows are public and train the features of a model, some are divided among the parties, some are for scoring, and
-    the rest is left out.
+    Some rows are public and train the features of a model, some are divided among the parties, some are for scoring,
+    and the rest is left out.
 
     Parameters
     ----------
