@@ -23,6 +23,9 @@ from guerdon.types import Contribution, FloatArray, Progress, silent
 
 __all__ = ["GanDensity", "MmdGan"]
 
+STEPS = 3000
+"""Of the generator, where no epochs are given: enough for legible digits, and for a table's clusters."""
+
 ROWS = 500
 """Samples made at once, which bounds the memory of a draw."""
 
@@ -115,8 +118,9 @@ class MmdGan:
     Parameters
     ----------
     shape : (height, width, channels) of images, None for tables. Sides are even and at least 8, channels 1 or 3.
-    epochs : float
-        How often the critic sees the pool: the generator takes epochs * rows / (batch * critic_steps) steps.
+    epochs : float, optional
+        How often the critic sees the pool: the generator takes epochs * rows / (batch * critic_steps) steps. 3,000
+        steps, whatever the pool, when None.
     batch : int
         Rows, and samples, of one estimate of MMD^2; the pool must have as many.
     critic_steps : int
@@ -149,7 +153,7 @@ class MmdGan:
     """
 
     shape: Shape | None = None
-    epochs: float = 80.0
+    epochs: float | None = None
     batch: int = 64
     critic_steps: int = 2
     noise: int = 32
@@ -162,7 +166,7 @@ class MmdGan:
     def __post_init__(self) -> None:
         for name in ("batch", "critic_steps", "noise", "width", "save_every"):
             require_count(name, getattr(self, name))
-        for name in ("epochs", "learning_rate", "penalty"):
+        for name in ("learning_rate", "penalty", *(() if self.epochs is None else ("epochs",))):
             value = getattr(self, name)
             if not is_number(value) or not 0 < value < math.inf:
                 raise ValueError(f"{name} must be a positive number, got {value!r}")
@@ -261,7 +265,9 @@ class MmdGan:
         return Plan(
             shape=self.shape,
             columns=pool.shape[1],
-            steps=math.ceil(self.epochs * len(pool) / (self.batch * self.critic_steps)),
+            steps=STEPS
+            if self.epochs is None
+            else math.ceil(self.epochs * len(pool) / (self.batch * self.critic_steps)),
             batch=self.batch,
             critic_steps=self.critic_steps,
             noise=self.noise,
