@@ -71,6 +71,11 @@ class Training:
     def finished(self) -> bool:
         return self.step >= self.plan.steps
 
+    @property
+    def finite(self) -> bool:
+        """Whether all weights of the kept generator are numbers."""
+        return all(bool(weight.isfinite().all()) for weight in self.average.parameters())
+
     def advance(self) -> None:
         """One step: the critic maximises MMD^2 minus the penalty a few times, then the generator minimises MMD^2.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from guerdon.generators import GeneratorFitError, MmdGan
-from guerdon.generators.mmd_gan import GanDensity
+from guerdon.generators.mmd_gan_density import GanDensity
 from guerdon.metrics import mmd2_unbiased
 from guerdon.testing.suite import through_a_file
 from guerdon.types import Contribution
@@ -166,6 +166,12 @@ def test_torchs_global_generator_is_left_alone() -> None:
 def test_pools_that_do_not_fit_are_refused(gan: MmdGan, pool: Contribution, reason: str) -> None:
     with pytest.raises(GeneratorFitError, match=reason):
         gan.fit([pool], rng=np.random.default_rng(0))
+
+
+def test_a_training_that_diverges_is_refused() -> None:
+    gan = MmdGan(epochs=20, learning_rate=1e30, **SMALL)
+    with pytest.raises(GeneratorFitError, match="diverged: take a smaller learning_rate"):
+        gan.fit([Contribution("A", ring(0, 60))], rng=np.random.default_rng(0))
 
 
 def test_arrays_of_something_else_are_refused() -> None:
