@@ -20,7 +20,7 @@ from guerdon.models.protocols import Arrays
 __all__ = ["Plan", "Training", "network_arrays", "set_network"]
 
 BETAS = (0.5, 0.9)
-"""Of Adam: Binkowski et al. (2018), section 4."""
+"""Of Adam: Binkowski et al. (2018)."""
 
 MEMORY = 0.995
 """The generator that is kept averages the weights of about the last 1 / (1 - MEMORY) steps."""
