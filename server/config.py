@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from guerdon.generators import GaussianMixture, KernelDensity
-from guerdon.models import GaussianProcess
+from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProcess
 from guerdon.plugins import Offer, PluginError, build
 from guerdon.realization import NoiseInjection, WeightedSampling
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
@@ -26,7 +26,11 @@ OFFERS: Mapping[str, Offer] = {
     "strategy": {"ModelRewards": ModelRewards, "SyntheticDataRewards": SyntheticDataRewards},
     "generator": {"GaussianMixture": GaussianMixture, "KernelDensity": KernelDensity},
     "valuation": {"MaximumMeanDiscrepancy": MaximumMeanDiscrepancy},
-    "model": {"GaussianProcess": GaussianProcess},
+    "model": {
+        "GaussianProcess": GaussianProcess,
+        "BayesianLinear": BayesianLinear,
+        "SparseGaussianProcess": SparseGaussianProcess,
+    },
     "shapley": {"Auto": Auto, "ExactShapley": ExactShapley, "PermutationShapley": PermutationShapley},
     "scheme": {"RhoShapley": RhoShapley, "RectifiedRhoShapley": RectifiedRhoShapley},
     "realization": {"NoiseInjection": NoiseInjection, "WeightedSampling": WeightedSampling},

@@ -31,9 +31,28 @@ class FitReport:
     starts: int
     noise_at_bound: bool = False
 
+    @property
+    def sentence(self) -> str:
+        """How it ended, in words."""
+        text = (
+            f"maximum likelihood ended at {self.log_likelihood:.6g} nats, where no hyperparameter gains more than "
+            f"{self.gradient:.1g} nats an e-fold, after {self.evaluations} evaluations from {self.starts} starts"
+        )
+        if self.noise_at_bound:
+            text += (
+                "; the learned noise variance is at its bound: the data do not tell noise from signal, so that values "
+                "mean little. Give the model a noise, or a smoother kernel or fewer features"
+            )
+        return text
+
 
 class Posterior(Protocol):
     """A model's belief after seeing data."""
+
+    @property
+    def contains(self) -> str:
+        """What whoever gets the posterior can read from it, as a phrase for the reward that carries it."""
+        ...
 
     def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
         """Mean (k,) and variance (k,) of new outputs at X (k, d), observation noise included."""
@@ -120,6 +139,20 @@ class Model(Protocol):
 
     def information_gains(self, contributions: Sequence[Contribution], *, progress: Progress = ...) -> FloatArray:
         """I(theta; D_C) in nats for every coalition C: (2**n,), indexed by bitmask."""
+        ...
+
+    def information_gain_chains(self, contributions: Sequence[Contribution], orders: NDArray[np.intp]) -> FloatArray:
+        """I(theta; D_C) in nats of all prefixes of each order of the parties: orders (k, n) -> (k, n + 1).
+
+        Column j is worth the first j parties of the order, column 0 is 0: what permutation sampling asks for.
+        """
+        ...
+
+    def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
+        """tr(K (K + L)^-1) of the pool, K the prior covariance of f at its rows: how many numbers the data tell.
+
+        Scaling all noise variances by s moves the pool's value by d v_N / d log s = -1/2 of this.
+        """
         ...
 
     def noise_response(self, own: Contribution, others: Contribution) -> NoiseResponse: ...
