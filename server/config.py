@@ -15,7 +15,7 @@ from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProces
 from guerdon.plugins import Offer, PluginError, build
 from guerdon.realization import NoiseInjection, WeightedSampling
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
-from guerdon.shapley import Auto, ExactShapley, PermutationShapley
+from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, StratifiedShapley
 from guerdon.valuation import MaximumMeanDiscrepancy
 from strategies import ModelRewards, Settings, SyntheticDataRewards
 from strategies.messages import MessageError, check_party_name
@@ -31,7 +31,13 @@ OFFERS: Mapping[str, Offer] = {
         "BayesianLinear": BayesianLinear,
         "SparseGaussianProcess": SparseGaussianProcess,
     },
-    "shapley": {"Auto": Auto, "ExactShapley": ExactShapley, "PermutationShapley": PermutationShapley},
+    "shapley": {
+        "Auto": Auto,
+        "ExactShapley": ExactShapley,
+        "MonteCarloShapley": MonteCarloShapley,
+        "PermutationShapley": PermutationShapley,
+        "StratifiedShapley": StratifiedShapley,
+    },
     "scheme": {"RhoShapley": RhoShapley, "RectifiedRhoShapley": RectifiedRhoShapley},
     "realization": {"NoiseInjection": NoiseInjection, "WeightedSampling": WeightedSampling},
 }

@@ -18,7 +18,14 @@ from guerdon.models import BayesianLinear, GaussianProcess, GaussianProcessPoste
 from guerdon.models.protocols import Posterior, SpectralResponse
 from guerdon.realization import NoiseInjection
 from guerdon.rewards import RewardTargets, RhoShapley
-from guerdon.shapley import Auto, ExactShapley, PermutationShapley, ShapleyValues
+from guerdon.shapley import (
+    Auto,
+    ExactShapley,
+    MonteCarloShapley,
+    PermutationShapley,
+    ShapleyValues,
+    StratifiedShapley,
+)
 from guerdon.testing import (
     GameSuite,
     GeneratorSuite,
@@ -78,6 +85,31 @@ class TestAuto(ShapleyEstimatorSuite):
 class TestPermutationShapley(ShapleyEstimatorSuite):
     def make(self) -> PermutationShapley:
         return PermutationShapley(200)
+
+
+class TestPermutationShapleyToAWantedError(ShapleyEstimatorSuite):
+    def make(self) -> PermutationShapley:
+        return PermutationShapley(standard_error=0.02, relative=True)
+
+
+class TestMonteCarloShapley(ShapleyEstimatorSuite):
+    def make(self) -> MonteCarloShapley:
+        return MonteCarloShapley(200)
+
+
+class TestMonteCarloShapleyByItsBound(ShapleyEstimatorSuite):
+    def make(self) -> MonteCarloShapley:
+        return MonteCarloShapley(epsilon=1.0, delta=0.01, range=7.0)
+
+
+class TestStratifiedShapley(ShapleyEstimatorSuite):
+    def make(self) -> StratifiedShapley:
+        return StratifiedShapley(12)
+
+
+class TestEqualStratifiedShapley(ShapleyEstimatorSuite):
+    def make(self) -> StratifiedShapley:
+        return StratifiedShapley(4, "equal")
 
 
 class TestProportionalRewards(RewardSchemeSuite):
@@ -188,6 +220,11 @@ class GameWithAnotherTable(BrokenGame):
         return np.array([0.0, 1.0, 2.0, 4.0])
 
 
+class GameWithOtherChains(BrokenGame):
+    def chains(self, orders: np.ndarray) -> FloatArray:
+        return np.tile([0.0, 1.0, 2.0], (len(orders), 1))
+
+
 class GameWithAnotherShapley(BrokenGame):
     def shapley(self) -> FloatArray:
         return np.array([2.0, 1.0])
@@ -233,6 +270,8 @@ class BrokenEstimator:
         values = found.values.copy()
         if self.fault == "negative errors":
             return replace(found, standard_errors=-np.ones(game.n))
+        if self.fault == "errors of another covariance":
+            return replace(found, standard_errors=np.ones(game.n), covariance=2.0 * np.eye(game.n))
         if self.fault == "one value too many":
             return replace(found, values=np.append(values, 0.0))
         if self.fault == "not an estimate":
@@ -455,6 +494,7 @@ BROKEN: list[tuple[str, Suite, str]] = [
             ("restless", BrokenGame(values=Restless()), "test_asking_twice_gives_the_same"),
             ("writes", ForgetfulGame(), "test_the_coalitions_are_left_alone"),
             ("another table", GameWithAnotherTable(), "test_the_table_agrees"),
+            ("other chains", GameWithOtherChains(), "test_the_chains_agree"),
             ("another Shapley", GameWithAnotherShapley(), "test_the_closed_form_shapley_values_agree"),
             ("a burden", BrokenGame(weights=(1.0, -0.5)), "test_monotone_where_it_says_so"),
         ]
@@ -475,6 +515,7 @@ BROKEN: list[tuple[str, Suite, str]] = [
             ("negative errors", "test_one_value_a_party"),
             ("one value too many", "test_one_value_a_party"),
             ("not an estimate", "test_one_value_a_party"),
+            ("errors of another covariance", "test_the_errors_are_those_of_the_covariance"),
             ("alone", "test_right_where_the_truth_is_known"),
             ("asks for the table", "test_right_where_the_truth_is_known"),
             ("normalised", "test_efficient"),
