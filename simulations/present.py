@@ -49,6 +49,7 @@ def present(allocation: Record, run: Path, console: Console) -> None:
     tables = _tables(allocation["parties"], unit, COLUMNS[str(allocation.get("kind") or "model")], console)
     parts: list[RenderableType] = [*tables, *_refusals(allocation.get("refused") or []), ""]
     parts += [_summary(allocation, unit), "", _certificate(allocation.get("certificate") or [])]
+    parts += _notes(allocation.get("diagnostics") or [])
     parts += _notes(allocation.get("notes") or [])
     console.print(Group(*parts), highlight=False)
     for line in ("", f"Run directory: {run}", *_what_is_left(allocation, run)):  # paths to copy are not broken
@@ -187,6 +188,13 @@ def _held_out(party: Record) -> str:
     return _count(None if rows is None else int(rows))
 
 
+def _calibration(party: Record) -> str:
+    """Shares of the held-out rows within the reward's 50 % and 90 % predictive intervals."""
+    scores = party.get("reward") or {}
+    shares = [scores.get(f"coverage_{level}") for level in (50, 90)]
+    return ", ".join(_number(share, 2) for share in shares) if any(share is not None for share in shares) else "–"
+
+
 def _gain(party: Record, score: str) -> str:
     """``alone -> reward`` of a held-out score; a dash for a side that was not scored."""
     return _sides({side: (party.get(side) or {}).get(score) for side in ("alone", "reward")})
@@ -215,6 +223,7 @@ COLUMNS = {
             _Column("rows\nheld out", _held_out),
             _Column("MNLP\nalone → reward", lambda p: _gain(p, "mnlp")),
             _Column("RMSE\nalone → reward", lambda p: _gain(p, "rmse")),
+            _Column("rows in its\n50 %, 90 %", _calibration),
         ),
     ),
     "synthetic": _Columns(

@@ -53,6 +53,11 @@ class BayesianLinear(LinearGaussian):
         check_report(self.report)
         object.__setattr__(self, "features", as_features(self.features))
 
+    @property
+    def needs_pretraining(self) -> bool:
+        """Whether the features have still to be trained on public rows."""
+        return not getattr(self._features(), "trained", True)
+
     def pretrain(self, public: Contribution, *, rng: np.random.Generator, progress: Progress = silent) -> Self:
         """The model with its features trained on public rows, which stay as they are from then on.
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.models.inducing_points import InducingPoints
+from guerdon.models.neural_features import NeuralFeatures
 from guerdon.models.protocols import Arrays
 from guerdon.plugins import build
 from guerdon.types import FloatArray, Progress, silent
@@ -91,7 +92,11 @@ class Affine:
         return {}
 
 
-FEATURES: Mapping[str, type[Features]] = {"Affine": Affine, "InducingPoints": InducingPoints}
+FEATURES: Mapping[str, type[Features]] = {
+    "Affine": Affine,
+    "InducingPoints": InducingPoints,
+    "NeuralFeatures": NeuralFeatures,
+}
 """Features that go by their bare name, in a model's text and in stored arrays."""
 
 RAW = ""

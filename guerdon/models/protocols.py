@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.types import Contribution, FloatArray, Progress
 
-__all__ = ["Arrays", "Curve", "FitReport", "Model", "NoiseResponse", "Posterior", "SpectralResponse"]
+__all__ = ["Arrays", "Curve", "FitReport", "Model", "NoiseResponse", "Posterior", "Pretrainable", "SpectralResponse"]
 
 Arrays = Mapping[str, NDArray[Any]]
 """Named arrays of numbers or text, enough to rebuild what they came from; no pickle."""
@@ -124,6 +124,20 @@ class SpectralResponse:
     def _slope(self, eta: float) -> float:
         noisy = self.floor + eta
         return float(0.5 * np.sum(self.excess / (noisy * (noisy + self.excess))))
+
+
+@runtime_checkable
+class Pretrainable(Protocol):
+    """A model with a part that is trained on public rows, before the parties' data come."""
+
+    @property
+    def needs_pretraining(self) -> bool:
+        """Whether that has still to be done."""
+        ...
+
+    def pretrain(self, public: Contribution, *, rng: np.random.Generator, progress: Progress = ...) -> Model:
+        """The model with that part trained, which then stays as it is."""
+        ...
 
 
 class Model(Protocol):

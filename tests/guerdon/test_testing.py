@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from guerdon import testing
-from guerdon.generators import GaussianMixture, KernelDensity, SyntheticData
+from guerdon.generators import GaussianMixture, KernelDensity, MmdGan, SyntheticData
 from guerdon.models import BayesianLinear, GaussianProcess, GaussianProcessPosterior, SparseGaussianProcess
 from guerdon.models.protocols import Posterior, SpectralResponse
 from guerdon.realization import NoiseInjection
@@ -187,6 +187,11 @@ class TestGaussianMixture(GeneratorSuite):
 class TestKernelDensity(GeneratorSuite):
     def make(self) -> KernelDensity:
         return KernelDensity()
+
+
+class TestMmdGan(GeneratorSuite):
+    def make(self) -> MmdGan:
+        return MmdGan(epochs=1, batch=30, width=4)
 
 
 @pytest.mark.parametrize("name", list(example_games()))
