@@ -17,6 +17,7 @@ from threadpoolctl import ThreadpoolController
 from guerdon.types import FloatArray, Progress, silent
 
 __all__ = [
+    "PRECISION",
     "LossOfPrecisionError",
     "chain_half_log_determinants",
     "excess_spectrum",

@@ -76,7 +76,7 @@ class Affine:
     array([[2., 3., 1.]])
     """
 
-    contains = "the inputs as they are and a constant 1"
+    contains = "the columns of the inputs by name and a constant 1, none of the pool's rows"
 
     def __call__(self, X: FloatArray) -> FloatArray:
         return np.concatenate([X, np.ones((len(X), 1))], axis=1)
@@ -177,7 +177,7 @@ def describe_features(features: Features | None) -> dict[str, Any] | None:
 def contents_of(features: Features | None) -> str:
     """What the features let their owner read, for the text that goes with a reward."""
     if features is None:
-        return "the inputs as they are"
+        return "the columns of the inputs by name, none of the pool's rows"
     return str(getattr(features, "contains", type(features).__name__))
 
 

@@ -95,8 +95,8 @@ class LinearGaussianPosterior:
     def contains(self) -> str:
         """What whoever gets this posterior can read from it."""
         return (
-            f"the posterior of a linear model: the mean and covariance of {len(self.weights)} weights, and what they "
-            f"weigh: {contents_of(self.features)}"
+            f"the posterior of a linear model: the mean and covariance of {len(self.weights)} weights, and the "
+            f"features that they weigh: {contents_of(self.features)}"
         )
 
     def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:

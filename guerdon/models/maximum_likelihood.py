@@ -184,8 +184,8 @@ class _Problem:
         """Newton steps on the gradient: theta and its largest gradient entry.
 
         The rounding of the likelihood of many rows, some 1e-11 of it, hides the last of the ascent from a line search;
-        the gradient itself is known better. A step, or a part of it, is kept if it makes the
-        largest entry smaller.
+        the gradient itself is known better. A step, or a part of it, is kept if it makes the largest
+        entry smaller.
         """
         low = np.array([-np.inf if bound is None else bound for bound, _ in self.bounds])
         high = np.array([np.inf if bound is None else bound for _, bound in self.bounds])
@@ -194,9 +194,8 @@ class _Problem:
             H, pinned = self._curvature(theta), slope == 0.0
             H[pinned] = H[:, pinned] = 0.0  # what is at its bound stays there
             values, vectors = np.linalg.eigh(H)
-            step = vectors @ (
-                vectors.T @ slope / np.maximum(np.abs(values), gradient)
-            )  # flat directions go about 1 far
+            curvature = np.maximum(np.abs(values), gradient)  # so that flat directions go about 1 far
+            step = vectors @ (vectors.T @ slope / curvature)
             for share in (1.0, 0.25, 0.0625):
                 after = np.clip(theta - share * step, low, high)
                 steepest = self._steepest(after, self.objective(after)[1])

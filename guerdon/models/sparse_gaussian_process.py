@@ -95,7 +95,8 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
         if isinstance(self.inducing, int):
             X = np.concatenate([c.X for c in contributions])
             chosen = replace(self, inducing=centres(X, self.inducing, self.seed))
-        return replace(chosen, **chosen._learned(contributions, progress))
+        learned = chosen._learned(contributions, progress)
+        return replace(chosen, **learned) if learned else chosen
 
     @property
     def dropped_rank(self) -> int:
