@@ -96,7 +96,7 @@ def repetition(sizes: Sizes, seed: int, number: int) -> Iterator[Row]:
 
 def _party_rows(
     game: InformationGainGame, sweeps: Sequence[RewardSweep], X: FloatArray, y: FloatArray
-) -> Iterator[Row]:
+) -> Iterator[dict[str, Any]]:
     table = game.table()
     shapley = exact_shapley(table)
     bits = 1 << np.arange(game.n)
@@ -131,7 +131,7 @@ def _hyperparameters(model: GaussianProcess) -> dict[str, Any]:
 
 def _curve_rows(
     game: InformationGainGame, sweeps: Sequence[RewardSweep], draws: int, rng: np.random.Generator
-) -> Iterator[Row]:
+) -> Iterator[dict[str, Any]]:
     """Targets above rho_r can't be realized and have no row."""
     shapley = exact_shapley(game.table())
     thresholds = RhoShapley(rho=0.0)(shapley, game).thresholds

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,6 +22,12 @@ OTHERS = "#555555"
 CLOSE = 1e-9
 """Of v_N: values within this are equal."""
 
+FAR = 1.5
+"""Levels that are higher above the curves than this many times the curves' range are named, not drawn."""
+
+LABEL_GAP = 0.045
+"""Labels on the right are at least this part of the axis apart."""
+
 ASSUMED = """# Fig. 2 of Sim et al. (ICML 2020): GP regression, Friedman data, three parties of {rows} rows
 
 Mean ± standard deviation over {repetitions} data sets; the figure shows the first. The paper's main text is silent on
@@ -33,8 +41,11 @@ def draw_curves(results: pl.DataFrame, folder: Path, name: str) -> list[Path]:
     """(a) r_i against rho, which falls to the right; (b) MNLP, the mean and its 95 % interval over the draws."""
     parties = results.filter(pl.col("kind") == "party")
     curves = results.filter(pl.col("kind") == "curve")
+    first = parties.row(0, named=True)
     with figure_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 4.2))
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 4.4))
+        values = [Level(first["v_23"], r"$v_{\{2,3\}}$", OTHERS)]
+        scores = [Level(first["m_23"], r"$m_{\{2,3\}}$", OTHERS)]
         for i, party in enumerate(parties.iter_rows(named=True)):
             number, colour = party["party"], PARTY_COLOURS[i]
             curve = curves.filter(pl.col("party") == number).sort("rho")
@@ -42,28 +53,47 @@ def draw_curves(results: pl.DataFrame, folder: Path, name: str) -> list[Path]:
             left.plot(rho, curve["reached"], color=colour, label=f"$r_{number}$")
             right.plot(rho, mnlp, color=colour, label=f"$m_{number}$")
             right.fill_between(rho, mnlp - half, mnlp + half, color=colour, alpha=0.25, linewidth=0)
-            _level(left, party["v_own"], f"$v_{number}$", colour)
-            _level(right, party["m_own"], f"$m_{{\\{{{number}\\}}}}$", colour)
-        first = parties.row(0, named=True)
-        _level(left, first["v_23"], r"$v_{\{2,3\}}$", OTHERS)
-        _level(right, first["m_23"], r"$m_{\{2,3\}}$", OTHERS)
-        for axes, title, ylabel in ((left, "(a) IG", "information gain (nats)"), (right, "(b) MNLP", "MNLP (nats)")):
-            axes.set(title=title, xlabel=r"$\rho$", ylabel=ylabel, xlim=(1.0, 0.0))
-            _thresholds(axes, first["rho_r"], first["rho_s"])
-            axes.legend(loc="lower right" if axes is left else "center right", bbox_to_anchor=None)
+            values.append(Level(party["v_own"], f"$v_{number}$", colour))
+            scores.append(Level(party["m_own"], f"$m_{{\\{{{number}\\}}}}$", colour))
+        _panel(left, values, "(a) IG", "information gain (nats)", first)
+        _panel(right, scores, "(b) MNLP", "MNLP (nats)", first)
         return save_figure(figure, folder, name)
 
 
-def _level(axes: Axes, value: float, label: str, colour: str) -> None:
-    axes.axhline(value, color=colour, linestyle=":", linewidth=1.2)
+class Level(NamedTuple):
+    """A dotted line across the panel, and its name on the right."""
+
+    value: float
+    label: str
+    colour: str
+
+
+def _panel(axes: Axes, levels: Sequence[Level], title: str, ylabel: str, first: dict[str, Any]) -> None:
+    axes.set(title=title, xlabel=r"$\rho$", ylabel=ylabel, xlim=(1.0, 0.0))
+    low, high = axes.get_ylim()  # of the curves
+    inside = [level for level in sorted(levels) if level.value <= high + FAR * (high - low)]
+    for level in inside:
+        axes.axhline(level.value, color=level.colour, linestyle=":", linewidth=1.2)
+    low, high = axes.get_ylim()
+    place = -np.inf
+    for level in inside:
+        place = max(level.value, place + LABEL_GAP * (high - low))
+        _name(axes, level, level.label, place, "data")
+    for k, level in enumerate(sorted(set(levels) - set(inside), reverse=True)):
+        _name(axes, level, rf"{level.label} $\uparrow$ {level.value:.2f}", 1.0 - k * 1.3 * LABEL_GAP, "axes fraction")
+    _thresholds(axes, first["rho_r"], first["rho_s"])
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
+
+
+def _name(axes: Axes, level: Level, text: str, place: float, unit: str) -> None:
     axes.annotate(
-        label,
-        (1.0, value),
-        xycoords=("axes fraction", "data"),
+        text,
+        (1.0, place),
+        xycoords=("axes fraction", unit),
         xytext=(4, 0),
         textcoords="offset points",
         va="center",
-        color=colour,
+        color=level.colour,
     )
 
 
@@ -72,7 +102,7 @@ def _thresholds(axes: Axes, rational: float, stable: float) -> None:
         if rho < 1.0:
             axes.axvline(rho, color=OTHERS, linestyle="--", linewidth=1.0)
             axes.annotate(
-                label, (rho, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -10), textcoords="offset points"
+                label, (rho, 0.0), xycoords=("data", "axes fraction"), xytext=(3, 4), textcoords="offset points"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ class Scatter:
         for label in results["setting"].unique(maintain_order=True):
             name = self.name if label == main else f"{self.name}-{label}"
             written += draw_scatter(results.filter(pl.col("setting") == label), options.folder, name)
-        heading = f"# {self.title}\n\n{self.assumed}"
+        heading = f"# {self.title}\n\n{textwrap.fill(self.assumed, 120)}"
         return [*written, *scatter_table(results, options.folder, self.name, heading)]
 
     def _chosen(self, options: Options) -> list[Setting]:

@@ -37,7 +37,7 @@ def points(results: pl.DataFrame) -> pl.DataFrame:
 def draw_scatter(results: pl.DataFrame, folder: Path, name: str) -> list[Path]:
     """(a), (b) IG and (c), (d) MNLP at rho = 1 and 0.5, lighter for a larger phi_i / phi*."""
     cloud = points(results)
-    low = float(cloud["alpha"].min() or 0.0) if len(cloud) else 0.0  # type: ignore[arg-type]
+    low = float(cloud["alpha"].to_numpy().min(initial=1.0))
     with figure_style():
         figure, panels = plt.subplots(2, 2, figsize=(8.2, 7.0), sharex="row", sharey="row")
         for row, (what, title) in enumerate((("ig", "IG"), ("mnlp", "MNLP"))):
