@@ -57,7 +57,7 @@ class Fig2:
         return [
             Task(
                 f"{sizes!r} seed={options.seed} repetition={k}",
-                repetition,
+                _repetition,
                 {"sizes": sizes, "seed": options.seed, "number": k},
             )
             for k in range(count)
@@ -81,7 +81,7 @@ def friedman_parties(sizes: Sizes, rng: np.random.Generator) -> list[Contributio
     return parties
 
 
-def repetition(sizes: Sizes, seed: int, number: int) -> Iterator[Row]:
+def _repetition(sizes: Sizes, seed: int, number: int) -> Iterator[Row]:
     """One data set: a row a party, then a row for every rho and party."""
     rng = np.random.default_rng([seed, number])
     parties = friedman_parties(sizes, rng)

@@ -44,8 +44,8 @@ def draw_curves(results: pl.DataFrame, folder: Path, name: str) -> list[Path]:
     first = parties.row(0, named=True)
     with figure_style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 4.4))
-        values = [Level(first["v_23"], r"$v_{\{2,3\}}$", OTHERS)]
-        scores = [Level(first["m_23"], r"$m_{\{2,3\}}$", OTHERS)]
+        values = [_Level(first["v_23"], r"$v_{\{2,3\}}$", OTHERS)]
+        scores = [_Level(first["m_23"], r"$m_{\{2,3\}}$", OTHERS)]
         for i, party in enumerate(parties.iter_rows(named=True)):
             number, colour = party["party"], PARTY_COLOURS[i]
             curve = curves.filter(pl.col("party") == number).sort("rho")
@@ -53,14 +53,14 @@ def draw_curves(results: pl.DataFrame, folder: Path, name: str) -> list[Path]:
             left.plot(rho, curve["reached"], color=colour, label=f"$r_{number}$")
             right.plot(rho, mnlp, color=colour, label=f"$m_{number}$")
             right.fill_between(rho, mnlp - half, mnlp + half, color=colour, alpha=0.25, linewidth=0)
-            values.append(Level(party["v_own"], f"$v_{number}$", colour))
-            scores.append(Level(party["m_own"], f"$m_{{\\{{{number}\\}}}}$", colour))
+            values.append(_Level(party["v_own"], f"$v_{number}$", colour))
+            scores.append(_Level(party["m_own"], f"$m_{{\\{{{number}\\}}}}$", colour))
         _panel(left, values, "(a) IG", "information gain (nats)", first)
         _panel(right, scores, "(b) MNLP", "MNLP (nats)", first)
         return save_figure(figure, folder, name)
 
 
-class Level(NamedTuple):
+class _Level(NamedTuple):
     """A dotted line across the panel, and its name on the right."""
 
     value: float
@@ -68,7 +68,7 @@ class Level(NamedTuple):
     colour: str
 
 
-def _panel(axes: Axes, levels: Sequence[Level], title: str, ylabel: str, first: dict[str, Any]) -> None:
+def _panel(axes: Axes, levels: Sequence[_Level], title: str, ylabel: str, first: dict[str, Any]) -> None:
     axes.set(title=title, xlabel=r"$\rho$", ylabel=ylabel, xlim=(1.0, 0.0))
     low, high = axes.get_ylim()  # of the curves
     inside = [level for level in sorted(levels) if level.value <= high + FAR * (high - low)]
@@ -85,7 +85,7 @@ def _panel(axes: Axes, levels: Sequence[Level], title: str, ylabel: str, first: 
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
 
 
-def _name(axes: Axes, level: Level, text: str, place: float, unit: str) -> None:
+def _name(axes: Axes, level: _Level, text: str, place: float, unit: str) -> None:
     axes.annotate(
         text,
         (1.0, place),

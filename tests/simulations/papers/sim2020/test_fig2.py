@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from simulations.datasets.friedman import Friedman, friedman_function
 from simulations.papers.sim2020.fig2 import Fig2, Sizes, friedman_parties
 from simulations.papers.study import Options, StudyError, Task, run_study
 
@@ -34,6 +35,11 @@ def test_party_1_spans_the_whole_input_and_the_others_a_half_each() -> None:
         x = party.X.T
         expected = 10 * np.sin(np.pi * x[0] * x[1]) + 20 * (x[2] - 0.5) ** 2 + 10 * x[3] + 5 * x[4]
         np.testing.assert_allclose(party.y, expected, rtol=1e-12)
+
+
+def test_the_function_is_the_one_behind_the_data_set() -> None:
+    data = Friedman(rows=30, noise=0.0).load(np.random.default_rng(0))
+    np.testing.assert_allclose(friedman_function(data.features), data.target, rtol=1e-12)
 
 
 @pytest.fixture(scope="module")

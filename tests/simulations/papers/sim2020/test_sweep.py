@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,3 +46,11 @@ def test_without_end_to_the_noise_it_is_the_partys_own_model(parties: list[Contr
     alone = MODEL.posterior(parties[1].X, np.asarray(parties[1].y)).predict(X)
     assert sweep.expected_mnlp(np.inf) == pytest.approx(mnlp(*alone, y), rel=1e-12)
     np.testing.assert_allclose(sweep.drawn_mnlps(np.inf, np.ones((2, 16))), mnlp(*alone, y), rtol=1e-12)
+
+
+def test_noise_of_a_partys_own_and_an_open_model_are_refused(parties: list[Contribution]) -> None:
+    X, y = np.zeros((1, 2)), np.ones(1)
+    with pytest.raises(ValueError, match="no party's own"):
+        RewardSweep.of_party(MODEL, [replace(parties[0], noise=0.3), *parties[1:]], 0, X, y)
+    with pytest.raises(ValueError, match="a fitted model"):
+        RewardSweep.of_party(GaussianProcess("rbf"), parties, 0, X, y)
