@@ -19,7 +19,8 @@ from guerdon.types import Contribution, FloatArray
 from guerdon.valuation import InformationGain
 from guerdon.valuation.information_gain import InformationGainGame
 from simulations.datasets.friedman import FEATURES, friedman_function
-from simulations.papers.sim2020.fig2_drawing import draw_curves, fig2_table
+from simulations.papers.sim2020.fig2_drawing import draw_curves
+from simulations.papers.sim2020.fig2_table import fig2_table
 from simulations.papers.sim2020.sweep import RewardSweep
 from simulations.papers.study import Options, Row, StudyError, Task
 
