@@ -3,6 +3,7 @@
     tasks(options) -> run those that the file lacks -> draw(results) -> pictures and tables
 
 A task's key says everything that its numbers depend on, so that a key in the file is a task that need not run again.
+Studies that look at the same results share one file: what one of them has computed, the others only draw.
 """
 
 from __future__ import annotations
@@ -55,15 +56,23 @@ class Options:
 
 @dataclass(frozen=True)
 class Task:
-    """``run(**arguments)`` returns rows of numbers and text; a module-level function, since it travels to a process."""
+    """``run(**arguments)`` returns rows of numbers and text; a module-level function, since it travels to a process.
+
+    ``after`` are the keys of tasks that must have run before, whose arrays it reads.
+    """
 
     key: str
     run: Callable[..., Iterable[Row]]
     arguments: Mapping[str, Any]
+    after: tuple[str, ...] = ()
 
 
 class Study(Protocol):
-    """One figure or table of a paper."""
+    """One figure or table of a paper.
+
+    A study may offer ``results``, the name of a file of results that it shares with others; its own name if it does
+    not.
+    """
 
     @property
     def name(self) -> str:
@@ -83,9 +92,10 @@ class Study(Protocol):
 
 
 def run_study(study: Study, options: Options, report: Report = lambda done, total: None) -> list[Path]:
-    """Run the tasks that are not in ``folder/NAME.parquet`` yet, then draw.
+    """Run the tasks that are not in ``folder/RESULTS.parquet`` yet, then draw.
 
-    Results are written after every task, whole or not at all. Tasks run one a process with one BLAS thread each.
+    Results are written after every task, whole or not at all. Tasks run one a process with one BLAS thread each, those
+    that wait for others when all that don't have ended.
 
     Raises
     ------
@@ -96,22 +106,36 @@ def run_study(study: Study, options: Options, report: Report = lambda done, tota
     if not tasks:
         raise StudyError(f"{study.name}: nothing to run for {dict(options.only)}; see `paper --help`")
     options.folder.mkdir(parents=True, exist_ok=True)
-    path = options.folder / f"{study.name}.parquet"
+    path = options.folder / f"{getattr(study, 'results', study.name)}.parquet"
     results = _read(path, study.name)
     known = set() if results is None else set(results[KEY].to_list())
     todo = [task for task in tasks if task.key not in known]
     done = len(tasks) - len(todo)
     report(done, len(tasks))
-    for rows in _run(todo, options.jobs):
-        results = rows if results is None else pl.concat([results, rows], how="diagonal_relaxed")
-        _write(results, path)
-        done += 1
-        report(done, len(tasks))
+    for wave in _waves(todo, known, study.name):
+        for rows in _run(wave, options.jobs):
+            results = rows if results is None else pl.concat([results, rows], how="diagonal_relaxed")
+            _write(results, path)
+            done += 1
+            report(done, len(tasks))
     assert results is not None  # there was a task, so there are rows
     # In the order of the tasks, whatever the order of arrival.
     order = pl.DataFrame({KEY: [task.key for task in tasks], "_place": range(len(tasks))})
     wanted = results.join(order, on=KEY, how="inner", maintain_order="left").sort("_place", maintain_order=True)
     return [path, *study.draw(wanted.drop("_place"), options)]
+
+
+def _waves(tasks: Sequence[Task], known: set[str], name: str) -> Iterator[list[Task]]:
+    """The tasks in groups, each of which waits for no other than those of the groups before it."""
+    known = set(known)
+    while tasks:
+        wave = [task for task in tasks if known.issuperset(task.after)]
+        if not wave:
+            missing = sorted(set(tasks[0].after) - known)
+            raise StudyError(f"{name}: task {tasks[0].key} waits for {', '.join(missing)}, which nothing makes")
+        yield wave
+        known |= {task.key for task in wave}
+        tasks = [task for task in tasks if task.key not in known]
 
 
 def _run(tasks: Sequence[Task], jobs: int) -> Iterator[pl.DataFrame]:

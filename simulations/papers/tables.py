@@ -19,7 +19,7 @@ def save_table(table: pl.DataFrame, folder: Path, name: str, heading: str = "") 
 
 
 def markdown(table: pl.DataFrame) -> str:
-    """A GitHub-flavoured table; numbers with four significant digits, to the right."""
+    """A GitHub-flavoured table; numbers to the right, with four significant digits or as whole numbers from 10,000."""
     numeric = [dtype.is_numeric() for dtype in table.dtypes]
     lines = [_line(table.columns), _line(["---:" if right else "---" for right in numeric])]
     lines += [_line([_cell(value) for value in row]) for row in table.iter_rows()]
@@ -34,5 +34,5 @@ def _cell(value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
     return str(value).replace("|", "\\|")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -39,6 +40,20 @@ class Squares:
         return save_table(results, options.folder, self.name)
 
 
+@dataclass(frozen=True)
+class Fixed:
+    fixed: tuple[Task, ...]
+    name: str = "fixed"
+    title: str = "Given tasks"
+    results: str = "shared"
+
+    def tasks(self, options: Options) -> tuple[Task, ...]:
+        return self.fixed
+
+    def draw(self, results: pl.DataFrame, options: Options) -> Sequence[Path]:
+        return save_table(results, options.folder, self.name)
+
+
 @pytest.fixture
 def options(tmp_path: Path) -> Options:
     return Options(folder=tmp_path / "papers")
@@ -65,6 +80,42 @@ def test_the_order_of_arrival_changes_nothing(options: Options, tmp_path: Path) 
     one = run_study(study, options)
     two = run_study(study, replace(options, folder=tmp_path / "two", jobs=2))
     assert one[1].read_bytes() == two[1].read_bytes()
+
+
+def test_a_task_runs_after_those_that_it_waits_for(options: Options, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+
+    @dataclass(frozen=True)
+    class Chain(Squares):
+        def tasks(self, options: Options) -> list[Task]:
+            """Each number waits for the one after it."""
+            tasks = super().tasks(options)
+            waiting = [replace(task, after=(later.key,)) for task, later in pairwise(tasks)]
+            return [*waiting, tasks[-1]]
+
+    paths = run_study(Chain((4, 2, 7), trace), options)
+    assert trace.read_text().split() == ["7", "2", "4"]
+    assert pl.read_csv(paths[1])["number"].to_list() == [4, 4, 2, 2, 7, 7]
+    run_study(Chain((5, 4, 2, 7), trace), options)
+    assert trace.read_text().split() == ["7", "2", "4", "5"], "what is in the file need not run for those that wait"
+
+    lost = Squares((3,), trace)
+    stuck = replace(lost.tasks(options)[0], after=("n9",))
+    with pytest.raises(StudyError, match="n3 waits for n9"):
+        run_study(Fixed((stuck,)), options)
+
+
+def test_studies_of_one_file_compute_nothing_twice(options: Options, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    one, two = (
+        Fixed(tuple(Squares(numbers, trace).tasks(options)), name)
+        for numbers, name in (((4, 2), "one"), ((2, 7), "two"))
+    )
+    run_study(one, options)
+    paths = run_study(two, options)
+    assert paths[0] == options.folder / "shared.parquet"
+    assert trace.read_text().split() == ["4", "2", "7"]
+    assert pl.read_csv(paths[1])["number"].to_list() == [2, 2, 7, 7]
 
 
 def test_nothing_to_run_and_a_file_of_something_else_are_refused(options: Options, tmp_path: Path) -> None:
@@ -110,10 +161,11 @@ def test_pictures_are_the_same_bytes_for_the_same_numbers(tmp_path: Path) -> Non
 
 
 def test_a_table_for_people_rounds_and_aligns() -> None:
-    table = pl.DataFrame({"party": ["a|b", None], "value": [1.23456, None], "rows": [3, 40000]})
+    table = pl.DataFrame({"party": ["a|b", None, "c"], "value": [1.23456, None, 36481.25], "rows": [3, 40000, None]})
     assert markdown(table).splitlines() == [
         "| party | value | rows |",
         "| --- | ---: | ---: |",
         "| a\\|b | 1.235 | 3 |",
         "| – | – | 40000 |",
+        "| c | 36481 | – |",
     ]
