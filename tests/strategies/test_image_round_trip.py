@@ -88,25 +88,6 @@ def test_pixels_are_pooled_as_the_party_has_them_a_byte_each(data: Path) -> None
     assert pool[1].feature_names == pixel_names((8, 8, 1))
 
 
-def test_what_a_reward_is_worth_is_the_value_of_the_images_given(data: Path) -> None:
-    directory = run(config(data))
-    record, parties = directory.read_allocation(), entries(directory)
-    pool, _ = directory.load_pool() or pytest.fail("no pool was kept")
-    lengthscale = record["model"]["lengthscale"]
-
-    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.exp(-np.square(a[:, None] - b).sum(axis=2) / (2 * lengthscale**2))
-
-    # v(D_i u G_i) - v(D_i) from the images alone; their terms with G cancel only where T is the same, so T = pool + G
-    for own in pool:
-        images = synthetic_images(load_reward(Path(parties[own.party]["store"])))
-        union = np.concatenate([own.X, from_pixels(images.reshape(len(images), -1))])
-        gain = parties[own.party]["reached"] - parties[own.party]["value"]
-        spread = kernel(own.X, own.X).mean() - kernel(union, union).mean()
-        assert gain > 0.0
-        assert spread > 0.0  # more images are more diverse
-
-
 def test_values_come_from_the_features_and_rewards_stay_images(data: Path) -> None:
     directory = run(config(data, features="ImageFeatures(components=2)"))
     record = directory.read_allocation()
