@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+import strategies.synthetic_data_rewards as strategy
 from clients.app import app
 from clients.reward_store import load_reward, synthetic_images
+from guerdon.generators import GrownPool
 from guerdon.images import from_pixels, pixel_names
 from server.app import mediate
 from server.run_directory import RunDirectory
@@ -86,6 +88,19 @@ def test_pixels_are_pooled_as_the_party_has_them_a_byte_each(data: Path) -> None
     pool, _ = directory.load_pool() or pytest.fail("no pool was kept")
     assert np.array_equal(pool[1].X, from_pixels(IMAGES[80:160].reshape(80, -1)))
     assert pool[1].feature_names == pixel_names((8, 8, 1))
+
+
+def test_what_a_reward_reaches_is_the_value_of_the_images_given(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[GrownPool] = []
+    grow = strategy.grow_until_feasible
+    monkeypatch.setattr(strategy, "grow_until_feasible", lambda *a, **k: settled.append(grow(*a, **k)) or settled[-1])
+    directory = run(config(data))
+    pool, _ = directory.load_pool() or pytest.fail("no pool was kept")
+    for own in pool:
+        entry = entries(directory)[own.party]
+        images = synthetic_images(load_reward(Path(entry["store"])))
+        union = np.concatenate([own.X, from_pixels(images.reshape(len(images), -1))])
+        assert settled[0].game.value(union) == pytest.approx(entry["reached"], abs=1e-7)  # features are float32
 
 
 def test_values_come_from_the_features_and_rewards_stay_images(data: Path) -> None:
