@@ -10,8 +10,10 @@ from simulations.scenarios import ScenarioError, load_scenario, scenario_names
 
 
 def test_the_offer() -> None:
-    offer = ("breast-cancer", "california", "credit-ratings", "diabetes", "digits", "friedman", "friedman-sparse")
-    assert scenario_names() == offer
+    assert scenario_names() == (
+        *("breast-cancer", "california", "cifar10", "credit-card", "credit-ratings", "diabetes", "digits"),
+        *("friedman", "friedman-sparse", "mnist"),
+    )
     diabetes = load_scenario("diabetes")
     assert diabetes.parties == 3
     assert diabetes.description
