@@ -39,13 +39,17 @@ class ClassShares:
     ----------
     shares : "equal-disjoint" (each party has nearly all of its own classes) or "unequal" (the first two have all
         classes, the others some)
+    rows : of each party; as many as the classes allow when None
     """
 
     shares: Split = "unequal"
+    rows: int | None = None
 
     def __post_init__(self) -> None:
         if self.shares not in ("equal-disjoint", "unequal"):
             raise ValueError(f"shares must be 'equal-disjoint' or 'unequal', got {self.shares!r}")
+        if self.rows is not None and not (isinstance(self.rows, int) and self.rows >= 2):
+            raise ValueError(f"rows of each party must be a whole number of at least 2, got {self.rows!r}")
 
     def split(
         self,
@@ -68,6 +72,13 @@ class ClassShares:
         table = SHARES[self.shares, len(classes)]
         of_class = [rng.permutation(np.flatnonzero(codes == c)) for c in range(len(classes))]
         size = _largest_size(table, [len(rows) for rows in of_class])
+        if self.rows is not None:
+            if self.rows > size:
+                raise ValueError(
+                    f"rows={self.rows} a party can't be had: of the {len(classes)} classes there are "
+                    f"{', '.join(str(len(rows)) for rows in of_class)} rows, which allow at most {size} a party"
+                )
+            size = self.rows
         taken = [0] * len(classes)
         blocks = []
         for share in table:
