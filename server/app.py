@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from server.config import ConfigError, RunConfig
 from server.run_directory import RunDirectory
 from strategies import Session
+from strategies.files import read_arrays
 from strategies.grid import AttentiveGrid
 
 __all__ = ["app", "mediate"]
@@ -54,19 +56,40 @@ def mediate(grid: Grid, run_config: Any) -> RunDirectory:
 
 def _strategy(config: RunConfig, directory: RunDirectory) -> Any:
     strategy, parts, texts = config.build_parts()
-    strategy.begin(Session(config.settings(directory.name), parts, texts, directory, _synthetic(config)))
+    session = Session(
+        config.settings(directory.name),
+        parts,
+        texts,
+        directory,
+        synthetic=_columns("synthetic-file", config.synthetic_file),
+        generator=_generator(config),
+        public=_columns("public-file", config.public_file),
+    )
+    strategy.begin(session)
     return strategy
 
 
-def _synthetic(config: RunConfig) -> dict[str, NDArray[np.float64]] | None:
-    """The columns of the synthetic-file, where there is one."""
-    if not config.synthetic_file:
+def _columns(key: str, path: str) -> dict[str, NDArray[np.float64]] | None:
+    """The columns of the Parquet file that a key of the config names, where it names one."""
+    if not path:
         return None
     try:
-        table = pl.read_parquet(Path(config.synthetic_file).expanduser()).cast(pl.Float64)
+        table = pl.read_parquet(Path(path).expanduser()).cast(pl.Float64)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise ConfigError(f"synthetic-file: expected a Parquet file of numbers, {error}") from error
+        raise ConfigError(f"{key}: expected a Parquet file of numbers, {error}") from error
     return {name: table[name].to_numpy() for name in table.columns}
+
+
+def _generator(config: RunConfig) -> dict[str, NDArray[Any]] | None:
+    """The arrays of the generator-file, where there is one."""
+    if not config.generator_file:
+        return None
+    try:
+        return read_arrays(Path(config.generator_file).expanduser())
+    except (OSError, ValueError, BadZipFile) as error:
+        raise ConfigError(
+            f"generator-file: expected the generator.npz of a run, or an npz file of a generator's arrays(), {error}"
+        ) from error
 
 
 def _open(config: RunConfig) -> RunDirectory:

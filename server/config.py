@@ -10,12 +10,12 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from guerdon.generators import GaussianMixture, KernelDensity
-from guerdon.models import GaussianProcess
+from guerdon.generators import GaussianMixture, KernelDensity, MmdGan, ResumableGenerator
+from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProcess
 from guerdon.plugins import Offer, PluginError, build
 from guerdon.realization import NoiseInjection, WeightedSampling
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
-from guerdon.shapley import Auto, ExactShapley, PermutationShapley
+from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, StratifiedShapley
 from guerdon.valuation import MaximumMeanDiscrepancy
 from strategies import ModelRewards, Settings, SyntheticDataRewards
 from strategies.messages import MessageError, check_party_name
@@ -24,10 +24,20 @@ __all__ = ["OFFERS", "PART_KEYS", "ConfigError", "Parts", "RunConfig"]
 
 OFFERS: Mapping[str, Offer] = {
     "strategy": {"ModelRewards": ModelRewards, "SyntheticDataRewards": SyntheticDataRewards},
-    "generator": {"GaussianMixture": GaussianMixture, "KernelDensity": KernelDensity},
+    "generator": {"GaussianMixture": GaussianMixture, "KernelDensity": KernelDensity, "MmdGan": MmdGan},
     "valuation": {"MaximumMeanDiscrepancy": MaximumMeanDiscrepancy},
-    "model": {"GaussianProcess": GaussianProcess},
-    "shapley": {"Auto": Auto, "ExactShapley": ExactShapley, "PermutationShapley": PermutationShapley},
+    "model": {
+        "GaussianProcess": GaussianProcess,
+        "BayesianLinear": BayesianLinear,
+        "SparseGaussianProcess": SparseGaussianProcess,
+    },
+    "shapley": {
+        "Auto": Auto,
+        "ExactShapley": ExactShapley,
+        "MonteCarloShapley": MonteCarloShapley,
+        "PermutationShapley": PermutationShapley,
+        "StratifiedShapley": StratifiedShapley,
+    },
     "scheme": {"RhoShapley": RhoShapley, "RectifiedRhoShapley": RectifiedRhoShapley},
     "realization": {"NoiseInjection": NoiseInjection, "WeightedSampling": WeightedSampling},
 }
@@ -89,6 +99,8 @@ class RunConfig(BaseModel):
     target: str = ""
     noise_column: str = ""
     synthetic_file: str = ""
+    public_file: str = ""
+    generator_file: str = ""
     holdout: float = Field(0.25, ge=0.0, le=0.9)
     standardize: bool = True
     deduplicate: bool = False
@@ -131,7 +143,7 @@ class RunConfig(BaseModel):
             )
         return value
 
-    @field_validator("data_dir", "synthetic_file", "output_dir", "run_dir")
+    @field_validator("data_dir", "synthetic_file", "public_file", "generator_file", "output_dir", "run_dir")
     @classmethod
     def _paths_are_absolute(cls, value: str) -> str:
         if value and not Path(value).expanduser().is_absolute():
@@ -145,6 +157,12 @@ class RunConfig(BaseModel):
             raise ValueError(
                 f"min-parties = {self.min_parties} can't be met by the {len(names)} listed parties {', '.join(names)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_source_of_synthetic_rows(self) -> Self:
+        if self.synthetic_file and self.generator_file:
+            raise ValueError("synthetic-file and generator-file both say where synthetic rows come from: give one")
         return self
 
     @property
@@ -196,6 +214,10 @@ class RunConfig(BaseModel):
             problems.append(
                 f"strategy: {self.strategy!r} is not one: a strategy derives from strategies.TrustedMediator"
             )
+        if self.generator_file and not isinstance(parts.get("generator"), ResumableGenerator):
+            problems.append(
+                'generator-file: name the generator that it holds too, such as generator = "MmdGan(shape=(28, 28, 1))"'
+            )
         if problems:
             raise ConfigError("\n".join(problems))
         return Parts(strategy, parts, {"strategy": self.strategy, **texts})
@@ -216,6 +238,8 @@ class RunConfig(BaseModel):
             holdout=self.holdout,
             stop_after=self.stop_after,
             resume=self.resume,
+            generator_file=self.generator_file,
+            public_file=self.public_file,
         )
 
     def to_toml_dict(self) -> dict[str, Any]:

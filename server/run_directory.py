@@ -17,11 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from guerdon.types import Contribution
+from guerdon.models.protocols import Arrays
+from guerdon.types import Contribution, FloatArray
+from server.pictures import picture_grid
 from strategies.files import make_folder, read_arrays, write_arrays, write_whole
 from strategies.messages import Reward
 
 __all__ = ["RunDirectory", "RunDirectoryError"]
+
+
+PURGED = (
+    *("pool.json", "pool", "rewards.json", "rewards", "noise_seed", "synthetic.parquet", "data", "app"),
+    *("generator.npz", "samples.png"),
+)
+"""What holds data, or was made from it."""
 
 
 class RunDirectoryError(ValueError):
@@ -161,6 +170,18 @@ class RunDirectory:
                 raise RunDirectoryError(f"the reward in {folder} is not the one that was made: its hash differs")
         return rewards, about["made_with"]
 
+    # The generator of synthetic rows, where it is one that is trained.
+
+    def save_generator(self, arrays: Arrays) -> None:
+        write_arrays(self.path / "generator.npz", arrays)
+
+    def load_generator(self) -> dict[str, NDArray[Any]] | None:
+        path = self.path / "generator.npz"
+        return read_arrays(path) if path.exists() else None
+
+    def save_samples(self, images: FloatArray) -> None:
+        write_whole(self.path / "samples.png", picture_grid(images))
+
     def secret_seed(self) -> int:
         """GUERDON_NOISE_SEED where it is set (reproducible simulations), else drawn from the operating system and kept.
 
@@ -178,7 +199,8 @@ class RunDirectory:
     # Afterwards.
 
     def purge(self) -> list[str]:
-        """Delete the pooled data, the mediator's copies of the rewards and the noise's seed; keep the record.
+        """Delete the pooled data, what was made from it (the generator and its samples, the mediator's copies of
+        the rewards) and the noise's seed; keep the record.
 
         In a simulation the parties' own files and rewards lie in ``data`` and go too. Returns the paths that were
         deleted. The run can't be resumed afterwards.
@@ -190,7 +212,7 @@ class RunDirectory:
         """
         self._require_run()
         gone = []
-        for name in ("pool.json", "pool", "rewards.json", "rewards", "noise_seed", "synthetic.parquet", "data", "app"):
+        for name in PURGED:
             path = self.path / name
             if path.is_dir():
                 shutil.rmtree(path)

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from numpy.typing import NDArray
+
+from guerdon.models.protocols import Arrays
 from guerdon.types import Contribution, FloatArray
 from strategies.messages import Reward
 
@@ -29,6 +32,15 @@ class Journal(Protocol):
     def load_pool(self) -> tuple[list[Contribution], dict[str, Any]] | None: ...
     def save_rewards(self, rewards: Mapping[str, Reward], made_with: Mapping[str, str]) -> None: ...
     def load_rewards(self) -> tuple[dict[str, Reward], dict[str, str]] | None: ...
+    def save_generator(self, arrays: Arrays) -> None:
+        """Keep the state of a generator's training, and at its end the generator; the last one replaces the others."""
+        ...
+
+    def load_generator(self) -> dict[str, NDArray[Any]] | None: ...
+    def save_samples(self, images: FloatArray) -> None:
+        """Show images that the generator drew: (k, height, width, channels), pixels from 0 to 1."""
+        ...
+
     def refusals(self) -> dict[str, tuple[str, str]]:
         """Stage and reason of every refusal, in this or an earlier part of the run."""
         ...
@@ -55,12 +67,14 @@ class Settings:
     holdout: float = 0.25
     stop_after: str = ""
     resume: bool = False
+    generator_file: str = ""
+    public_file: str = ""
 
     @property
     def fixed(self) -> dict[str, Any]:
         """What a resumed run may not change: what was pooled, and how."""
-        names = ("seed", "holdout", "standardize", "deduplicate")
-        return {name: getattr(self, name) for name in names}
+        names = ("seed", "holdout", "standardize", "deduplicate", "generator_file", "public_file")
+        return {name.replace("_", "-"): getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,9 @@ class Session:
     """Settings, the parts that the run config names (model, shapley, scheme, realization ...), and the journal.
 
     ``texts`` holds the parts as they were written in the run config; ``synthetic`` the columns of the synthetic rows
-    that it names a file of, None where a generator is to make them.
+    that it names a file of, None where a generator is to make them; ``generator`` the arrays of a trained generator
+    that it names a file of, None where one is to be fitted; ``public`` the columns of the public rows that it names a
+    file of, if it does.
     """
 
     settings: Settings
@@ -76,6 +92,8 @@ class Session:
     texts: Mapping[str, str]
     journal: Journal
     synthetic: Mapping[str, FloatArray] | None = None
+    generator: Arrays | None = None
+    public: Mapping[str, FloatArray] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from guerdon.generators import GivenRows, GrownPool, SyntheticData, check_labels, grow_until_feasible
+from guerdon.generators import (
+    FittedGenerator,
+    GivenRows,
+    GrownPool,
+    ResumableGenerator,
+    SyntheticData,
+    check_labels,
+    grow_until_feasible,
+)
 from guerdon.pipeline import Allocation, conclude
 from guerdon.realization import SyntheticReward
 from guerdon.rewards import weaker_coalitions
@@ -20,10 +28,14 @@ from strategies.mediator import TrustedMediator
 from strategies.messages import MessageError, Reward
 from strategies.record import allocation_record, number, party_view
 from strategies.session import Outcome
+from strategies.trained_generator import fit_generator, quality_record
 
 __all__ = ["SyntheticDataRewards"]
 
 UNIT = "-MMD² + const"
+
+SHOWN = 64
+"""Samples in the picture grid of a generator of images."""
 
 
 class SyntheticDataRewards(TrustedMediator):
@@ -63,12 +75,18 @@ class SyntheticDataRewards(TrustedMediator):
         scaled = [scaling.apply(c) for c in contributions]
         # From the secret seed: whoever can draw the synthetic pool again can tell which rows it was drawn from.
         rng_pool, rng_rewards = np.random.default_rng(self.journal.secret_seed()).spawn(2)
-        grown = self._settle(scaled, scaling, rng_pool)
+        rng_fit, rng_grow = rng_pool.spawn(2)
+        generator = self._generator(scaled, scaling, rng_fit)
+        grown = self._settle(scaled, generator, rng_grow)
+        quality = None
+        if isinstance(generator, FittedGenerator):
+            self._show(grown.synthetic, generator, scaling)
+            quality = quality_record(grown.synthetic, scaled, fitted=self.session.generator is None)
         realization = None if self.settings.stop_after == "valuation" else self.session.parts["realization"]
         allocation = conclude(
             grown.game, grown.shapley, grown.targets, realization, rng=rng_rewards, progress=self._progress
         )
-        work = _Work(contributions, self.target, scaling, grown)
+        work = _Work(contributions, self.target, scaling, grown, quality)
         return Outcome(
             record=self._record(allocation, work),
             alone={c.party: Reward(scaling.arrays(), {"kind": "synthetic", "alone": True}) for c in contributions},
@@ -78,14 +96,24 @@ class SyntheticDataRewards(TrustedMediator):
             },
         )
 
-    def _settle(self, scaled: Sequence[Contribution], scaling: Scaling, rng: np.random.Generator) -> GrownPool:
-        """The generator fitted on the pool, and a synthetic pool large enough for the scheme's bounds."""
-        parts = self.session.parts
-        self._stage("fit")
-        rng_fit, rng_grow = rng.spawn(2)
+    def _generator(
+        self, scaled: Sequence[Contribution], scaling: Scaling, rng: np.random.Generator
+    ) -> FittedGenerator | GivenRows:
+        """What synthetic rows are drawn from: fitted on the pool, or given."""
         given = self._given(scaled[0].feature_names or (), scaling)
-        generator = parts["generator"].fit(scaled, rng=rng_fit) if given is None else GivenRows(given)
-        size, limit = (self.size, self.limit) if given is None else (len(given), len(given))
+        if given is not None:
+            return GivenRows(given)
+        trains = self.session.generator is None and isinstance(self.session.parts["generator"], ResumableGenerator)
+        self._stage("train" if trains else "fit")
+        return fit_generator(self.session, scaled, scaling, rng=rng, progress=self._progress)
+
+    def _settle(
+        self, scaled: Sequence[Contribution], generator: FittedGenerator | GivenRows, rng: np.random.Generator
+    ) -> GrownPool:
+        """A synthetic pool large enough for the scheme's bounds."""
+        parts = self.session.parts
+        given = len(generator.data) if isinstance(generator, GivenRows) else None
+        size, limit = (self.size, self.limit) if given is None else (given, given)
         self._stage("kernel", 100)
         return grow_until_feasible(
             scaled,
@@ -95,7 +123,7 @@ class SyntheticDataRewards(TrustedMediator):
             parts["scheme"],
             size=size,
             limit=limit,
-            rng=rng_grow,
+            rng=rng,
             progress=self._progress,
         )
 
@@ -116,9 +144,24 @@ class SyntheticDataRewards(TrustedMediator):
         points = np.column_stack([columns[name] for name in features])
         return SyntheticData(scaling.features(points), columns.get(self.target))
 
+    def _origin(self) -> str:
+        """What a reward's rows are, in words."""
+        if self.session.synthetic is not None:
+            return "synthetic rows that were given to the mediator"
+        made = "fitted on the pool" if self.session.generator is None else "that was trained before this run"
+        return f"synthetic rows drawn from a generator {made}"
+
+    def _show(self, synthetic: SyntheticData, generator: FittedGenerator, scaling: Scaling) -> None:
+        """The first samples as pictures, where they are images."""
+        if generator.image_shape is not None:
+            pixels = scaling.original_features(synthetic.points[:SHOWN])
+            self.journal.save_samples(pixels.reshape(-1, *generator.image_shape))
+
     def _progress(self, stage: str, done: int, total: int) -> None:
         if stage == "value":  # kernel values, of which there are billions
             self.journal.event("progress", stage="kernel", done=100 * done // total, total=100)
+        elif stage == "train":
+            self.journal.event("progress", stage=stage, done=done, total=total)
         elif stage == "grow":
             self.journal.event("note", text=f"the bounds conflict: growing the synthetic pool to {done} rows")
         elif stage == "realize" and done:
@@ -135,6 +178,7 @@ class SyntheticDataRewards(TrustedMediator):
             "standardized": self.settings.standardize,
             "synthetic_rows": len(game.synthetic),
             "sizes_tried": list(work.grown.sizes),
+            "quality": work.quality,
         }
         floors = game(weaker_coalitions(allocation.shapley))
         for i, entry in enumerate(record["parties"]):
@@ -171,18 +215,19 @@ class SyntheticDataRewards(TrustedMediator):
             "generator": self.session.texts["generator"],
             "synthetic_pool_rows": len(work.grown.game.synthetic),
             "lengthscale": work.grown.game.lengthscale,
-            "contains": "synthetic rows drawn from a generator fitted on the pool",
+            "contains": self._origin(),
         }
 
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """The pool as it came, in standard units, and the synthetic pool with its game."""
+    """The pool as it came, its scaling, the synthetic pool with its game, and how good its generator is."""
 
     contributions: Sequence[Contribution]
     target: str
     scaling: Scaling
     grown: GrownPool
+    quality: dict[str, Any] | None
 
     def arrays(self, made: SyntheticReward) -> dict[str, NDArray[Any]]:
         """A party's synthetic rows in its own units, with labels where there are any, and the scaling used."""

@@ -5,15 +5,26 @@ from guerdon.generators.given import GivenRows
 from guerdon.generators.growth import GrownPool, grow_until_feasible
 from guerdon.generators.kernel_density import KernelDensity
 from guerdon.generators.labeller import check_labels
-from guerdon.generators.protocols import FittedGenerator, GeneratorFitError, SyntheticData, SyntheticGenerator
+from guerdon.generators.mmd_gan import MmdGan
+from guerdon.generators.protocols import (
+    Checkpoint,
+    FittedGenerator,
+    GeneratorFitError,
+    ResumableGenerator,
+    SyntheticData,
+    SyntheticGenerator,
+)
 
 __all__ = [
+    "Checkpoint",
     "FittedGenerator",
     "GaussianMixture",
     "GeneratorFitError",
     "GivenRows",
     "GrownPool",
     "KernelDensity",
+    "MmdGan",
+    "ResumableGenerator",
     "SyntheticData",
     "SyntheticGenerator",
     "check_labels",

@@ -21,6 +21,27 @@ class _Sampler(Protocol):
     def sample(self, n: int, *, rng: np.random.Generator) -> SyntheticData: ...
 
 
+class _Represented(_Sampler, Protocol):
+    """contributions and the first draws in a representation, and a sampler of further ones."""
+
+    @property
+    def contributions(self) -> tuple[Contribution, ...]: ...
+    @property
+    def first(self) -> SyntheticData: ...
+
+
+class _Features(Protocol):
+    def fit(
+        self,
+        contributions: Sequence[Contribution],
+        generator: _Sampler,
+        count: int,
+        *,
+        rng: np.random.Generator,
+        progress: Progress,
+    ) -> _Represented: ...
+
+
 class _Estimator(Protocol):
     def __call__(self, game: Game, *, rng: np.random.Generator) -> ShapleyValues: ...
 
@@ -46,6 +67,7 @@ def grow_until_feasible(
     size: int,
     limit: int,
     rng: np.random.Generator,
+    features: _Features | None = None,
     progress: Progress = silent,
 ) -> GrownPool:
     """Draw G, value everything and solve for the targets; double G while the bounds conflict and the limit allows.
@@ -56,6 +78,7 @@ def grow_until_feasible(
     ----------
     size, limit : |G| at first, and at most
     rng : draws G and whatever the Shapley estimator draws
+    features : the representation in which everything is valued, such as ``ImageFeatures``; the rows' own when None
 
     Raises
     ------
@@ -65,7 +88,12 @@ def grow_until_feasible(
     if not 1 <= size <= limit:
         raise ValueError(f"size must be from 1 to the limit, got size {size} and limit {limit}")
     draws, estimates = rng.spawn(2)
-    synthetic, sizes = generator.sample(size, rng=draws), [size]
+    if features is None:
+        synthetic = generator.sample(size, rng=draws)
+    else:
+        represented = features.fit(contributions, generator, size, rng=draws, progress=progress)
+        contributions, generator, synthetic = represented.contributions, represented, represented.first
+    sizes = [size]
     while True:
         game = value.game(contributions, synthetic.points, progress=progress)
         values = shapley(game, rng=estimates)
@@ -82,7 +110,9 @@ def grow_until_feasible(
 
 
 def _joined(first: SyntheticData, second: SyntheticData) -> SyntheticData:
-    labels = None
+    labels = pixels = None
     if first.labels is not None and second.labels is not None:
         labels = np.concatenate([first.labels, second.labels])
-    return SyntheticData(np.concatenate([first.points, second.points]), labels)
+    if first.pixels is not None and second.pixels is not None:
+        pixels = np.concatenate([first.pixels, second.pixels])
+    return SyntheticData(np.concatenate([first.points, second.points]), labels, pixels)

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.generators.labeller import Labeller
-from guerdon.types import Contribution, FloatArray
+from guerdon.images import Pixels
+from guerdon.models.protocols import Arrays
+from guerdon.types import Contribution, FloatArray, Progress, silent
 
-__all__ = ["Density", "FittedGenerator", "GeneratorFitError", "SyntheticData", "SyntheticGenerator", "pooled_rows"]
+__all__ = [
+    "Checkpoint",
+    "Density",
+    "FittedGenerator",
+    "GeneratorFitError",
+    "ResumableGenerator",
+    "SyntheticData",
+    "SyntheticGenerator",
+    "pooled_rows",
+]
 
 
 class GeneratorFitError(ValueError):
@@ -21,10 +32,12 @@ class GeneratorFitError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class SyntheticData:
-    """points : (n, d); labels : (n,) predicted by a classifier fitted on the pool, None where no party sent labels."""
+    """points : (n, d); labels : (n,) predicted by a classifier fitted on the pool, None where no party sent labels;
+    pixels : (n, h w c) the images that the points represent, None where the points are what a party gets."""
 
     points: FloatArray
     labels: NDArray[np.float64] | None = None
+    pixels: Pixels | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -44,10 +57,14 @@ class Density(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class FittedGenerator:
-    """A density, and what labels its samples."""
+    """A density, and what labels its samples.
+
+    image_shape : (height, width, channels) where each point is an image of pixels from 0 to 1, flat, channels last.
+    """
 
     density: Density
     labeller: Labeller | None = None
+    image_shape: tuple[int, int, int] | None = None
 
     def sample(self, n: int, *, rng: np.random.Generator) -> SyntheticData:
         """n independent points, labelled where the generator has labels."""
@@ -70,6 +87,43 @@ class SyntheticGenerator(Protocol):
         ------
         GeneratorFitError
             The pool can't carry it: too few rows, a covariance that is singular.
+        """
+        ...
+
+
+class Checkpoint(Protocol):
+    """Where a long training keeps its state; what ``save`` was given last, ``load`` gives back."""
+
+    def load(self) -> Arrays | None: ...
+    def save(self, arrays: Arrays) -> None: ...
+
+
+@runtime_checkable
+class ResumableGenerator(Protocol):
+    """A generator whose training takes long: it can be followed, go on after an interruption, and be given instead."""
+
+    def fit(
+        self,
+        contributions: Sequence[Contribution],
+        *,
+        rng: np.random.Generator,
+        progress: Progress = silent,
+        checkpoint: Checkpoint | None = None,
+    ) -> FittedGenerator:
+        """As a ``SyntheticGenerator``; progress("train", done, total).
+
+        It takes up what the checkpoint loads, gives the bits of an uninterrupted training, and saves last what
+        ``restore`` takes.
+        """
+        ...
+
+    def restore(self, arrays: Arrays, contributions: Sequence[Contribution]) -> FittedGenerator:
+        """The generator that a finished training saved; labels are learned from these contributions.
+
+        Raises
+        ------
+        GeneratorFitError
+            The arrays are not of a generator of this kind and size.
         """
         ...
 

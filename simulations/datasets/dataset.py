@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from guerdon.images import ImageShape, image_shape
 
 __all__ = ["Dataset", "DatasetSource", "Rows"]
 
 
 class Rows(NamedTuple):
-    """Rows beside the ones that are divided: features (k, d) and target (k,)."""
+    """Rows beside the ones that are divided: features (k, d), of images their pixels, and target (k,)."""
 
-    features: NDArray[np.float64]
+    features: NDArray[Any]
     target: NDArray[np.float64]
 
 
@@ -26,7 +28,7 @@ class Dataset:
     ----------
     name : str
         What tables and run directories call it.
-    features : (m, d) float64
+    features : (m, d) float64; of images, which ``pixel_names`` name the columns of, their pixels from 0 to 255 as uint8
     target : (m,) float64
     feature_names : d distinct names, none of them the target's
     target_name : str
@@ -35,10 +37,11 @@ class Dataset:
     blocks : the rows of each party, for a data set that comes divided
     held_out : rows for scoring, for a data set that comes with some
     synthetic : features (g, d) and labels (g,) of a synthetic pool, for a data set that comes with one
+    public : rows that everybody may see, on which a model's features are trained, for a data set that comes with some
     """
 
     name: str
-    features: NDArray[np.float64]
+    features: NDArray[Any]
     target: NDArray[np.float64]
     feature_names: tuple[str, ...]
     target_name: str
@@ -46,9 +49,12 @@ class Dataset:
     blocks: tuple[NDArray[np.intp], ...] | None = None
     held_out: Rows | None = None
     synthetic: Rows | None = None
+    public: Rows | None = None
 
     def __post_init__(self) -> None:
-        features = np.array(self.features, dtype=np.float64)
+        if self.image_shape is not None and np.asarray(self.features).dtype != np.uint8:
+            raise ValueError(f"{self.name}: images hold pixels as uint8, got {np.asarray(self.features).dtype}")
+        features = np.array(self.features, dtype=np.uint8 if self.image_shape else np.float64)
         target = np.array(self.target, dtype=np.float64)
         if features.ndim != 2 or target.shape != features.shape[:1]:
             raise ValueError(
@@ -65,6 +71,11 @@ class Dataset:
         target.setflags(write=False)
         object.__setattr__(self, "features", features)
         object.__setattr__(self, "target", target)
+
+    @property
+    def image_shape(self) -> ImageShape | None:
+        """Height, width and channels, where rows are images."""
+        return image_shape(self.feature_names)
 
 
 class DatasetSource(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -89,9 +90,8 @@ def test_a_task_runs_after_those_that_it_waits_for(options: Options, tmp_path: P
         def tasks(self, options: Options) -> list[Task]:
             """Each number waits for the one after it."""
             tasks = super().tasks(options)
-            return [replace(task, after=(later.key,)) for task, later in zip(tasks, tasks[1:], strict=False)] + tasks[
-                -1:
-            ]
+            waiting = [replace(task, after=(later.key,)) for task, later in pairwise(tasks)]
+            return [*waiting, tasks[-1]]
 
     paths = run_study(Chain((4, 2, 7), trace), options)
     assert trace.read_text().split() == ["7", "2", "4"]

@@ -48,3 +48,16 @@ def test_what_does_not_fit_is_refused() -> None:
         ClassShares("even")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="too few rows for this split"):
         ClassShares().split(np.zeros((5, 1)), 5, rng=rng, target=np.arange(5.0))
+
+
+def test_parties_have_as_many_rows_as_asked_for_or_the_most_there_are() -> None:
+    labels = np.repeat(np.arange(5.0), 100)
+    split = {"X": labels[:, None], "parties": 5, "target": labels}
+    blocks = ClassShares("unequal", rows=100).split(**split, rng=np.random.default_rng(0))
+    assert [len(block) for block in blocks] == [100] * 5
+    with pytest.raises(
+        ValueError, match=r"rows=101 a party can't be had: of the 5 classes there are 100, .* at most 100"
+    ):
+        ClassShares("unequal", rows=101).split(**split, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="whole number of at least 2, got 0"):
+        ClassShares(rows=0)
