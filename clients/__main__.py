@@ -63,9 +63,14 @@ def _lines(reward: Reward) -> list[str]:
 def _model(reward: Reward) -> tuple[str, str]:
     predictor = load_predictor(reward)
     scaled = "as they are" if predictor.scaling.is_identity else "standardised"
+    model = reward.about["model"]
+    if "kernel" in model:
+        what = f"Kernel {model['kernel']}"
+    else:
+        what = f"Linear in {(model.get('features') or {}).get('kind', 'the inputs')}"
     return (
         f"It predicts {predictor.target} from {', '.join(predictor.feature_names)}.",
-        f"Kernel {reward.about['model']['kernel']}, on inputs {scaled}.",
+        f"{what}, on inputs {scaled}.",
     )
 
 

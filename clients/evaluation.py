@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from clients.party_data import PartyData
 from clients.reward_store import load_predictor
 from guerdon.images import from_pixels, image_shape
-from guerdon.metrics import mnlp, rmse
+from guerdon.metrics import coverage, mnlp, rmse
 from guerdon.models import Predictor
 from guerdon.types import FloatArray
 from strategies.messages import Reward
@@ -27,9 +27,9 @@ COMPONENTS = 100
 def score(reward: Reward, data: PartyData) -> dict[str, float]:
     """What a reward is worth to the party on its held-out rows; empty where it holds no outputs out.
 
-    A model: MNLP (nats, of the target in its own units) and RMSE (in its units). Synthetic rows: the accuracy of a
-    logistic regression trained on the party's own rows together with them; alone, on its own rows only. Of images it
-    sees the first 100 principal components.
+    A model: MNLP (nats, of the target in its own units), RMSE (in its units), and the shares of rows within its central
+    50 % and 90 % predictive intervals. Synthetic rows: the accuracy of a logistic regression trained on the party's own
+    rows together with them; alone, on its own rows only. Of images it sees the first 100 principal components.
     """
     if data.held_outputs is None or len(data.held_outputs) == 0:
         return {}
@@ -42,7 +42,8 @@ def _prediction(predictor: Predictor, data: PartyData, held: FloatArray) -> dict
     names = data.contribution.feature_names or ()
     X = data.held_inputs[:, [names.index(name) for name in predictor.feature_names]]
     mean, variance = predictor.predict(X, data.held_noise)
-    return {"mnlp": mnlp(mean, variance, held), "rmse": rmse(mean, held), "rows": len(held)}
+    scores = {"mnlp": mnlp(mean, variance, held), "rmse": rmse(mean, held), "rows": len(held)}
+    return scores | {f"coverage_{level}": coverage(mean, variance, held, level / 100) for level in (50, 90)}
 
 
 def _points(reward: Reward, names: Sequence[str]) -> FloatArray | None:

@@ -10,13 +10,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
 from threadpoolctl import ThreadpoolController
 
 from guerdon.types import FloatArray, Progress, silent
 
 __all__ = [
+    "PRECISION",
     "LossOfPrecisionError",
+    "chain_half_log_determinants",
     "excess_spectrum",
     "half_log_determinant",
     "lattice_half_log_determinants",
@@ -185,3 +188,29 @@ def lattice_half_log_determinants(B: FloatArray, sizes: Sequence[int], *, progre
     with one_thread():
         walk(0, 0, 0.0, np.asfortranarray(B[np.ix_(rows, rows)]))
     return table
+
+
+def chain_half_log_determinants(B: FloatArray, sizes: Sequence[int], orders: NDArray[np.intp]) -> FloatArray:
+    """1/2 log det of B restricted to the first parties of an order, for all prefixes: orders (k, n) -> (k, n + 1).
+
+    One Cholesky factor of the permuted matrix gives a whole order: a prefix's factor is its leading block. Column 0 is
+    the empty prefix's 0.
+
+    Raises
+    ------
+    LossOfPrecisionError
+        A matrix is too close to singular.
+    """
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.intp)
+    if starts[-1] != len(B):
+        raise ValueError(f"sizes sum to {starts[-1]} but B has {len(B)} rows")
+    values = np.zeros((len(orders), len(sizes) + 1))
+    with one_thread():
+        for k, order in enumerate(orders):
+            rows = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in order])
+            permuted = B[np.ix_(rows, rows)]
+            factor = psd_cholesky(permuted, "the pooled data")
+            sums = np.concatenate([[0.0], np.cumsum(np.log(np.diagonal(factor)))])
+            values[k] = sums[np.concatenate([[0], np.cumsum(np.asarray(sizes)[order])])]
+            require_precision(values[k, -1], rounding_error(permuted, factor), "the pooled data")
+    return values

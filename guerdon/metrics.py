@@ -9,6 +9,7 @@ import numpy as np
 from gpytorch.kernels import Kernel
 from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
+from scipy.special import ndtri
 
 from guerdon.types import FloatArray
 from guerdon.valuation.kernel_sums import cross_sums, self_sums
@@ -16,6 +17,7 @@ from guerdon.valuation.pair_kernels import pair_kernel
 
 __all__ = [
     "class_imbalance",
+    "coverage",
     "expected_mnlp",
     "knn_kl",
     "mmd2_biased",
@@ -52,6 +54,26 @@ def expected_mnlp(mean: FloatArray, variance: FloatArray, y: FloatArray, mean_va
     if np.any(~(variance > 0)):
         raise ValueError(f"variances must be positive, got {variance.min()}")
     return float(np.mean(0.5 * (np.log(2 * np.pi * variance) + (np.square(mean - y) + mean_variance) / variance)))
+
+
+def coverage(mean: FloatArray, variance: FloatArray, y: FloatArray, level: float) -> float:
+    """Share of outputs within the central predictive interval of this probability: ``level`` where calibrated.
+
+    |y - mean| <= z sqrt(variance) with z = Phi^-1((1 + level) / 2). All (k,); variance includes observation noise.
+
+    Examples
+    --------
+    >>> coverage(np.zeros(4), np.ones(4), np.array([0.0, 0.6, 0.7, 3.0]), level=0.5)  # z = 0.674
+    0.5
+    """
+    mean, variance, y = (np.asarray(a, dtype=np.float64) for a in (mean, variance, y))
+    if not mean.shape == variance.shape == y.shape or mean.size == 0:
+        raise ValueError(
+            f"mean, variance and y must share one shape (k,), got {mean.shape}, {variance.shape}, {y.shape}"
+        )
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level is a probability between 0 and 1, got {level!r}")
+    return float(np.mean(np.abs(y - mean) <= ndtri(0.5 * (1.0 + level)) * np.sqrt(variance)))
 
 
 def rmse(mean: FloatArray, y: FloatArray) -> float:

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
 __all__ = [
     "Contribution",
@@ -109,8 +110,9 @@ class Game(Protocol):
     """A cooperative game: ``game(coalitions)`` gives the value of each row of a boolean (m, n) array.
 
     The empty coalition is worth 0. A game may also offer ``table() -> (2**n,)``, the values of all coalitions indexed
-    by bitmask (bit i set = party i is in), ``shapley() -> (n,)`` where a closed form exists, and ``parties``, the
-    names.
+    by bitmask (bit i set = party i is in), ``shapley() -> (n,)`` where a closed form exists, ``parties``, the names,
+    and ``chains(orders (k, n)) -> (k, n + 1)``, the values of every prefix of each order of arrival, the empty one's 0
+    first, where a chain of growing coalitions costs less than one by one.
     """
 
     @property
@@ -184,9 +186,23 @@ def game_table(game: Game | ArrayLike) -> FloatArray:
 class ShapleyValues:
     """Shapley values with what is known about their error.
 
-    values : (n,) in the unit of the game; standard_errors : (n,) or None where the method is exact;
-    evaluations : how many coalition values were used; method : what computed them, in words;
-    efficiency_gap : |sum phi - v_N|, where a closed form was used and this is what is known of its error.
+    Parameters
+    ----------
+    values : (n,) in the unit of the game
+    standard_errors : (n,), or None where the method is exact
+        The roots of the covariance's diagonal, where that is given and they are not.
+    evaluations : how many coalition values were computed
+    method : what computed them, in words
+    efficiency_gap : |sum phi - v_N|, where a closed form was used and this is what is known of its error
+    covariance : (n, n) of the estimates, where it is known: those from one sample err together
+    degrees_of_freedom : one or (n,), how well the errors themselves are known; infinitely well where None
+
+    Examples
+    --------
+    >>> found = ShapleyValues(np.array([5.0, 3.0]), covariance=np.diag([0.04, 0.01]), degrees_of_freedom=7)
+    >>> found.confidence_interval(0.95).round(3)
+    array([[4.527, 5.473],
+           [2.764, 3.236]])
     """
 
     values: FloatArray
@@ -194,11 +210,52 @@ class ShapleyValues:
     evaluations: int = 0
     method: str = "given"
     efficiency_gap: float | None = None
+    covariance: FloatArray | None = None
+    degrees_of_freedom: float | FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        if self.standard_errors is None and self.covariance is not None:
+            object.__setattr__(self, "standard_errors", np.sqrt(np.diagonal(self.covariance)))
 
     @property
     def alpha(self) -> FloatArray:
         """phi_i / phi*, each party's Shapley value divided by the largest: (n,)."""
         return np.asarray(self.values / self.values.max())
+
+    def confidence_interval(self, level: float = 0.95) -> FloatArray:
+        """Where each value lies with this confidence, by Student's t: (n, 2), of no width where the method is exact."""
+        margin: FloatArray | float = 0.0
+        if self.standard_errors is not None:
+            margin = self.standard_errors * _student_quantile(level, self.degrees_of_freedom)
+        return np.stack([self.values - margin, self.values + margin], axis=1)
+
+    def difference_errors(self) -> FloatArray:
+        """Standard errors of phi_i - phi_j: (n, n), var_i + var_j - 2 cov_ij; without a covariance, as if independent.
+
+        Differences of estimates from one sample are known better, or worse, than the estimates' own errors tell.
+        """
+        n = len(self.values)
+        if self.standard_errors is None:
+            return np.zeros((n, n))
+        shared = np.diag(np.square(self.standard_errors)) if self.covariance is None else self.covariance
+        variances = np.diagonal(shared)
+        return np.asarray(np.sqrt(np.clip(variances[:, None] + variances - 2.0 * shared, 0.0, None)))
+
+    def difference_margins(self, level: float = 0.95) -> FloatArray:
+        """How far phi_i - phi_j may be off with this confidence, each pair by itself: (n, n)."""
+        freedom = self.degrees_of_freedom
+        if freedom is not None:
+            freedom = np.broadcast_to(freedom, self.values.shape)
+            freedom = np.minimum.outer(freedom, freedom)
+        return np.asarray(self.difference_errors() * _student_quantile(level, freedom))
+
+
+def _student_quantile(level: float, degrees_of_freedom: float | FloatArray | None) -> FloatArray:
+    """How many standard errors to each side hold the truth with this probability; 1.96 at 0.95 where None or inf."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level is a probability between 0 and 1, got {level!r}")
+    freedom = np.inf if degrees_of_freedom is None else degrees_of_freedom
+    return np.asarray(stdtrit(freedom, 0.5 + 0.5 * level))
 
 
 def shapley_array(shapley: ShapleyValues | ArrayLike) -> FloatArray:

@@ -56,19 +56,27 @@ def mediate(grid: Grid, run_config: Any) -> RunDirectory:
 
 def _strategy(config: RunConfig, directory: RunDirectory) -> Any:
     strategy, parts, texts = config.build_parts()
-    session = Session(config.settings(directory.name), parts, texts, directory, _synthetic(config), _generator(config))
+    session = Session(
+        config.settings(directory.name),
+        parts,
+        texts,
+        directory,
+        synthetic=_columns("synthetic-file", config.synthetic_file),
+        generator=_generator(config),
+        public=_columns("public-file", config.public_file),
+    )
     strategy.begin(session)
     return strategy
 
 
-def _synthetic(config: RunConfig) -> dict[str, NDArray[np.float64]] | None:
-    """The columns of the synthetic-file, where there is one."""
-    if not config.synthetic_file:
+def _columns(key: str, path: str) -> dict[str, NDArray[np.float64]] | None:
+    """The columns of the Parquet file that a key of the config names, where it names one."""
+    if not path:
         return None
     try:
-        table = pl.read_parquet(Path(config.synthetic_file).expanduser()).cast(pl.Float64)
+        table = pl.read_parquet(Path(path).expanduser()).cast(pl.Float64)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise ConfigError(f"synthetic-file: expected a Parquet file of numbers, {error}") from error
+        raise ConfigError(f"{key}: expected a Parquet file of numbers, {error}") from error
     return {name: table[name].to_numpy() for name in table.columns}
 
 

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from guerdon.features import ImageFeatures
 from guerdon.generators import GaussianMixture, KernelDensity, MmdGan, ResumableGenerator
-from guerdon.models import GaussianProcess
+from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProcess
 from guerdon.plugins import Offer, PluginError, build
 from guerdon.realization import NoiseInjection, WeightedSampling
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
-from guerdon.shapley import Auto, ExactShapley, PermutationShapley
+from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, StratifiedShapley
 from guerdon.valuation import MaximumMeanDiscrepancy
 from strategies import ModelRewards, Settings, SyntheticDataRewards
 from strategies.messages import MessageError, check_party_name
@@ -28,8 +28,18 @@ OFFERS: Mapping[str, Offer] = {
     "generator": {"GaussianMixture": GaussianMixture, "KernelDensity": KernelDensity, "MmdGan": MmdGan},
     "features": {"ImageFeatures": ImageFeatures},
     "valuation": {"MaximumMeanDiscrepancy": MaximumMeanDiscrepancy},
-    "model": {"GaussianProcess": GaussianProcess},
-    "shapley": {"Auto": Auto, "ExactShapley": ExactShapley, "PermutationShapley": PermutationShapley},
+    "model": {
+        "GaussianProcess": GaussianProcess,
+        "BayesianLinear": BayesianLinear,
+        "SparseGaussianProcess": SparseGaussianProcess,
+    },
+    "shapley": {
+        "Auto": Auto,
+        "ExactShapley": ExactShapley,
+        "MonteCarloShapley": MonteCarloShapley,
+        "PermutationShapley": PermutationShapley,
+        "StratifiedShapley": StratifiedShapley,
+    },
     "scheme": {"RhoShapley": RhoShapley, "RectifiedRhoShapley": RectifiedRhoShapley},
     "realization": {"NoiseInjection": NoiseInjection, "WeightedSampling": WeightedSampling},
 }
@@ -93,6 +103,7 @@ class RunConfig(BaseModel):
     target: str = ""
     noise_column: str = ""
     synthetic_file: str = ""
+    public_file: str = ""
     generator_file: str = ""
     holdout: float = Field(0.25, ge=0.0, le=0.9)
     standardize: bool = True
@@ -136,7 +147,7 @@ class RunConfig(BaseModel):
             )
         return value
 
-    @field_validator("data_dir", "synthetic_file", "generator_file", "output_dir", "run_dir")
+    @field_validator("data_dir", "synthetic_file", "public_file", "generator_file", "output_dir", "run_dir")
     @classmethod
     def _paths_are_absolute(cls, value: str) -> str:
         if value and not Path(value).expanduser().is_absolute():
@@ -232,6 +243,7 @@ class RunConfig(BaseModel):
             stop_after=self.stop_after,
             resume=self.resume,
             generator_file=self.generator_file,
+            public_file=self.public_file,
         )
 
     def to_toml_dict(self) -> dict[str, Any]:

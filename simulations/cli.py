@@ -1,4 +1,4 @@
-"""The commands: run, list, prepare, show, resume and purge.
+"""The commands: run, list, prepare, show, resume, purge and paper.
 
 Each imports what it needs when it is called, so that ``--help`` and ``list`` answer at once.
 """
@@ -37,6 +37,10 @@ Value first, look, then agree on rho and deliver:
   python -m simulations run diabetes --set stop-after=valuation
   python -m simulations resume runs/diabetes-20260131-120000
   python -m simulations show runs/diabetes-20260131-120000
+
+Draw the papers' figures and tables again:
+
+  python -m simulations paper sim2020-fig2 --quick
 """,
     rich_markup_mode="rich",
     no_args_is_help=True,
@@ -149,6 +153,35 @@ def purge(run: RunArgument) -> None:
     for path in gone:
         typer.echo(f"deleted {path}")
     typer.echo(f"The record of the run stays in {run}." if gone else f"There was nothing left to delete in {run}.")
+
+
+@app.command()
+def paper(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    quick: Annotated[bool, typer.Option("--quick", help="A small version that ends in a minute or so.")] = False,
+    repeats: Annotated[
+        int | None,
+        typer.Option("--repeats", min=1, help="Random partitions or draws; the study's own number by default."),
+    ] = None,
+    only: Annotated[
+        list[str],
+        typer.Option("--only", metavar="KEY=VALUE", help="A part of a study, e.g. [bold]dataset=mnist[/bold]."),
+    ] = [],  # noqa: B006
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same numbers.")] = 0,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; all cores by default.")] = None,
+    output_dir: Annotated[Path, typer.Option("--output-dir", help="Where results and pictures go.")] = Path("papers"),
+) -> None:
+    """Draw a paper's figures and tables again, beside its printed numbers.
+
+    NAME is a figure or table such as `sim2020-fig2`, or a whole paper: `sim2020`, `tay2022`. A wrong
+    name is answered with the list of all.
+
+    Results are kept in OUTPUT_DIR/NAME.parquet as they come: after an interruption the same command
+    goes on where it stopped, and with all results there it only draws.
+    """
+    from simulations.papers.command import run_papers
+
+    run_papers(name, quick=quick, repeats=repeats, only=only, seed=seed, jobs=jobs, folder=output_dir)
 
 
 def _prepared(

@@ -12,6 +12,7 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 def exit_status(error: BaseException) -> tuple[int | None, str]:
     """(status, sentence) of an expected error; (None, "") where it is a mistake of ours, which keeps its traceback."""
     from server.run_directory import RunDirectoryError
+    from simulations.papers.study import StudyError
     from simulations.prepare import PrepareError
     from simulations.processes import StoppedError
     from simulations.scenarios import ScenarioError
@@ -26,7 +27,7 @@ def exit_status(error: BaseException) -> tuple[int | None, str]:
         case click.ClickException():
             error.show()
             return error.exit_code, ""
-        case PrepareError() | ScenarioError() | RunDirectoryError():
+        case PrepareError() | ScenarioError() | RunDirectoryError() | StudyError():
             return MISUSED, str(error)
         case FileNotFoundError():
             return FAILED, str(error)

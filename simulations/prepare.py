@@ -33,6 +33,7 @@ __all__ = ["PrepareError", "Prepared", "prepare", "prepare_resume"]
 
 CONFIG = "config.toml"
 SYNTHETIC = "synthetic.parquet"
+PUBLIC = "public.parquet"
 SET_BY_PREPARE = {
     "run-dir": "the run directory is made new for every run; choose its parent with --output-dir",
     "data-dir": "the parties' files are written into the run directory; choose its parent with --output-dir",
@@ -41,7 +42,7 @@ SET_BY_PREPARE = {
 FIXED_BY_THE_RUN = dict.fromkeys(
     (
         *("dataset", "partition", "parties", "target", "noise-column", "holdout", "seed"),
-        *("synthetic-file", "generator-file"),
+        *("synthetic-file", "generator-file", "public-file"),
         *("strategy", "model", "generator", "features", "valuation", "shapley", "standardize", "deduplicate"),
         *("run-dir", "data-dir", "output-dir", "resume"),
     ),
@@ -114,6 +115,9 @@ def prepare(
     if dataset.synthetic is not None and not config.synthetic_file and "generator" not in given:
         _table(dataset, dataset.synthetic).write_parquet(run / SYNTHETIC)
         final["synthetic-file"] = str(run / SYNTHETIC)
+    if dataset.public is not None and not config.public_file:
+        _table(dataset, dataset.public).write_parquet(run / PUBLIC)
+        final["public-file"] = str(run / PUBLIC)
     (run / CONFIG).write_text(tomli_w.dumps(final), encoding="utf-8")
     return Prepared(run, stage(sources, run / "app") if sources else CHECKOUT, RunConfig.parse(final))
 

@@ -49,6 +49,7 @@ def present(allocation: Record, run: Path, console: Console) -> None:
     tables = _tables(allocation["parties"], unit, COLUMNS[str(allocation.get("kind") or "model")], console)
     parts: list[RenderableType] = [*tables, *_refusals(allocation.get("refused") or []), ""]
     parts += [_summary(allocation, unit), "", _certificate(allocation.get("certificate") or [])]
+    parts += _notes(allocation.get("diagnostics") or [])
     parts += _notes(allocation.get("notes") or [])
     console.print(Group(*parts), highlight=False)
     for line in ("", f"Run directory: {run}", *_what_is_left(allocation, run)):  # paths to copy are not broken
@@ -66,13 +67,14 @@ def _table(title: str, columns: Sequence[_Column], parties: Sequence[Record], na
 
 
 def _tables(parties: Sequence[Record], unit: str, kind: _Columns, console: Console) -> list[Table]:
-    """One table where it fits, else two, else three; names give way before numbers do."""
+    """One table where it fits, else two, three or four; names give way before numbers do."""
     worth, reward, held_out = kind
     gave, gets, scores = f"What each party gave ({unit})", f"What each party gets ({unit})", "On held-out rows"
     layouts = (
         [(f"What each party gave and gets ({unit})", worth + reward + held_out)],
         [(gave, worth), (gets, reward + held_out)],
         [(gave, worth), (gets, reward), (scores, held_out)],
+        [(gave, worth), (gets, reward), (scores, held_out[:-1]), (scores, held_out[-1:])],
     )
     longest = max((len(str(party["party"])) for party in parties), default=LEAST_NAME_WIDTH)
     widest, narrowest = min(longest, NAME_WIDTH), min(longest, LEAST_NAME_WIDTH)
@@ -187,6 +189,13 @@ def _held_out(party: Record) -> str:
     return _count(None if rows is None else int(rows))
 
 
+def _calibration(party: Record) -> str:
+    """Shares of the held-out rows within the reward's 50 % and 90 % predictive intervals."""
+    scores = party.get("reward") or {}
+    shares = [scores.get(f"coverage_{level}") for level in (50, 90)]
+    return ", ".join(_number(share, 2) for share in shares) if any(share is not None for share in shares) else "–"
+
+
 def _gain(party: Record, score: str) -> str:
     """``alone -> reward`` of a held-out score; a dash for a side that was not scored."""
     return _sides({side: (party.get(side) or {}).get(score) for side in ("alone", "reward")})
@@ -215,6 +224,7 @@ COLUMNS = {
             _Column("rows\nheld out", _held_out),
             _Column("MNLP\nalone → reward", lambda p: _gain(p, "mnlp")),
             _Column("RMSE\nalone → reward", lambda p: _gain(p, "rmse")),
+            _Column("rows in its\n50 %, 90 %", _calibration),
         ),
     ),
     "synthetic": _Columns(

@@ -25,6 +25,7 @@ STAGES = {
     "join": "waiting for parties",
     "contribute": "collecting contributions",
     "pool": "pooling",
+    "pretrain": "training on public rows",
     "fit": "learning hyperparameters",
     "train": "training the generator",
     "value": "valuing coalitions",

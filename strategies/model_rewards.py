@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from guerdon.models import Model, Predictor
+from guerdon.models import FitReport, Model, Predictor, Pretrainable
 from guerdon.models.protocols import Posterior
 from guerdon.pipeline import Allocation, allocate
 from guerdon.realization import ModelReward
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution
-from guerdon.valuation import InformationGain
+from guerdon.valuation import InformationGain, noise_sensitivity
 from strategies.mediator import TrustedMediator
 from strategies.messages import MessageError, Reward
 from strategies.record import allocation_record, number, party_view
-from strategies.session import Outcome
+from strategies.session import Outcome, Session
 
 __all__ = ["ModelRewards"]
+
+PRETRAINING = 1
+"""Beside the run's seed, what seeds the training on public rows; nothing about it is secret."""
 
 
 class ModelRewards(TrustedMediator):
     """Value data by its information gain on the model, and give each party a model with the right amount of noise.
 
     Composes the parts ``model``, ``shapley``, ``scheme`` and ``realization`` of the run config. Open hyperparameters
-    are learned on the pool; a party's model alone uses the same, so that only the data differ.
+    are learned on the pool; a party's model alone uses the same, so that only the data differ. Where the run has public
+    rows, they train the model's features, and all data are in units of their standard deviations, so that a reward's
+    scaling tells nothing of the pool.
     """
 
     parts: ClassVar[Mapping[str, str]] = {
@@ -37,13 +42,24 @@ class ModelRewards(TrustedMediator):
         "realization": "NoiseInjection()",
     }
 
+    def begin(self, session: Session) -> None:
+        super().begin(session)
+        model = session.parts["model"]
+        self._pretrains = isinstance(model, Pretrainable) and model.needs_pretraining
+        if self._pretrains and session.public is None:
+            raise ValueError(
+                f"model = {session.texts['model']!r} has features that are trained on public rows: name them, "
+                'public-file = "/path/to/public.parquet" with the parties\' columns, or take a data set that has some'
+            )
+
     def accept(self, contribution: Contribution) -> None:
         if contribution.y is None:
             raise MessageError("outputs y are missing, and a model reward is trained on them: name the target column")
 
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
-        work = _Work(contributions, self.target, self._scaling(contributions))
-        model = self._fit(work.scaled)
+        public = self._public(contributions[0].feature_names or ())
+        work = _Work(contributions, self.target, self._scaling(contributions if public is None else [public]))
+        model = self._fit(self._pretrained(public, work.scaling), work.scaled)
         parts, settings = self.session.parts, self.settings
         self._stage("value", 2 ** len(contributions))
         allocation = allocate(
@@ -70,18 +86,34 @@ class ModelRewards(TrustedMediator):
             },
         )
 
-    def _scaling(self, contributions: Sequence[Contribution]) -> Scaling:
-        if self.settings.standardize:
-            return Scaling.of_pool(contributions)
-        return Scaling.identity(contributions[0].X.shape[1])
+    def _public(self, features: Sequence[str]) -> Contribution | None:
+        """The public rows of the run, with the parties' features in their order."""
+        columns = self.session.public
+        if columns is None:
+            return None
+        missing = [name for name in (*features, self.target) if name not in columns]
+        if missing:
+            raise ValueError(f"public-file lacks the columns {', '.join(missing)}; it has {', '.join(columns)}")
+        X = np.column_stack([columns[name] for name in features])
+        return Contribution("public-file", X, columns[self.target], tuple(features))
 
-    def _fit(self, scaled: Sequence[Contribution]) -> Model:
+    def _scaling(self, rows: Sequence[Contribution]) -> Scaling:
+        return Scaling.of_pool(rows) if self.settings.standardize else Scaling.identity(rows[0].X.shape[1])
+
+    def _pretrained(self, public: Contribution | None, scaling: Scaling) -> Model:
+        model: Model = self.session.parts["model"]
+        if public is None or not self._pretrains:
+            return model
+        self._stage("pretrain")
+        rng = np.random.default_rng([self.settings.seed, PRETRAINING])
+        return cast(Pretrainable, model).pretrain(scaling.apply(public), rng=rng, progress=self._progress)
+
+    def _fit(self, model: Model, scaled: Sequence[Contribution]) -> Model:
         self._stage("fit")
-        fitted: Model = self.session.parts["model"].fit(scaled, progress=self._progress)
-        return fitted
+        return model.fit(scaled, progress=self._progress)
 
     def _progress(self, stage: str, done: int, total: int) -> None:
-        if stage in ("value", "fit") or (stage == "realize" and done):
+        if stage in ("value", "fit", "pretrain") or (stage == "realize" and done):
             self.journal.event("progress", stage=stage, done=done, total=total)
         else:
             self._stage(stage, total if stage == "realize" else None)
@@ -90,11 +122,16 @@ class ModelRewards(TrustedMediator):
         record = allocation_record(allocation, work.contributions, self.settings.run, self.session.texts, unit="nats")
         record["kind"] = "model"
         record["model"] = {**model.describe(), "standardized": self.settings.standardize}
-        if (record["model"].get("fit") or {}).get("noise_at_bound"):
-            self._note(
-                "the learned noise variance is at its bound: under this kernel the data does not tell noise from "
-                "signal, so the values mean little. Give the model a noise, or a smoother kernel.",
-            )
+        sensitivity = noise_sensitivity(model, work.scaled)
+        record["noise_sensitivity"] = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
+        record["diagnostics"] = []
+        report: FitReport | None = getattr(model, "report", None)
+        findings = [] if report is None else [(report.sentence, report.noise_at_bound)]
+        for sentence, warns in [*findings, (sensitivity.sentence, sensitivity.counts_noise)]:
+            if warns:
+                self._note(sentence)
+            else:
+                record["diagnostics"].append(sentence)
         scale = work.scaling.target_scale**2
         for entry, made in zip(record["parties"], allocation.rewards, strict=False):
             entry["eta"] = number(made.eta * scale)
@@ -109,10 +146,8 @@ class ModelRewards(TrustedMediator):
             "reached": made.reached,
             "target_name": self.target,
             "model": {key: value for key, value in model.describe().items() if key != "fit"},
-            "contains": (
-                "the posterior of an exact Gaussian process: the pool's inputs, its outputs as far as the noise lets "
-                "them through, and the mean and standard deviation of all"
-            ),
+            "contains": f"{made.posterior.contains}, and the mean and standard deviation of "
+            + ("the pool" if self.session.public is None else "the public rows"),
         }
 
 

@@ -68,11 +68,12 @@ class Settings:
     stop_after: str = ""
     resume: bool = False
     generator_file: str = ""
+    public_file: str = ""
 
     @property
     def fixed(self) -> dict[str, Any]:
         """What a resumed run may not change: what was pooled, and how."""
-        names = ("seed", "holdout", "standardize", "deduplicate", "generator_file")
+        names = ("seed", "holdout", "standardize", "deduplicate", "generator_file", "public_file")
         return {name.replace("_", "-"): getattr(self, name) for name in names}
 
 
@@ -82,7 +83,8 @@ class Session:
 
     ``texts`` holds the parts as they were written in the run config; ``synthetic`` the columns of the synthetic rows
     that it names a file of, None where a generator is to make them; ``generator`` the arrays of a trained generator
-    that it names a file of, None where one is to be fitted.
+    that it names a file of, None where one is to be fitted; ``public`` the columns of the public rows that it names a
+    file of, if it does.
     """
 
     settings: Settings
@@ -91,6 +93,7 @@ class Session:
     journal: Journal
     synthetic: Mapping[str, FloatArray] | None = None
     generator: Arrays | None = None
+    public: Mapping[str, FloatArray] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from hypothesis import strategies as st
@@ -16,23 +17,30 @@ __all__ = [
     "ClosedFormGame",
     "additive",
     "airport",
+    "airport_of_hundred",
+    "electoral_college",
     "gloves",
     "log_of_sum",
     "monotone_closure",
     "monotone_games",
     "symmetric",
     "unanimity",
+    "weighted_voting",
     "weighted_voting_1958",
 ]
 
 
 @dataclass(frozen=True, eq=False)
 class ClosedFormGame:
-    """A game by its formula on coalitions (m, n), with its Shapley values (n,). It offers no table."""
+    """A game by its formula on coalitions (m, n), with its Shapley values (n,). It offers no table.
+
+    ``chains`` are the values of all prefixes of orders (k, n): (k, n + 1), for those games that are fast in them.
+    """
 
     name: str
     phi: FloatArray
     formula: Callable[[NDArray[np.bool_]], FloatArray]
+    chains: Callable[[NDArray[np.intp]], FloatArray] | None = None
 
     @property
     def n(self) -> int:
@@ -43,6 +51,11 @@ class ClosedFormGame:
 
     def table(self) -> FloatArray:
         return self(all_coalitions(self.n))
+
+
+def _after_nobody(values: FloatArray) -> FloatArray:
+    """The empty prefix's 0 ahead of the others' values (k, n): (k, n + 1)."""
+    return np.concatenate([np.zeros((len(values), 1)), values], axis=1)
 
 
 def additive(weights: FloatArray) -> ClosedFormGame:
@@ -63,7 +76,17 @@ def airport(costs: FloatArray) -> ClosedFormGame:
     steps = np.diff(costs[order], prepend=0.0)
     phi = np.empty(len(costs))
     phi[order] = np.cumsum(steps / np.arange(len(costs), 0, -1))
-    return ClosedFormGame("airport", phi, lambda C: np.where(C, costs, 0.0).max(axis=1))
+    return ClosedFormGame(
+        "airport",
+        phi,
+        lambda C: np.where(C, costs, 0.0).max(axis=1),
+        lambda orders: _after_nobody(np.maximum.accumulate(costs[orders], axis=1)),
+    )
+
+
+def airport_of_hundred() -> ClosedFormGame:
+    """Castro, Gomez and Tejada's (2009) airport: costs 1 to 10 for ten groups of aircraft, a hundred in all."""
+    return airport(np.repeat(np.arange(1.0, 11.0), [8, 12, 6, 14, 8, 9, 13, 10, 10, 10]))
 
 
 def symmetric(n: int, value: Callable[[FloatArray], FloatArray]) -> ClosedFormGame:
@@ -78,10 +101,43 @@ def gloves() -> ClosedFormGame:
     )
 
 
+def weighted_voting(weights: NDArray[np.int64], quota: int) -> ClosedFormGame:
+    """v(C) = 1 when the weights in C reach the quota: phi_i is the share of orders in which i's arrival does it.
+
+    Counting coalitions by size and weight, first all of them and then, dividing party i's factor 1 + x y^{w_i} out
+    again, those without i, gives phi_i = sum_s s! (n - s - 1)! / n! #{S: |S| = s, quota - w_i <= w(S) < quota}.
+    """
+    n, total = len(weights), int(weights.sum())
+    counts = np.zeros((n + 1, total + 1), dtype=np.int64)  # [size, weight]; comb(51, 25) fits
+    counts[0, 0] = 1
+    for w in weights:
+        counts[1:, w:] += counts[:-1, : total + 1 - w].copy()
+    phi = np.empty(n)
+    for i, w in enumerate(weights):
+        without = counts.copy()
+        for size in range(1, n + 1):
+            without[size, w:] -= without[size - 1, : total + 1 - w]
+        swung = without[:n, max(0, quota - w) : quota].sum(axis=1)
+        phi[i] = sum(float(swung[size]) / (n * comb(n - 1, size)) for size in range(n))
+    return ClosedFormGame(
+        "weighted voting",
+        phi,
+        lambda C: C @ weights >= quota,
+        lambda orders: _after_nobody((np.cumsum(weights[orders], axis=1) >= quota).astype(np.float64)),
+    )
+
+
 def weighted_voting_1958() -> ClosedFormGame:
     """The EEC's council of 1958, weights 4 4 4 2 2 1 and quota 12; Luxembourg was null (Shapley and Shubik's index)."""
     weights = np.array([4, 4, 4, 2, 2, 1])
     return ClosedFormGame("weighted voting", np.array([14, 14, 14, 9, 9, 0]) / 60, lambda C: C @ weights >= 12)
+
+
+def electoral_college() -> ClosedFormGame:
+    """Castro, Gomez and Tejada's (2009) non-symmetric voting game: 51 states with 538 electors, 270 of whom decide."""
+    some = [45, 41, 27, 26, 26, 25, 21, 17, 17, 14, 13, 13, 12, 12, 12, 11]
+    many = np.repeat([10, 9, 8, 7, 6, 5, 4, 3], [4, 4, 2, 4, 4, 1, 9, 7])
+    return weighted_voting(np.array([*some, *many]), 270)
 
 
 def log_of_sum(a: FloatArray) -> ClosedFormGame:
@@ -103,7 +159,12 @@ def log_of_sum(a: FloatArray) -> ClosedFormGame:
     for i in range(len(a)):
         inner = q_weights @ np.delete(factors, i, axis=0).prod(axis=0)  # (t,)
         phi[i] = 0.5 * np.sum(u_weights * np.exp(-t) * -np.expm1(-a[i] * t) * inner)
-    return ClosedFormGame("log of sum", phi, lambda C: 0.5 * np.log1p(C @ a))
+    return ClosedFormGame(
+        "log of sum",
+        phi,
+        lambda C: 0.5 * np.log1p(C @ a),
+        lambda orders: _after_nobody(0.5 * np.log1p(np.cumsum(a[orders], axis=1))),
+    )
 
 
 CLOSED_FORM = [
@@ -113,6 +174,8 @@ CLOSED_FORM = [
     symmetric(6, np.sqrt),
     gloves(),
     weighted_voting_1958(),
+    weighted_voting(np.array([4, 4, 4, 2, 2, 1]), 12),
+    weighted_voting(np.array([5, 3, 3, 1, 1, 1, 2]), 9),
     log_of_sum(np.array([0.3, 1.0, 2.5, 2.5, 10.0, 40.0, 0.05])),
 ]
 

@@ -180,7 +180,7 @@ def test_everything_public_has_a_docstring() -> None:
 
 CONTRACT = {
     "guerdon.shapley": ["exact_shapley", "ExactShapley", "PermutationShapley", "Auto"],
-    "guerdon.models": ["GaussianProcess"],
+    "guerdon.models": ["GaussianProcess", "BayesianLinear", "SparseGaussianProcess"],
     "guerdon.valuation": ["InformationGain"],
     "guerdon.rewards": ["RhoShapley", "certify"],
     "guerdon.realization": ["noise_variances"],

@@ -6,93 +6,25 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from guerdon.checks import is_number, require_count
 from guerdon.generators.labeller import Labeller
-from guerdon.generators.mmd_gan_networks import Shape, build_generator, sides
-from guerdon.generators.mmd_gan_training import Plan, Training, network_arrays, set_network
+from guerdon.generators.mmd_gan_density import GanDensity
+from guerdon.generators.mmd_gan_networks import Shape, sides
+from guerdon.generators.mmd_gan_training import Plan, Training
 from guerdon.generators.protocols import Checkpoint, FittedGenerator, GeneratorFitError, pooled_rows
 from guerdon.models.protocols import Arrays
 from guerdon.types import Contribution, FloatArray, Progress, silent
 
-__all__ = ["GanDensity", "MmdGan"]
+__all__ = ["MmdGan"]
 
-ROWS = 500
-"""Samples made at once, which bounds the memory of a draw."""
-
-
-@dataclass(frozen=True, eq=False)
-class GanDensity:
-    """What a trained generator network makes of standard normal noise, times ``scale`` plus ``center``, both (d,).
-
-    It runs on the CPU, so that the same arrays and the same rng give the same samples wherever it was trained.
-    """
-
-    network: nn.Sequential
-    shape: Shape | None
-    noise: int
-    width: int
-    center: FloatArray
-    scale: FloatArray
-
-    @torch.no_grad()
-    def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
-        points = np.empty((n, len(self.center)))
-        for start in range(0, n, ROWS):
-            z = rng.standard_normal((min(ROWS, n - start), self.noise), dtype=np.float32)
-            points[start : start + ROWS] = self.network(torch.from_numpy(z)).numpy()
-        return self.center + self.scale * points
-
-    def describe(self) -> dict[str, Any]:
-        weights = sum(weight.numel() for weight in self.network.parameters())
-        return {
-            "generator": "MMD GAN",
-            "shape": None if self.shape is None else list(self.shape),
-            "noise": self.noise,
-            "width": self.width,
-            "weights": weights,
-        }
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """All of it, as arrays that an npz file holds; without the critic, and without the pool."""
-        return {
-            "shape": np.array(self.shape or (), dtype=np.int64),
-            "noise": np.array(self.noise),
-            "width": np.array(self.width),
-            "center": self.center,
-            "scale": self.scale,
-            **network_arrays(self.network, "sampler/"),
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> Self:
-        """The same again.
-
-        Raises
-        ------
-        GeneratorFitError
-            The arrays are not those of a trained generator; a training's checkpoint is none yet.
-        """
-        missing = [name for name in ("shape", "noise", "width", "center", "scale") if name not in arrays]
-        if missing:
-            half = "; they are a training's checkpoint: let it finish" if "step" in arrays else ""
-            raise GeneratorFitError(f"the arrays of a trained MmdGan lack {', '.join(missing)}{half}")
-        sizes = [int(side) for side in arrays["shape"]]
-        shape = (sizes[0], sizes[1], sizes[2]) if sizes else None
-        noise, width = int(arrays["noise"]), int(arrays["width"])
-        center, scale = (np.array(arrays[name], dtype=np.float64) for name in ("center", "scale"))
-        network = build_generator(shape, len(center), noise, width)
-        try:
-            set_network(network, arrays, "sampler/")
-        except RuntimeError as error:
-            raise GeneratorFitError(f"the weights are not those of an MmdGan of these sizes: {error}") from error
-        return cls(network.eval(), shape, noise, width, center, scale)
+STEPS = 3000
+"""Of the generator, where no epochs are given: enough for legible digits, and for a table's clusters."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +47,9 @@ class MmdGan:
     Parameters
     ----------
     shape : (height, width, channels) of images, None for tables. Sides are even and at least 8, channels 1 or 3.
-    epochs : float
-        How often the critic sees the pool: the generator takes epochs * rows / (batch * critic_steps) steps.
+    epochs : float, optional
+        How often the critic sees the pool: the generator takes epochs * rows / (batch * critic_steps) steps. 3,000
+        steps, whatever the pool, when None.
     batch : int
         Rows, and samples, of one estimate of MMD^2; the pool must have as many.
     critic_steps : int
@@ -149,7 +82,7 @@ class MmdGan:
     """
 
     shape: Shape | None = None
-    epochs: float = 80.0
+    epochs: float | None = None
     batch: int = 64
     critic_steps: int = 2
     noise: int = 32
@@ -162,7 +95,7 @@ class MmdGan:
     def __post_init__(self) -> None:
         for name in ("batch", "critic_steps", "noise", "width", "save_every"):
             require_count(name, getattr(self, name))
-        for name in ("epochs", "learning_rate", "penalty"):
+        for name in ("learning_rate", "penalty", *(() if self.epochs is None else ("epochs",))):
             value = getattr(self, name)
             if not is_number(value) or not 0 < value < math.inf:
                 raise ValueError(f"{name} must be a positive number, got {value!r}")
@@ -192,7 +125,7 @@ class MmdGan:
         ------
         GeneratorFitError
             The pool has fewer rows than a batch, columns that the shape doesn't have, or pixels that are none; the
-            checkpoint is of another training.
+            checkpoint is of another training; the training diverged.
         """
         labeller = Labeller.of(contributions)
         pool = pooled_rows(contributions, self.batch, f"MmdGan(batch={self.batch})")
@@ -212,6 +145,8 @@ class MmdGan:
         if found is not None:
             training.load(found)
         _train(training, self.save_every, progress, checkpoint, mark)
+        if not training.finite:
+            raise GeneratorFitError("the training diverged: take a smaller learning_rate or a larger penalty")
         density = GanDensity(training.settled(), self.shape, self.noise, self.width, center, scale)
         if checkpoint is not None:
             checkpoint.save({**density.arrays(), "training": mark})
@@ -261,7 +196,7 @@ class MmdGan:
         return Plan(
             shape=self.shape,
             columns=pool.shape[1],
-            steps=math.ceil(self.epochs * len(pool) / (self.batch * self.critic_steps)),
+            steps=self._steps(len(pool)),
             batch=self.batch,
             critic_steps=self.critic_steps,
             noise=self.noise,
@@ -269,6 +204,11 @@ class MmdGan:
             learning_rate=self.learning_rate,
             penalty=self.penalty,
         )
+
+    def _steps(self, rows: int) -> int:
+        if self.epochs is None:
+            return STEPS
+        return math.ceil(self.epochs * rows / (self.batch * self.critic_steps))
 
     def _mark(self, pool: FloatArray, seed: int) -> str:
         """What tells this training from any other: a hash of its plan, seed and pool."""

@@ -1,6 +1,6 @@
 """The MMD GAN's objective (Binkowski et al., ICLR 2018): a kernel on critic features, and a penalty on its witness.
 
-    k(a, b) = a'b + sum_alpha (1 + |a - b|^2 / (2 alpha))^-alpha        section 2.4 and appendix C, "rq*"
+    k(a, b) = a'b + sum_alpha (1 + |a - b|^2 / (2 alpha))^-alpha        the paper's "rq*"
 
 with a = h(x) the critic's features (16 numbers an image or row). The dot product keeps a gradient where samples are so
 far from data that every rational-quadratic term is flat.
@@ -16,7 +16,7 @@ from torch import Tensor
 __all__ = ["ALPHAS", "kernel_matrix", "mmd2", "witness_penalty"]
 
 ALPHAS = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""The mixture of Binkowski et al. (2018), section 2.4: from heavy tails to nearly a Gaussian."""
+"""The mixture of Binkowski et al. (2018): from heavy tails to nearly a Gaussian."""
 
 
 def kernel_matrix(A: Tensor, B: Tensor) -> Tensor:
@@ -42,8 +42,7 @@ def witness_penalty(
 ) -> Tensor:
     """The mean of (|grad f(z)| - 1)^2 over the points z, f(z) = mean_i k(h(x_i), h(z)) - mean_j k(h(y_j), h(z)).
 
-    Section 3.1: the witness of the MMD is held to slope 1 between data and samples, which keeps the critic from making
-    it steep at will.
+    The witness of the MMD is held to slope 1 between data and samples, so that the critic can't make it steep at will.
 
     Parameters
     ----------

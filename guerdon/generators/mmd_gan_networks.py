@@ -19,13 +19,13 @@ Shape = tuple[int, int, int]
 """Height, width and channels of an image."""
 
 FEATURES = 16
-"""Numbers that the critic makes of an image or row: Binkowski et al. (2018), section 4."""
+"""Numbers that the critic makes of an image or row: Binkowski et al. (2018)."""
 
 SMALLEST = 4
 """Halving ends at sides below twice this: Radford et al. (2016) start their generator from 4 x 4."""
 
 SLOPE = 0.2
-"""Of the critic's leaky ReLU: Radford et al. (2016), section 3."""
+"""Of the critic's leaky ReLU: Radford et al. (2016)."""
 
 
 def sides(shape: Shape) -> list[tuple[int, int]]:

@@ -20,7 +20,7 @@ from guerdon.models.protocols import Arrays
 __all__ = ["Plan", "Training", "network_arrays", "set_network"]
 
 BETAS = (0.5, 0.9)
-"""Of Adam: Binkowski et al. (2018), section 4."""
+"""Of Adam: Binkowski et al. (2018)."""
 
 MEMORY = 0.995
 """The generator that is kept averages the weights of about the last 1 / (1 - MEMORY) steps."""
@@ -70,6 +70,11 @@ class Training:
     @property
     def finished(self) -> bool:
         return self.step >= self.plan.steps
+
+    @property
+    def finite(self) -> bool:
+        """Whether all weights of the kept generator are numbers."""
+        return all(bool(weight.isfinite().all()) for weight in self.average.parameters())
 
     def advance(self) -> None:
         """One step: the critic maximises MMD^2 minus the penalty a few times, then the generator minimises MMD^2.

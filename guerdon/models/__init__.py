@@ -1,15 +1,27 @@
 """Bayesian models: what data is worth to them, and what they predict after it."""
 
+from guerdon.models.bayesian_linear import BayesianLinear
+from guerdon.models.features import Affine, Features
 from guerdon.models.gaussian_process import GaussianProcess, GaussianProcessPosterior
+from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior
+from guerdon.models.neural_features import NeuralFeatures
 from guerdon.models.predictor import Predictor
-from guerdon.models.protocols import FitReport, Model, NoiseResponse, Posterior
+from guerdon.models.protocols import FitReport, Model, NoiseResponse, Posterior, Pretrainable
+from guerdon.models.sparse_gaussian_process import SparseGaussianProcess
 
 __all__ = [
+    "Affine",
+    "BayesianLinear",
+    "Features",
     "FitReport",
     "GaussianProcess",
     "GaussianProcessPosterior",
+    "LinearGaussianPosterior",
     "Model",
+    "NeuralFeatures",
     "NoiseResponse",
     "Posterior",
     "Predictor",
+    "Pretrainable",
+    "SparseGaussianProcess",
 ]

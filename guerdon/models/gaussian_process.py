@@ -9,11 +9,11 @@ from typing import Any, Self
 
 import numpy as np
 from gpytorch.kernels import Kernel
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from guerdon.checks import is_number, unwrap_scalars
 from guerdon.linalg import (
+    chain_half_log_determinants,
     excess_spectrum,
     half_log_determinant,
     lattice_half_log_determinants,
@@ -23,26 +23,18 @@ from guerdon.linalg import (
     rounding_error,
     whitened,
 )
-from guerdon.models.kernels import (
-    as_kernel,
-    check_kernel,
-    covariance,
-    covariance_diagonal,
-    kernel_text,
-    missing_hyperparameters,
-)
-from guerdon.models.maximum_likelihood import maximize_likelihood
+from guerdon.models.kernel_model import KernelModel
+from guerdon.models.kernels import as_kernel, covariance, covariance_diagonal, kernel_text
+from guerdon.models.likelihoods import Likelihood, exact_likelihood
+from guerdon.models.pool import blocks, require_known, row_noise
 from guerdon.models.protocols import Arrays, FitReport, SpectralResponse
 from guerdon.types import Contribution, FloatArray, Progress, silent
 
 __all__ = ["GaussianProcess", "GaussianProcessPosterior"]
 
-PREDICTION_BLOCK = 4096
-"""Rows predicted at a time, which bounds memory to this many times the training rows."""
-
 
 @dataclass(frozen=True, eq=False)
-class GaussianProcess:
+class GaussianProcess(KernelModel):
     """y = f(x) + e with f ~ GP(mean, k) and e ~ N(0, noise).
 
     The value of data is the information gain on f: I(f; D) = 1/2 log det(I + L^-1/2 K L^-1/2) in nats, with L the
@@ -76,16 +68,7 @@ class GaussianProcess:
     report: FitReport | None = None
 
     def __post_init__(self) -> None:
-        unwrap_scalars(self, "noise", "mean")
-        if self.noise is not None and not (is_number(self.noise) and 0.0 < self.noise < np.inf):
-            raise ValueError(f"noise is a positive variance (or None to learn it), got {self.noise!r}")
-        if self.mean is not None and not (is_number(self.mean) and np.isfinite(self.mean)):
-            raise ValueError(f"mean is a finite number (or None to learn it), got {self.mean!r}")
-        if not isinstance(self.learn, bool):
-            raise ValueError(f"learn is True or False, got {self.learn!r}")
-        if self.report is not None and not isinstance(self.report, FitReport):
-            raise ValueError(f"report is a FitReport, which fit() sets, or None, got {self.report!r}")
-        check_kernel(self.kernel)
+        self._check_hyperparameters()
 
     def fit(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> Self:
         """The model with every open hyperparameter learned by maximum likelihood on the pool, to convergence.
@@ -100,23 +83,8 @@ class GaussianProcess:
         ValueError
             Something is open, and a party sent no outputs.
         """
-        if any(c.y is None for c in contributions) and not self._is_open(contributions):
-            return self
-        y = _outputs(contributions)
-        X = np.concatenate([c.X for c in contributions])
-        own = [np.broadcast_to(np.nan if c.noise is None else c.noise, len(c)) for c in contributions]
-        noise = np.concatenate(own)
-        if self.noise is not None:
-            noise = np.where(np.isnan(noise), self.noise, noise)
-        fitted = maximize_likelihood(lambda: self._open_kernel(X, y), X, y, noise, self.mean, progress=progress)
-        return replace(
-            self,
-            kernel=kernel_text(fitted.kernel) if isinstance(self.kernel, str) else fitted.kernel,
-            learn=False,
-            noise=fitted.noise if self.noise is None else self.noise,
-            mean=fitted.mean,
-            report=fitted.report,
-        )
+        learned = self._learned(contributions, progress)
+        return replace(self, **learned) if learned else self
 
     def information_gain(self, X: FloatArray, noise: float | FloatArray | None = None) -> float:
         """I(f; D) in nats of inputs X (m, d) measured with the noise variances given, else the model's.
@@ -129,7 +97,7 @@ class GaussianProcess:
         X = np.asarray(X, dtype=np.float64)
         if len(X) == 0:
             return 0.0
-        return half_log_determinant(self._whitened(X, self._noise(len(X), noise)), "the data")
+        return half_log_determinant(self._whitened(X, row_noise(self.noise, len(X), noise)), "the data")
 
     def information_gains(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> FloatArray:
         """I(f; D_C) in nats of every coalition: (2**n,), by one walk of the subset lattice."""
@@ -138,6 +106,19 @@ class GaussianProcess:
         with one_thread():
             half_log_determinant(B, "the pooled data")  # the pool loses the most precision: refuse before the walk
         return lattice_half_log_determinants(B, [len(c) for c in contributions], progress=progress)
+
+    def information_gain_chains(self, contributions: Sequence[Contribution], orders: NDArray[np.intp]) -> FloatArray:
+        """I(f; D_C) in nats of all prefixes of each order of the parties: (k, n + 1), one Cholesky factor an order."""
+        X = np.concatenate([c.X for c in contributions])
+        B = self._whitened(X, np.concatenate([self.noise_of(c) for c in contributions]))
+        return chain_half_log_determinants(B, [len(c) for c in contributions], orders)
+
+    def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
+        """tr(K (K + L)^-1) = sum_r (B^-1 (B - I))_rr of the pool, with B = I + L^-1/2 K L^-1/2."""
+        X = np.concatenate([c.X for c in contributions])
+        B = self._whitened(X, np.concatenate([self.noise_of(c) for c in contributions]))
+        inverse = solve_triangular(psd_cholesky(B, "the pooled data"), np.eye(len(B)), lower=True, check_finite=False)
+        return float(len(B) - np.sum(np.square(inverse)))
 
     def noise_response(self, own: Contribution, others: Contribution) -> SpectralResponse:
         """How IG falls as noise is added to the others' outputs: one eigendecomposition for every eta.
@@ -168,61 +149,31 @@ class GaussianProcess:
         Its first prediction raises LossOfPrecisionError where the data's information gain would.
         """
         X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        self._require("mean", self.mean)
+        mean = require_known("mean", self.mean)
         self._kernel(X.shape[1])
         return GaussianProcessPosterior(
             kernel=self.kernel,
-            mean=float(self.mean or 0.0),
+            mean=float(mean),
             noise=float("nan") if self.noise is None else self.noise,
             X=X,
             y=y,
-            row_noise=self._noise(len(X), noise),
+            row_noise=row_noise(self.noise, len(X), noise),
         )
 
     def noise_of(self, contribution: Contribution) -> FloatArray:
         """The noise variance of each row: the contribution's own where given, else the model's: (m,)."""
-        return self._noise(len(contribution), contribution.noise)
+        return row_noise(self.noise, len(contribution), contribution.noise)
 
     def describe(self) -> dict[str, Any]:
         """The kernel's text with its hyperparameters, noise variance, mean, and how the fit ended."""
         fit = None if self.report is None else asdict(self.report)
         return {"kernel": kernel_text(self.kernel), "noise": self.noise, "mean": self.mean, "fit": fit}
 
-    def _is_open(self, contributions: Sequence[Contribution]) -> bool:
-        """Whether ``fit`` has anything to learn from these contributions."""
-        kernel = bool(missing_hyperparameters(self.kernel)) if isinstance(self.kernel, str) else self.learn
-        noise = self.noise is None and any(c.noise is None and len(c) for c in contributions)
-        return kernel or noise or self.mean is None
-
-    def _kernel(self, features: int) -> Kernel:
-        missing = missing_hyperparameters(self.kernel)
-        if missing:
-            raise ValueError(f"{', '.join(missing)} of the kernel {self.kernel!r} are open: call fit(), or give them")
-        return as_kernel(self.kernel, features)
-
-    def _open_kernel(self, X: FloatArray, y: FloatArray) -> Kernel:
-        spread = np.std(X, axis=0) if len(X) else np.zeros(X.shape[1])
-        variance = float(np.var(y)) if len(y) else 0.0
-        kernel = as_kernel(
-            self.kernel, X.shape[1], spread=np.where(spread > 0.0, spread, 1.0), variance=variance or 1.0
-        )
-        return kernel.requires_grad_(True) if self.learn and not isinstance(self.kernel, str) else kernel
+    def _likelihood(self, X: FloatArray) -> Likelihood:
+        return exact_likelihood(X)
 
     def _whitened(self, X: FloatArray, noise: FloatArray) -> FloatArray:
         return whitened(covariance(self._kernel(X.shape[1]), X), noise)
-
-    def _noise(self, rows: int, noise: ArrayLike | None) -> FloatArray:
-        given = self._require("noise", self.noise) if noise is None else np.asarray(noise, dtype=np.float64)
-        if np.shape(given) not in ((), (rows,)):
-            raise ValueError(f"noise must be one variance or shape ({rows},), got shape {np.shape(given)}")
-        if np.any(~(np.asarray(given) > 0)):
-            raise ValueError(f"noise variances must be positive, got {np.min(given)}")
-        return np.array(np.broadcast_to(given, rows), dtype=np.float64)
-
-    def _require(self, name: str, value: float | None) -> float:
-        if value is None:
-            raise ValueError(f"the model's {name} is open: call fit() to learn it, or give it")
-        return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,6 +190,14 @@ class GaussianProcessPosterior:
     y: FloatArray
     row_noise: FloatArray
 
+    @property
+    def contains(self) -> str:
+        """What whoever gets this posterior can read from it."""
+        return (
+            "the posterior of an exact Gaussian process: the pool's inputs, its outputs as far as the noise lets them "
+            "through, and the mean and standard deviation of all"
+        )
+
     def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
         """Mean (k,) and variance (k,) of new outputs at X (k, d), with the model's noise or the one given."""
         X = self._inputs(X)
@@ -247,7 +206,7 @@ class GaussianProcessPosterior:
             raise ValueError("the model has no noise variance of its own: give predict() the new observations' noise")
         weights = self._solve(self.y - self.mean)
         mean, explained = np.empty(len(X)), np.empty(len(X))
-        for rows in _blocks(len(X)):
+        for rows in blocks(len(X)):
             K = covariance(self._kernel, self.X, X[rows])  # (m, k)
             mean[rows] = self.mean + K.T @ weights
             W = solve_triangular(self._factor, K, lower=True, check_finite=False)
@@ -262,7 +221,7 @@ class GaussianProcessPosterior:
         """
         X = self._inputs(X)
         result = np.empty(len(X))
-        for block in _blocks(len(X)):
+        for block in blocks(len(X)):
             weights = self._solve(covariance(self._kernel, self.X, X[block]))[rows]
             result[block] = np.einsum("ij,ij->j", weights, weights)
         return result
@@ -311,14 +270,3 @@ class GaussianProcessPosterior:
     def _solve(self, right: FloatArray) -> FloatArray:
         half = solve_triangular(self._factor, right, lower=True, check_finite=False)
         return np.asarray(solve_triangular(self._factor, half, lower=True, trans=1, check_finite=False))
-
-
-def _blocks(rows: int) -> list[slice]:
-    return [slice(start, start + PREDICTION_BLOCK) for start in range(0, rows, PREDICTION_BLOCK)]
-
-
-def _outputs(contributions: Sequence[Contribution]) -> FloatArray:
-    silent_parties = [c.party for c in contributions if c.y is None]
-    if silent_parties:
-        raise ValueError(f"outputs y are needed, but {', '.join(silent_parties)} sent none")
-    return np.concatenate([c.y for c in contributions if c.y is not None])

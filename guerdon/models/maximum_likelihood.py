@@ -1,4 +1,4 @@
-"""Maximum likelihood of Gaussian process hyperparameters, to convergence, in float64."""
+"""Maximum likelihood of hyperparameters, to convergence, in float64."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from gpytorch.kernels import Kernel
 from scipy.optimize import minimize
 
 from guerdon.linalg import one_thread
+from guerdon.models.likelihoods import Likelihood
 from guerdon.models.protocols import FitReport
 from guerdon.types import FloatArray, Progress, silent
 
 __all__ = ["ConvergenceError", "Fitted", "maximize_likelihood"]
 
 STARTS = (1.0, 0.25, 4.0)
-"""Initial lengthscales tried, as multiples of the kernel's own; the likeliest end is kept."""
+"""Initial lengthscales tried, as multiples of the kernel's own (noise variances, where no lengthscale is learned); the
+likeliest end is kept."""
 
 GRADIENT_TOLERANCE = 1e-3
 """A fit ends with no gradient entry above this (nats an e-fold of a positive hyperparameter), or is refused."""
@@ -30,8 +32,14 @@ HYPERPARAMETER_RANGE = 1e6
 ROUNDS = 4
 """Restarts from where L-BFGS stopped: they drop its stale memory, which ends the last digits of progress early."""
 
+POLISH_ROUNDS = 4
+"""Newton steps on the gradient after L-BFGS, at most, where that did not bring it below the tolerance."""
+
 NOISE_BOUNDS = (1e-6, 1e3)
 """Learned noise variances, as shares of the outputs' variance."""
+
+NOISE_START = 0.3
+"""Where a learned noise variance starts, as a share of the outputs' variance."""
 
 
 class ConvergenceError(ValueError):
@@ -48,19 +56,21 @@ class Fitted:
 
 def maximize_likelihood(
     make_kernel: Callable[[], Kernel],
-    X: FloatArray,
+    likelihood: Likelihood,
     y: FloatArray,
     noise: FloatArray,
     mean: float | None,
     *,
     progress: Progress = silent,
 ) -> Fitted:
-    """Learn the open hyperparameters of a GP: minimise -log N(y; mean, K + L) by L-BFGS from several starts.
+    """Learn the open hyperparameters of a model: minimise -log p(y) by L-BFGS from several starts.
 
     Parameters
     ----------
-    make_kernel : () -> a fresh float64 kernel; parameters that require a gradient are learned
-    X : (m, d); y : (m,)
+    make_kernel : () -> a fresh float64 kernel, or GPyTorch module where the model has no kernel; parameters that
+        require a gradient are learned
+    likelihood : log p(y) in nats of the kernel, the residuals y - mean and the noise variances
+    y : (m,)
     noise : (m,) noise variances; NaN where the noise is to be learned, one variance for all such rows
     mean : the constant mean, None to learn it
 
@@ -75,7 +85,7 @@ def maximize_likelihood(
     evaluations = 0
     with one_thread():
         for number, factor in enumerate(STARTS):
-            problem = _Problem(make_kernel(), X, y, noise, mean, factor)
+            problem = _Problem(make_kernel(), likelihood, y, noise, mean, factor)
             if problem.free and len(np.unique(y)) < 2:
                 raise ValueError(
                     f"hyperparameters can't be learned from {len(y)} rows whose outputs do not vary: give them all, "
@@ -107,17 +117,23 @@ class _Problem:
     """
 
     def __init__(
-        self, kernel: Kernel, X: FloatArray, y: FloatArray, noise: FloatArray, mean: float | None, factor: float
+        self,
+        kernel: Kernel,
+        likelihood: Likelihood,
+        y: FloatArray,
+        noise: FloatArray,
+        mean: float | None,
+        factor: float,
     ) -> None:
-        self.kernel = kernel
-        self.X, self.y = torch.as_tensor(X.copy()), torch.as_tensor(y.copy())
+        self.kernel, self.likelihood = kernel, likelihood
+        self.y = torch.as_tensor(y.copy())
         self.unknown = torch.as_tensor(np.isnan(noise))
         self.known_noise = torch.as_tensor(np.nan_to_num(noise))
         self.evaluations = 0
         outputs = y if len(y) else np.zeros(1)
         self.variance = max(float(np.var(outputs)), np.finfo(np.float64).tiny)
-        _stretch(kernel, factor)
-        self.log_noise = torch.tensor(np.log(0.3 * self.variance), requires_grad=bool(self.unknown.any()))
+        share = NOISE_START if _stretch(kernel, factor) else NOISE_START * factor
+        self.log_noise = torch.tensor(np.log(share * self.variance), requires_grad=bool(self.unknown.any()))
         start = float(np.mean(outputs)) if mean is None else mean
         self.mean = torch.tensor(start, dtype=torch.float64, requires_grad=mean is None)
         self.free = [p for p in [*kernel.parameters(), self.log_noise, self.mean] if p.requires_grad]
@@ -148,16 +164,56 @@ class _Problem:
                     bounds=self.bounds,
                     options={"maxiter": 1000, "maxfun": 2000, "ftol": 1e-15, "gtol": 1e-7, "maxcor": 20},
                 )
-                theta = result.x
-                value, slope = self.objective(theta)
-                gradient = float(np.max(np.abs(_projected(theta, slope, self.bounds))))
-                if gradient <= 1e-3 * GRADIENT_TOLERANCE:
+                stuck, theta = np.array_equal(theta, result.x), result.x
+                gradient = self._steepest(theta, self.objective(theta)[1])
+                if stuck or gradient <= 1e-3 * GRADIENT_TOLERANCE:
                     break
+            if gradient > GRADIENT_TOLERANCE:
+                theta, gradient = self._polished(theta, gradient)
+            value, _ = self.objective(theta)
         else:
             value, _ = self.objective(np.empty(0))
         noise = float(torch.exp(self.log_noise.detach())) if bool(self.unknown.any()) else None
         report = FitReport(-value, gradient, self.evaluations, 1, self._noise_at_bound(noise))
         return Fitted(self.kernel.requires_grad_(False), noise, float(self.mean.detach()), report)
+
+    def _steepest(self, theta: FloatArray, slope: FloatArray) -> float:
+        return float(np.max(np.abs(_projected(theta, slope, self.bounds))))
+
+    def _polished(self, theta: FloatArray, gradient: float) -> tuple[FloatArray, float]:
+        """Newton steps on the gradient: theta and its largest gradient entry.
+
+        The rounding of the likelihood of many rows, some 1e-11 of it, hides the last of the ascent from a line search;
+        the gradient itself is known better. A step, or a part of it, is kept if it makes the largest
+        entry smaller.
+        """
+        low = np.array([-np.inf if bound is None else bound for bound, _ in self.bounds])
+        high = np.array([np.inf if bound is None else bound for _, bound in self.bounds])
+        for _ in range(POLISH_ROUNDS):
+            slope = _projected(theta, self.objective(theta)[1], self.bounds)
+            H, pinned = self._curvature(theta), slope == 0.0
+            H[pinned] = H[:, pinned] = 0.0  # what is at its bound stays there
+            values, vectors = np.linalg.eigh(H)
+            curvature = np.maximum(np.abs(values), gradient)  # so that flat directions go about 1 far
+            step = vectors @ (vectors.T @ slope / curvature)
+            for share in (1.0, 0.25, 0.0625):
+                after = np.clip(theta - share * step, low, high)
+                steepest = self._steepest(after, self.objective(after)[1])
+                if steepest < gradient:
+                    break
+            else:
+                break
+            theta, gradient = after, steepest
+        return theta, gradient
+
+    def _curvature(self, theta: FloatArray, step: float = 1e-4) -> FloatArray:
+        """The Hessian, by differences of gradients."""
+        slopes = [
+            self.objective(theta + step * unit)[1] - self.objective(theta - step * unit)[1]
+            for unit in np.eye(len(theta))
+        ]
+        H = np.array(slopes) / (2.0 * step)
+        return np.asarray(0.5 * (H + H.T))
 
     def _noise_at_bound(self, noise: float | None) -> bool:
         share = None if noise is None else noise / self.variance
@@ -168,15 +224,11 @@ class _Problem:
         self.evaluations += 1
         unknowns = torch.tensor(theta, requires_grad=bool(self.free))
         raw = self._assign(unknowns)
-        K = self.kernel(self.X).to_dense()
         noise = torch.where(self.unknown, torch.exp(self.log_noise), self.known_noise)
-        factor, info = torch.linalg.cholesky_ex(K + torch.diag(noise))
-        if int(info) != 0:
+        likelihood = self.likelihood(self.kernel, self.y - self.mean, noise)
+        if likelihood is None:
             return 1e20, np.zeros_like(theta)
-        centred = self.y - self.mean
-        whitened = torch.linalg.solve_triangular(factor, centred[:, None], upper=False).squeeze(1)
-        half_log_det = torch.log(torch.diagonal(factor)).sum()
-        value = 0.5 * whitened @ whitened + half_log_det + 0.5 * len(self.y) * np.log(2 * np.pi)
+        value = -likelihood
         if not self.free:
             return float(value.detach()), np.empty(0)
         slopes = torch.autograd.grad(value, self.free)
@@ -202,12 +254,15 @@ class _Problem:
         return raw
 
 
-def _stretch(kernel: Kernel, factor: float) -> None:
-    """Multiply every lengthscale that is to be learned."""
+def _stretch(kernel: Kernel, factor: float) -> bool:
+    """Multiply every lengthscale that is to be learned; whether there was one."""
+    found = False
     for module in kernel.modules():
         raw: Any = getattr(module, "raw_lengthscale", None)
         if isinstance(raw, torch.nn.Parameter) and raw.requires_grad:
             module.lengthscale = module.lengthscale.detach() * factor
+            found = True
+    return found
 
 
 def _projected(theta: FloatArray, slope: FloatArray, bounds: list[tuple[float | None, float | None]]) -> FloatArray:

@@ -9,13 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.models.gaussian_process import GaussianProcessPosterior
+from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior
 from guerdon.models.protocols import Arrays, Posterior
 from guerdon.scaling import Scaling
 from guerdon.types import FloatArray
 
 __all__ = ["POSTERIORS", "Predictor"]
 
-POSTERIORS: dict[str, type[Posterior]] = {"gaussian_process": GaussianProcessPosterior}
+POSTERIORS: dict[str, type[Posterior]] = {
+    "gaussian_process": GaussianProcessPosterior,
+    "linear_gaussian": LinearGaussianPosterior,
+}
 """How a stored posterior is rebuilt, by the kind it was stored as."""
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.types import Contribution, FloatArray, Progress
 
-__all__ = ["Arrays", "Curve", "FitReport", "Model", "NoiseResponse", "Posterior", "SpectralResponse"]
+__all__ = ["Arrays", "Curve", "FitReport", "Model", "NoiseResponse", "Posterior", "Pretrainable", "SpectralResponse"]
 
 Arrays = Mapping[str, NDArray[Any]]
 """Named arrays of numbers or text, enough to rebuild what they came from; no pickle."""
@@ -31,9 +31,28 @@ class FitReport:
     starts: int
     noise_at_bound: bool = False
 
+    @property
+    def sentence(self) -> str:
+        """How it ended, in words."""
+        text = (
+            f"maximum likelihood ended at {self.log_likelihood:.6g} nats, where no hyperparameter gains more than "
+            f"{self.gradient:.1g} nats an e-fold, after {self.evaluations} evaluations from {self.starts} starts"
+        )
+        if self.noise_at_bound:
+            text += (
+                "; the learned noise variance is at its bound: the data do not tell noise from signal, so that values "
+                "mean little. Give the model a noise, or a smoother kernel or fewer features"
+            )
+        return text
+
 
 class Posterior(Protocol):
     """A model's belief after seeing data."""
+
+    @property
+    def contains(self) -> str:
+        """What whoever gets the posterior can read from it, as a phrase for the reward that carries it."""
+        ...
 
     def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
         """Mean (k,) and variance (k,) of new outputs at X (k, d), observation noise included."""
@@ -107,6 +126,20 @@ class SpectralResponse:
         return float(0.5 * np.sum(self.excess / (noisy * (noisy + self.excess))))
 
 
+@runtime_checkable
+class Pretrainable(Protocol):
+    """A model with a part that is trained on public rows, before the parties' data come."""
+
+    @property
+    def needs_pretraining(self) -> bool:
+        """Whether that has still to be done."""
+        ...
+
+    def pretrain(self, public: Contribution, *, rng: np.random.Generator, progress: Progress = ...) -> Model:
+        """The model with that part trained, which then stays as it is."""
+        ...
+
+
 class Model(Protocol):
     """A Bayesian regression model with (or still without) hyperparameters."""
 
@@ -120,6 +153,20 @@ class Model(Protocol):
 
     def information_gains(self, contributions: Sequence[Contribution], *, progress: Progress = ...) -> FloatArray:
         """I(theta; D_C) in nats for every coalition C: (2**n,), indexed by bitmask."""
+        ...
+
+    def information_gain_chains(self, contributions: Sequence[Contribution], orders: NDArray[np.intp]) -> FloatArray:
+        """I(theta; D_C) in nats of all prefixes of each order of the parties: orders (k, n) -> (k, n + 1).
+
+        Column j is worth the first j parties of the order, column 0 is 0: what permutation sampling asks for.
+        """
+        ...
+
+    def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
+        """tr(K (K + L)^-1) of the pool, K the prior covariance of f at its rows: how many numbers the data tell.
+
+        Scaling all noise variances by s moves the pool's value by d v_N / d log s = -1/2 of this.
+        """
         ...
 
     def noise_response(self, own: Contribution, others: Contribution) -> NoiseResponse: ...

@@ -1,6 +1,7 @@
 """The certificate: which of the incentive conditions R1-R7 and F1-F3 the rewards satisfy, computed, not assumed.
 
-Sim et al. (ICML 2020), section 4.1. Every comparison is made at 1e-9 v_N; every failure comes with its witness.
+Sim et al. (ICML 2020), section 4.1. Every comparison is made at 1e-9 v_N; every failure comes with its witness. Where
+Shapley values are estimates, the certificate also says which parties' order they leave open.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ __all__ = ["Certificate", "Check", "certify"]
 
 TOLERANCE = 1e-9
 
+CONFIDENCE = 0.95
+"""Two parties' order is settled when their difference is beyond its error with this confidence."""
+
+NAMED_PAIRS = 5
+"""So many pairs are named in a witness, those with the least certain order first."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -47,9 +54,16 @@ class Check:
         return self.holds is True
 
 
+EXACT_ORDER = Check("order", "order of the parties", True, "the Shapley values are exact")
+
+
 @dataclass(frozen=True)
 class Certificate:
-    """The checks by name (``certificate.R4``, ``certificate["R4"]``), in the order of the paper."""
+    """The checks by name (``certificate.R4``, ``certificate["R4"]``), in the order of the paper.
+
+    ``order`` says whether sampling left the order of any two parties open; a walk through the certificate passes it
+    over where Shapley values are exact and nothing could be.
+    """
 
     R1: Check
     R2: Check
@@ -63,13 +77,15 @@ class Certificate:
     R6: Check
     R7: Check
     stability: Check
+    order: Check = EXACT_ORDER
 
     def __getitem__(self, name: str) -> Check:
         found: Check = getattr(self, name)
         return found
 
     def __iter__(self) -> Iterator[Check]:
-        return (getattr(self, field.name) for field in fields(self))
+        checks = (getattr(self, field.name) for field in fields(self))
+        return (check for check in checks if check != EXACT_ORDER)
 
 
 def certify(
@@ -82,7 +98,7 @@ def certify(
     game : a game, or its (2**n,) table of values
         Up to 16 parties every coalition is looked at; beyond, the conditions that need all of them are reported as not
         checked, and R6 is checked on the coalitions C_i = {j : phi_j <= phi_i}, which suffice if the value is monotone.
-    shapley : (n,) array or ShapleyValues
+    shapley : (n,) array, taken as exact, or ShapleyValues
     targets : RewardTargets, or the (n,) reward values alone, whose maximum and ceilings are then v_N
     """
     game = game if callable(game) else TableGame(np.asarray(game, dtype=np.float64))
@@ -101,6 +117,7 @@ def certify(
         R6=_stability_of_grand_coalition(subject),
         R7=_group_welfare(subject),
         stability=_definition_3(subject),
+        order=_order(subject, shapley) if isinstance(shapley, ShapleyValues) else EXACT_ORDER,
     )
 
 
@@ -364,3 +381,30 @@ def _group_welfare(s: _Subject) -> Check:
     holds = bool(largest - welfare <= s.tolerance * s.n)
     share = f", {welfare / largest:.1%}" if largest > 0.0 else ""
     return Check("R7", "group welfare", holds, f"{welfare:.6g} of at most {largest:.6g}{share}")
+
+
+def _order(s: _Subject, shapley: ShapleyValues) -> Check:
+    """Whether every two estimates differ by more than their difference may be off, each pair by itself.
+
+    It can't be told, rather than fails, where they don't: parties that bring the same can never be set apart.
+    """
+    rounding = TIE * float(np.abs(s.phi).max())
+    if shapley.standard_errors is None or np.all(shapley.standard_errors <= rounding):
+        return EXACT_ORDER
+    first, second = np.triu_indices(s.n, k=1)
+    apart = np.abs(s.phi[first] - s.phi[second])
+    margins = shapley.difference_margins(CONFIDENCE)[first, second]
+    open_pairs = np.flatnonzero((apart <= margins) & (margins > rounding))
+    count, confidence = len(first), f"{CONFIDENCE:.0%} confidence, each pair by itself"
+    if not len(open_pairs):
+        return Check("order", EXACT_ORDER.title, True, f"beyond the sampling error in all {count} pairs ({confidence})")
+    open_pairs = open_pairs[np.argsort(apart[open_pairs] / margins[open_pairs], kind="stable")]
+    named = [
+        f"{s.names[first[k]]} and {s.names[second[k]]} (phi {apart[k]:.2g} apart, known to {margins[k]:.2g})"
+        for k in open_pairs[:NAMED_PAIRS]
+    ]
+    more = f" and {len(open_pairs) - NAMED_PAIRS} more" if len(open_pairs) > NAMED_PAIRS else ""
+    witness = (
+        f"within the sampling error in {len(open_pairs)} of {count} pairs ({confidence}): {', '.join(named)}{more}"
+    )
+    return Check("order", EXACT_ORDER.title, None, witness, (int(first[open_pairs[0]]), int(second[open_pairs[0]])))

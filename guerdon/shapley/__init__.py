@@ -2,7 +2,19 @@
 
 from guerdon.shapley.auto import Auto
 from guerdon.shapley.exact import MAX_EXACT_PARTIES, ExactShapley, exact_shapley
+from guerdon.shapley.monte_carlo import MonteCarloShapley, hoeffding_permutations
 from guerdon.shapley.permutation import PermutationShapley
+from guerdon.shapley.stratified import StratifiedShapley
 from guerdon.types import ShapleyValues
 
-__all__ = ["MAX_EXACT_PARTIES", "Auto", "ExactShapley", "PermutationShapley", "ShapleyValues", "exact_shapley"]
+__all__ = [
+    "MAX_EXACT_PARTIES",
+    "Auto",
+    "ExactShapley",
+    "MonteCarloShapley",
+    "PermutationShapley",
+    "ShapleyValues",
+    "StratifiedShapley",
+    "exact_shapley",
+    "hoeffding_permutations",
+]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from guerdon.checks import require_count
 from guerdon.shapley.exact import MAX_EXACT_PARTIES, ExactShapley
 from guerdon.shapley.permutation import PermutationShapley
 from guerdon.types import Game, ShapleyValues
@@ -19,12 +18,25 @@ class Auto:
     """The game's closed form where it has one, else exact enumeration to 16 parties, else sampled permutations.
 
     The result's ``method`` says which was used; a closed form's ``efficiency_gap`` says how well it adds up to v_N.
+
+    Parameters
+    ----------
+    permutations, standard_error, relative : as ``PermutationShapley`` takes them, which they are handed to
+
+    Examples
+    --------
+    >>> from guerdon.types import TableGame
+    >>> found = Auto()(TableGame([0.0, 7.0, 5.0, 8.0]), rng=np.random.default_rng(0))
+    >>> found.values, found.method
+    (array([5., 3.]), 'exact, all coalitions')
     """
 
-    permutations: int = 1000
+    permutations: int | None = None
+    standard_error: float | None = None
+    relative: bool = False
 
     def __post_init__(self) -> None:
-        require_count("permutations", self.permutations)
+        self._sampling()
 
     def __call__(self, game: Game, *, rng: np.random.Generator) -> ShapleyValues:
         closed_form = getattr(game, "shapley", None)
@@ -35,4 +47,7 @@ class Auto:
             return ShapleyValues(values, method=method, efficiency_gap=gap)
         if game.n <= MAX_EXACT_PARTIES:
             return ExactShapley()(game)
-        return PermutationShapley(self.permutations)(game, rng=rng)
+        return self._sampling()(game, rng=rng)
+
+    def _sampling(self) -> PermutationShapley:
+        return PermutationShapley(self.permutations, self.standard_error, self.relative)

@@ -58,6 +58,11 @@ class PosteriorSuite(Suite):
         )
         assert_close(mean_more, mean, "the mean with more observation noise")
 
+    def test_it_says_what_it_contains(self) -> None:
+        contains = self.make().contains
+        assert isinstance(contains, str), f"a text for the reward that carries it, got {contains!r}"
+        assert contains, "say what whoever gets the posterior can read from it"
+
     def test_it_travels_as_arrays(self) -> None:
         posterior, X = self.make(), self._inputs(5)
         rebuilt = type(posterior).from_arrays(through_a_file(posterior.arrays()))
@@ -138,6 +143,24 @@ class ModelSuite(Suite):
             X, _, noise = self._pool([c for c, joined in zip(contributions, row, strict=True) if joined])
             expected[mask] = model.information_gain(X, noise)
         assert_close(table, expected, "information_gains()")
+
+    def test_chains_hold_the_gain_of_every_prefix(self) -> None:
+        model, contributions = self.make(), self.contributions()
+        n = len(contributions)
+        orders = np.array([np.roll(np.arange(n), k)[::step] for k in range(n) for step in (1, -1)])
+        chains = model.information_gain_chains(contributions, orders)
+        masks = np.cumsum(1 << orders, axis=1)
+        expected = np.pad(model.information_gains(contributions)[masks], ((0, 0), (1, 0)))
+        assert np.shape(chains) == (len(orders), n + 1), f"a chain has {n + 1} values, got shape {np.shape(chains)}"
+        assert_close(chains, expected, "information_gain_chains()")
+
+    def test_the_degrees_of_freedom_are_the_slope_in_the_noise(self) -> None:
+        model, contributions = self.make(), self.contributions()
+        X, _, noise = self._pool(contributions)
+        step = 1e-4
+        up, down = (model.information_gain(X, noise * np.exp(sign * step)) for sign in (1.0, -1.0))
+        expected = -2.0 * (up - down) / (2.0 * step)
+        assert_close(model.degrees_of_freedom(contributions), expected, "degrees_of_freedom()", tolerance=1e-6)
 
     def test_the_noise_response_is_the_gain_under_noise(self) -> None:
         for i, response in enumerate(self._responses()):

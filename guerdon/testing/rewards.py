@@ -45,6 +45,16 @@ class ShapleyEstimatorSuite(Suite):
             off = np.abs(found.values - phi)
             assert np.all(off <= allowed), f"{name}: expected {phi}, got {found.values}, errors {found.standard_errors}"
 
+    def test_the_errors_are_those_of_the_covariance(self) -> None:
+        for name, game, _ in self._games():
+            found = self._estimate(game)
+            if found.covariance is None:
+                continue
+            shape = np.shape(found.covariance)
+            assert shape == (game.n, game.n), f"{name}: covariance has shape {(game.n, game.n)}, got {shape}"
+            assert_close(found.covariance, found.covariance.T, f"{name}: covariance, transposed")
+            assert_close(error_sizes(found), np.sqrt(np.diagonal(found.covariance)), f"{name}: standard_errors")
+
     def test_efficient(self) -> None:
         for name, game, _ in self._games():
             found = self._estimate(game)

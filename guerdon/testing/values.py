@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from guerdon.pipeline import ValueFunction
+from guerdon.shapley.coalition_values import prefixes
 from guerdon.shapley.exact import exact_shapley
 from guerdon.testing.examples import example_contributions
 from guerdon.testing.suite import CLOSE, Suite, assert_close, assert_refused, some_coalitions
@@ -76,6 +77,16 @@ class GameSuite(Suite):
         table = own()
         assert np.shape(table) == (1 << game.n,), f"table() has shape ({1 << game.n},), got {np.shape(table)}"
         assert_close(table, game(all_coalitions(game.n)), "table()")
+
+    def test_the_chains_agree(self) -> None:
+        game = self.make()
+        own = getattr(game, "chains", None)
+        if own is None:
+            return
+        orders = np.random.default_rng(game.n).permuted(np.tile(np.arange(game.n), (3, 1)), axis=1)
+        chains = own(orders)
+        assert np.shape(chains) == (3, game.n + 1), f"chains() has shape (3, {game.n + 1}), got {np.shape(chains)}"
+        assert_close(chains, game(prefixes(orders).reshape(-1, game.n)).reshape(3, -1), "chains()")
 
     def test_the_closed_form_shapley_values_agree(self) -> None:
         game = self.make()

@@ -1,7 +1,15 @@
 """What a coalition's data is worth."""
 
+from guerdon.valuation.diagnostics import NoiseSensitivity, noise_sensitivity
 from guerdon.valuation.information_gain import InformationGain, InformationGainGame
 from guerdon.valuation.mmd import MaximumMeanDiscrepancy
 from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
 
-__all__ = ["InformationGain", "InformationGainGame", "MaximumMeanDiscrepancy", "MaximumMeanDiscrepancyGame"]
+__all__ = [
+    "InformationGain",
+    "InformationGainGame",
+    "MaximumMeanDiscrepancy",
+    "MaximumMeanDiscrepancyGame",
+    "NoiseSensitivity",
+    "noise_sensitivity",
+]

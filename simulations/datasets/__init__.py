@@ -5,6 +5,7 @@ A data set of your own is a class with one method, ``load(rng) -> Dataset``; nam
 
 from collections.abc import Callable, Mapping
 
+from simulations.datasets.california import California
 from simulations.datasets.cifar10 import Cifar10
 from simulations.datasets.classification import BreastCancer, Digits
 from simulations.datasets.credit_card import CreditCard
@@ -17,6 +18,7 @@ from simulations.datasets.mnist import Mnist
 __all__ = [
     "OFFER",
     "BreastCancer",
+    "California",
     "Cifar10",
     "CreditCard",
     "CreditRatings",
@@ -31,6 +33,7 @@ __all__ = [
 
 OFFER: Mapping[str, Callable[..., DatasetSource]] = {
     "BreastCancer": BreastCancer,
+    "California": California,
     "Cifar10": Cifar10,
     "CreditCard": CreditCard,
     "CreditRatings": CreditRatings,

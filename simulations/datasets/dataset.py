@@ -37,6 +37,7 @@ class Dataset:
     blocks : the rows of each party, for a data set that comes divided
     held_out : rows for scoring, for a data set that comes with some
     synthetic : features (g, d) and labels (g,) of a synthetic pool, for a data set that comes with one
+    public : rows that everybody may see, on which a model's features are trained, for a data set that comes with some
     """
 
     name: str
@@ -48,6 +49,7 @@ class Dataset:
     blocks: tuple[NDArray[np.intp], ...] | None = None
     held_out: Rows | None = None
     synthetic: Rows | None = None
+    public: Rows | None = None
 
     def __post_init__(self) -> None:
         if self.image_shape is not None and np.asarray(self.features).dtype != np.uint8:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.datasets import make_friedman1
 
 from simulations.datasets.dataset import Dataset
 
-__all__ = ["Friedman"]
+__all__ = ["FEATURES", "Friedman", "friedman_function"]
 
 FEATURES = 6  # Sim et al. (2020): five that matter and one that does not
 
@@ -46,3 +47,15 @@ class Friedman:
             target_name="y",
             description=f"{self.rows} draws of a function of five features, with a sixth that does not matter.",
         )
+
+
+def friedman_function(X: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The outputs (m,) at inputs X (m, d >= 5), without noise.
+
+    Examples
+    --------
+    >>> friedman_function(np.array([[0.5, 1.0, 0.5, 0.1, 0.2, 0.9]]))
+    array([12.])
+    """
+    curve = 10.0 * np.sin(np.pi * X[:, 0] * X[:, 1]) + 20.0 * np.square(X[:, 2] - 0.5)
+    return np.asarray(curve + 10.0 * X[:, 3] + 5.0 * X[:, 4])

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_info
 
 from guerdon.linalg import (
     LossOfPrecisionError,
+    chain_half_log_determinants,
     excess_spectrum,
     half_log_determinant,
     lattice_half_log_determinants,
@@ -115,6 +116,20 @@ def test_the_excess_spectrum_gives_the_gain_at_every_noise(seed: int, m: int, eq
     # The spectrum is that of S + diag(noise), so noise on top of it is exact too.
     expected = 0.5 * (np.linalg.slogdet(S + np.diag(noise + eta))[1] - np.log(noise + eta).sum())
     assert 0.5 * np.sum(np.log1p(excess / (floor + eta))) == pytest.approx(expected, rel=1e-10, abs=1e-12)
+
+
+def test_chains_against_each_prefix() -> None:
+    B, sizes = np.eye(9) + gram(3, 9), [2, 0, 4, 3]
+    orders = np.array([[0, 1, 2, 3], [3, 1, 0, 2], [2, 3, 1, 0]])
+    table = lattice_half_log_determinants(B, sizes)
+    chains = chain_half_log_determinants(B, sizes, orders)
+    assert np.all(chains[:, 0] == 0.0)
+    np.testing.assert_allclose(chains[:, 1:], table[np.cumsum(1 << orders, axis=1)], rtol=1e-13, atol=1e-15)
+    with pytest.raises(ValueError, match="sizes sum to 8 but B has 9 rows"):
+        chain_half_log_determinants(B, [2, 0, 4, 2], orders)
+    repeated = np.ones((9, 9)) / 1e-14 + np.eye(9)
+    with pytest.raises(LossOfPrecisionError):
+        chain_half_log_determinants(repeated, sizes, orders)
 
 
 def test_the_excess_spectrum_is_refused_against_too_little_noise() -> None:

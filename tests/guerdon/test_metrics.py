@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from guerdon.metrics import expected_mnlp, mnlp, rmse
+from guerdon.metrics import coverage, expected_mnlp, mnlp, rmse
 
 RNG = np.random.default_rng(0)
 MEAN, VARIANCE, Y = RNG.normal(size=50), RNG.uniform(0.1, 3.0, 50), RNG.normal(size=50)
@@ -38,3 +38,20 @@ def test_shapes_and_variances_are_checked() -> None:
             mnlp(np.zeros(2), np.array([1.0, bad]), np.zeros(2))
     with pytest.raises(ValueError, match=r"got \(2,\) and \(3,\)"):
         rmse(np.zeros(2), np.zeros(3))
+
+
+def test_coverage_of_gaussians_is_their_level() -> None:
+    rng = np.random.default_rng(3)
+    mean, variance = rng.normal(size=40_000), rng.uniform(0.1, 9.0, size=40_000)
+    y = mean + np.sqrt(variance) * rng.standard_normal(40_000)
+    for level in (0.5, 0.9):
+        assert coverage(mean, variance, y, level) == pytest.approx(level, abs=0.01)
+        assert coverage(mean, 4.0 * variance, y, level) > level + 0.05
+        assert coverage(mean, 0.25 * variance, y, level) < level - 0.15
+
+
+def test_coverage_refuses_shapes_and_levels_that_make_no_sense() -> None:
+    with pytest.raises(ValueError, match="share one shape"):
+        coverage(np.zeros(2), np.ones(3), np.zeros(2), 0.5)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        coverage(np.zeros(2), np.ones(2), np.zeros(2), 50)

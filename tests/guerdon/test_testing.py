@@ -14,11 +14,18 @@ import pytest
 
 from guerdon import testing
 from guerdon.generators import GaussianMixture, KernelDensity, MmdGan, SyntheticData
-from guerdon.models import GaussianProcess, GaussianProcessPosterior
+from guerdon.models import BayesianLinear, GaussianProcess, GaussianProcessPosterior, SparseGaussianProcess
 from guerdon.models.protocols import Posterior, SpectralResponse
 from guerdon.realization import NoiseInjection
 from guerdon.rewards import RewardTargets, RhoShapley
-from guerdon.shapley import Auto, ExactShapley, PermutationShapley, ShapleyValues
+from guerdon.shapley import (
+    Auto,
+    ExactShapley,
+    MonteCarloShapley,
+    PermutationShapley,
+    ShapleyValues,
+    StratifiedShapley,
+)
 from guerdon.testing import (
     GameSuite,
     GeneratorSuite,
@@ -80,6 +87,31 @@ class TestPermutationShapley(ShapleyEstimatorSuite):
         return PermutationShapley(200)
 
 
+class TestPermutationShapleyToAWantedError(ShapleyEstimatorSuite):
+    def make(self) -> PermutationShapley:
+        return PermutationShapley(standard_error=0.02, relative=True)
+
+
+class TestMonteCarloShapley(ShapleyEstimatorSuite):
+    def make(self) -> MonteCarloShapley:
+        return MonteCarloShapley(200)
+
+
+class TestMonteCarloShapleyByItsBound(ShapleyEstimatorSuite):
+    def make(self) -> MonteCarloShapley:
+        return MonteCarloShapley(epsilon=1.0, delta=0.01, range=7.0)
+
+
+class TestStratifiedShapley(ShapleyEstimatorSuite):
+    def make(self) -> StratifiedShapley:
+        return StratifiedShapley(12)
+
+
+class TestEqualStratifiedShapley(ShapleyEstimatorSuite):
+    def make(self) -> StratifiedShapley:
+        return StratifiedShapley(4, "equal")
+
+
 class TestProportionalRewards(RewardSchemeSuite):
     conditions = ("R1", "R2", "R3", "R5")
 
@@ -111,6 +143,26 @@ class TestEverythingForAll(RewardSchemeSuite):
 class TestGaussianProcess(ModelSuite):
     def make(self) -> GaussianProcess:
         return MODEL
+
+
+class TestBayesianLinear(ModelSuite):
+    def make(self) -> BayesianLinear:
+        return BayesianLinear(0.3, features="Affine()")
+
+
+class TestBayesianLinearOnTheInputs(ModelSuite):
+    def make(self) -> BayesianLinear:
+        return BayesianLinear(0.3)
+
+
+class TestSparseGaussianProcess(ModelSuite):
+    def make(self) -> SparseGaussianProcess:
+        return SparseGaussianProcess(MODEL.kernel, 0.3, [[0.0, 0.0], [1.0, -1.0], [-0.5, 0.5]], mean=0.4)
+
+
+class TestSparseGaussianProcessWithMoreFeaturesThanRows(ModelSuite):
+    def make(self) -> SparseGaussianProcess:
+        return SparseGaussianProcess(MODEL.kernel, 0.3, np.random.default_rng(3).normal(size=(15, 2)))
 
 
 class TestNoiseInjection(RealizationSuite):
@@ -173,6 +225,11 @@ class GameWithAnotherTable(BrokenGame):
         return np.array([0.0, 1.0, 2.0, 4.0])
 
 
+class GameWithOtherChains(BrokenGame):
+    def chains(self, orders: np.ndarray) -> FloatArray:
+        return np.tile([0.0, 1.0, 2.0], (len(orders), 1))
+
+
 class GameWithAnotherShapley(BrokenGame):
     def shapley(self) -> FloatArray:
         return np.array([2.0, 1.0])
@@ -218,6 +275,8 @@ class BrokenEstimator:
         values = found.values.copy()
         if self.fault == "negative errors":
             return replace(found, standard_errors=-np.ones(game.n))
+        if self.fault == "errors of another covariance":
+            return replace(found, standard_errors=np.ones(game.n), covariance=2.0 * np.eye(game.n))
         if self.fault == "one value too many":
             return replace(found, values=np.append(values, 0.0))
         if self.fault == "not an estimate":
@@ -278,6 +337,10 @@ class BrokenPosterior(GaussianProcessPosterior):
             return mean, variance * len(self.X) ** 3
         return mean, variance
 
+    @property
+    def contains(self) -> str:
+        return "" if self.fault == "wordless" else super().contains
+
     def sensitivity(self, X: FloatArray, rows: np.ndarray) -> FloatArray:
         found = super().sensitivity(X, rows | True if self.fault == "all rows" else rows)
         return 2.0 * found if self.fault == "twice as sensitive" else found
@@ -306,6 +369,14 @@ class BrokenModel(GaussianProcess):
     def information_gains(self, contributions: Sequence[Contribution], **kwargs: Any) -> FloatArray:
         table = super().information_gains(contributions, **kwargs)
         return table[::-1] if self.fault == "table backwards" else table
+
+    def information_gain_chains(self, contributions: Sequence[Contribution], orders: np.ndarray) -> FloatArray:
+        chains = super().information_gain_chains(contributions, orders)
+        return chains[:, ::-1] if self.fault == "chains backwards" else chains
+
+    def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
+        rows = float(sum(len(c) for c in contributions))
+        return rows if self.fault == "a degree a row" else super().degrees_of_freedom(contributions)
 
     def noise_of(self, contribution: Contribution) -> FloatArray:
         if self.fault == "one noise for all":
@@ -428,6 +499,7 @@ BROKEN: list[tuple[str, Suite, str]] = [
             ("restless", BrokenGame(values=Restless()), "test_asking_twice_gives_the_same"),
             ("writes", ForgetfulGame(), "test_the_coalitions_are_left_alone"),
             ("another table", GameWithAnotherTable(), "test_the_table_agrees"),
+            ("other chains", GameWithOtherChains(), "test_the_chains_agree"),
             ("another Shapley", GameWithAnotherShapley(), "test_the_closed_form_shapley_values_agree"),
             ("a burden", BrokenGame(weights=(1.0, -0.5)), "test_monotone_where_it_says_so"),
         ]
@@ -448,6 +520,7 @@ BROKEN: list[tuple[str, Suite, str]] = [
             ("negative errors", "test_one_value_a_party"),
             ("one value too many", "test_one_value_a_party"),
             ("not an estimate", "test_one_value_a_party"),
+            ("errors of another covariance", "test_the_errors_are_those_of_the_covariance"),
             ("alone", "test_right_where_the_truth_is_known"),
             ("asks for the table", "test_right_where_the_truth_is_known"),
             ("normalised", "test_efficient"),
@@ -481,6 +554,7 @@ BROKEN: list[tuple[str, Suite, str]] = [
             ("deaf to noise", "test_the_variance_includes_the_noise_given"),
             ("noise in the mean", "test_the_variance_includes_the_noise_given"),
             ("float32 on the way", "test_it_travels_as_arrays"),
+            ("wordless", "test_it_says_what_it_contains"),
             ("all rows", "test_sensitivity_counts_the_marked_rows"),
         ]
     ),
@@ -492,6 +566,8 @@ BROKEN: list[tuple[str, Suite, str]] = [
             ("deaf to noise", "test_more_noise_less_information"),
             ("one noise for all", "test_a_contributions_own_noise_replaces_the_models"),
             ("table backwards", "test_the_table_holds_every_coalitions_gain"),
+            ("chains backwards", "test_chains_hold_the_gain_of_every_prefix"),
+            ("a degree a row", "test_the_degrees_of_freedom_are_the_slope_in_the_noise"),
             ("others unheard", "test_the_noise_response_is_the_gain_under_noise"),
             ("wrong slopes", "test_the_noise_response_knows_its_slopes_and_limits"),
             ("wrong limits", "test_the_noise_response_knows_its_slopes_and_limits"),

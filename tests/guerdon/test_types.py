@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from guerdon.types import (
     Contribution,
@@ -115,6 +116,33 @@ def test_shapley_values_by_either_name() -> None:
     for wrong in ([[1.0]], [np.nan, 1.0], 3.0):
         with pytest.raises(ValueError, match=r"finite \(n,\) array"):
             shapley_array(wrong)
+
+
+def test_intervals_are_students() -> None:
+    covariance = np.array([[0.04, 0.01, 0.0], [0.01, 0.09, 0.0], [0.0, 0.0, 0.0]])
+    values = ShapleyValues(np.array([5.0, 3.0, 1.0]), covariance=covariance, degrees_of_freedom=7)
+    assert values.standard_errors == pytest.approx([0.2, 0.3, 0.0])
+    half = np.array([0.2, 0.3, 0.0]) * stats.t.ppf(0.975, 7)
+    np.testing.assert_allclose(values.confidence_interval(), np.stack([values.values - half, values.values + half], 1))
+    np.testing.assert_allclose(
+        values.difference_errors(), np.sqrt([[0.0, 0.11, 0.04], [0.11, 0.0, 0.09], [0.04, 0.09, 0.0]])
+    )
+    np.testing.assert_allclose(values.difference_margins(0.9), values.difference_errors() * stats.t.ppf(0.95, 7))
+
+
+def test_intervals_by_what_is_known_of_the_errors() -> None:
+    exact = ShapleyValues(np.array([5.0, 3.0]))
+    assert exact.confidence_interval().tolist() == [[5.0, 5.0], [3.0, 3.0]]
+    assert not exact.difference_margins().any()
+    plain = ShapleyValues(np.array([5.0, 3.0]), np.array([0.3, 0.4]))
+    assert plain.confidence_interval(0.95)[0] == pytest.approx([5.0 - 1.96 * 0.3, 5.0 + 1.96 * 0.3], abs=1e-4)
+    assert plain.difference_errors()[0, 1] == pytest.approx(0.5)  # as if independent
+    apart = ShapleyValues(np.array([5.0, 3.0]), np.array([0.3, 0.4]), degrees_of_freedom=np.array([3.0, np.inf]))
+    assert apart.confidence_interval()[0, 1] == pytest.approx(5.0 + 0.3 * stats.t.ppf(0.975, 3))
+    assert apart.confidence_interval()[1, 1] == pytest.approx(3.0 + 0.4 * stats.norm.ppf(0.975))
+    assert apart.difference_margins()[0, 1] == pytest.approx(0.5 * stats.t.ppf(0.975, 3))
+    with pytest.raises(ValueError, match="level is a probability between 0 and 1, got 95"):
+        plain.confidence_interval(95)
 
 
 def test_silence() -> None:

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from clients.app import app
-from guerdon.generators import GeneratorFitError
+from guerdon.generators import GeneratorFitError, SyntheticData
 from guerdon.models.protocols import Arrays
+from guerdon.types import Contribution
 from server.app import mediate
 from server.config import ConfigError
 from server.run_directory import RunDirectory
+from strategies.trained_generator import quality_record
 from tests.fakes import LocalGrid
 
 PARTIES = ("east", "north", "west")
@@ -108,6 +110,12 @@ def test_images_are_learned_shown_and_judged(images: Path) -> None:
     directory.purge()
     assert not (directory.path / "generator.npz").exists()
     assert not (directory.path / "samples.png").exists()
+
+
+def test_one_sample_has_no_quality() -> None:
+    pool = [Contribution("east", np.arange(8.0)[:, None])]
+    assert quality_record(SyntheticData(np.zeros((1, 1))), pool, fitted=True) is None
+    assert quality_record(SyntheticData(np.zeros((2, 1))), pool, fitted=True) is not None
 
 
 def test_a_run_killed_in_training_goes_on_to_the_same_bits(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from guerdon.generators import GeneratorFitError, MmdGan
-from guerdon.generators.mmd_gan import GanDensity
+from guerdon.generators.mmd_gan_density import GanDensity
 from guerdon.metrics import mmd2_unbiased
 from guerdon.testing.suite import through_a_file
 from guerdon.types import Contribution
@@ -89,6 +89,20 @@ def test_a_killed_training_goes_on_to_the_same_bits(gan: MmdGan, pool: Contribut
     assert np.array_equal(draw(one), draw(again))
 
 
+@pytest.mark.parametrize(("epochs", "steps"), [(None, 3000), (4, 6), (0.01, 1)])
+def test_epochs_are_passes_of_the_critic_and_none_is_three_thousand_steps(epochs: float | None, steps: int) -> None:
+    class EnoughError(Exception):
+        pass
+
+    def stop(stage: str, done: int, total: int) -> None:
+        assert (stage, done, total) == ("train", 0, steps)
+        raise EnoughError
+
+    gan = MmdGan(epochs=epochs, batch=20, critic_steps=2, noise=4, width=4)
+    with pytest.raises(EnoughError):
+        gan.fit([Contribution("A", ring(0, 60))], rng=np.random.default_rng(0), progress=stop)
+
+
 def test_a_checkpoint_of_another_training_is_refused() -> None:
     memory, gan = Memory(), MmdGan(epochs=1, **SMALL)
     gan.fit([Contribution("A", ring(0, 60))], rng=np.random.default_rng(3), checkpoint=memory)
@@ -121,6 +135,15 @@ def test_pixels_stay_pixels_and_constant_columns_constant() -> None:
     assert np.all(points[:, 2] == 7.0)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_trains_from_the_same_draws_and_the_samples_come_from_the_cpu() -> None:
+    one, other = (
+        MmdGan((8, 8, 1), epochs=0.2, device=device, **SMALL).fit([digits()], rng=np.random.default_rng(0))
+        for device in ("cpu", "cuda")
+    )
+    np.testing.assert_allclose(draw(one), draw(other), atol=1e-2)
+
+
 def test_a_samples_pixels_do_not_depend_on_those_drawn_with_it() -> None:
     fitted = MmdGan((8, 8, 1), epochs=1, **SMALL).fit([digits()], rng=np.random.default_rng(0))
     np.testing.assert_allclose(draw(fitted, 30)[:10], draw(fitted, 10), atol=1e-6)
@@ -143,6 +166,12 @@ def test_torchs_global_generator_is_left_alone() -> None:
 def test_pools_that_do_not_fit_are_refused(gan: MmdGan, pool: Contribution, reason: str) -> None:
     with pytest.raises(GeneratorFitError, match=reason):
         gan.fit([pool], rng=np.random.default_rng(0))
+
+
+def test_a_training_that_diverges_is_refused() -> None:
+    gan = MmdGan(epochs=20, learning_rate=1e30, **SMALL)
+    with pytest.raises(GeneratorFitError, match="diverged: take a smaller learning_rate"):
+        gan.fit([Contribution("A", ring(0, 60))], rng=np.random.default_rng(0))
 
 
 def test_arrays_of_something_else_are_refused() -> None:
@@ -174,6 +203,11 @@ def test_arrays_of_something_else_are_refused() -> None:
         ({"batch": 1}, "batch must be at least 2"),
         ({"width": 0}, "width must be a whole number of at least 1"),
         ({"device": "abacus"}, "device must be"),
+        pytest.param(
+            {"device": "cuda"},
+            "torch finds no GPU",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU"),
+        ),
     ],
 )
 def test_parameters_out_of_range_are_refused(arguments: dict[str, Any], reason: str) -> None:

@@ -202,8 +202,23 @@ def test_noise_at_its_bound_is_said() -> None:
 def test_no_convergence_is_an_error_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     minimize = module.minimize
     monkeypatch.setattr(module, "minimize", lambda *a, **k: minimize(*a, **{**k, "options": {"maxiter": 1}}))
+    monkeypatch.setattr(module, "POLISH_ROUNDS", 0)
     with pytest.raises(ConvergenceError, match=r"did not converge: .* after \d+ evaluations from 3 starts\. Give the"):
         GaussianProcess("rbf").fit([simulated(40, 0.1)])
+
+
+def test_where_the_line_search_gives_up_the_gradient_leads_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As rounding of the likelihood of thousands of rows makes it do."""
+    data, minimize = simulated(60, 0.1), module.minimize
+    expected = GaussianProcess("rbf", mean=None).fit([data])
+    monkeypatch.setattr(module, "minimize", lambda *a, **k: minimize(*a, **{**k, "options": {"ftol": 1e-4}}))
+    monkeypatch.setattr(module, "ROUNDS", 1)
+    polished = GaussianProcess("rbf", mean=None).fit([data])
+    assert polished.report.gradient <= module.GRADIENT_TOLERANCE
+    assert polished.report.log_likelihood == pytest.approx(expected.report.log_likelihood, abs=1e-6)
+    monkeypatch.setattr(module, "POLISH_ROUNDS", 0)
+    with pytest.raises(ConvergenceError):
+        GaussianProcess("rbf", mean=None).fit([data])
 
 
 def test_missing_outputs_are_named() -> None:

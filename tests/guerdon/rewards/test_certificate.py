@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guerdon.rewards import Certificate, RewardTargets, RhoShapley, certify
-from guerdon.shapley import exact_shapley
-from guerdon.types import FloatArray, TableGame, all_coalitions
-from tests.games import additive, airport, monotone_games
+from guerdon.shapley import PermutationShapley, exact_shapley
+from guerdon.types import FloatArray, ShapleyValues, TableGame, all_coalitions
+from tests.games import additive, airport, log_of_sum, monotone_games
 
 Coalition = tuple[int, ...]
 
@@ -275,3 +275,63 @@ def test_where_only_equal_rewards_are_stable_the_certificate_says_so() -> None:
     assert conflict not in certify(table, phi, RhoShapley(1.0)(phi, table).values).R6.witness  # an array has no rho_s
     plain = np.array([0.0, 7.0, 5.0, 8.0])
     assert conflict not in certify(plain, [5.0, 3.0], RhoShapley(1.0)([5.0, 3.0], plain)).R6.witness
+
+
+def sampled(
+    values: list[float], covariance: list[list[float]], names: tuple[str, ...], freedom: int = 99
+) -> Certificate:
+    game = TableGame(additive(np.array(values)).table(), parties=names)
+    found = ShapleyValues(np.array(values), covariance=np.array(covariance), degrees_of_freedom=freedom)
+    return certify(game, found, RhoShapley(1.0)(found, game))
+
+
+def test_an_order_within_the_sampling_error_is_said() -> None:
+    names = ("ada", "bob", "cyn")
+    order = sampled([1.0, 1.1, 3.0], np.diag([0.01, 0.01, 0.01]), names).order
+    assert order.holds is None
+    assert order.parties == (0, 1)
+    assert order.witness == (
+        "within the sampling error in 1 of 3 pairs (95% confidence, each pair by itself): "
+        "ada and bob (phi 0.1 apart, known to 0.28)"
+    )
+
+
+def test_estimates_that_err_together_are_told_apart() -> None:
+    together = [[0.01, 0.0099, 0.0], [0.0099, 0.01, 0.0], [0.0, 0.0, 0.01]]
+    certificate = sampled([1.0, 1.1, 3.0], together, ("ada", "bob", "cyn"))
+    assert certificate.order.holds is True
+    assert "beyond the sampling error in all 3 pairs" in certificate.order.witness
+    assert list(certificate)[-1] is certificate["order"]
+    few = sampled([1.0, 1.1, 3.0], together, ("ada", "bob", "cyn"), freedom=1)
+    assert few.order.holds is None  # an error from two blocks is itself hardly known
+
+
+def test_many_open_pairs_are_counted_and_the_least_certain_named() -> None:
+    names = tuple("abcdefg")
+    order = sampled([1.0, 1.01, 1.03, 1.07, 1.15, 1.31, 1.63], np.eye(7), names).order
+    assert "in 21 of 21 pairs" in order.witness
+    assert "a and b (phi 0.01 apart, known to 2.8), b and c" in order.witness
+    assert order.witness.endswith("and 16 more")
+
+
+@pytest.mark.parametrize("errors", [None, np.zeros(2)])
+def test_the_order_of_exact_values_is_no_news(errors: np.ndarray | None) -> None:
+    table = [0.0, 7.0, 5.0, 8.0]
+    certificate = certify(table, ShapleyValues(np.array([5.0, 3.0]), errors), RhoShapley(1.0)([5.0, 3.0], table))
+    assert certificate.order.holds is True
+    assert "exact" in certificate.order.witness
+    assert "order" not in [check.name for check in certificate]
+    assert certify(table, [5.0, 3.0], [8.0, 6.0]).order == certificate.order
+
+
+def test_the_order_is_open_as_often_as_it_should_be() -> None:
+    """Equal parties are called apart in 5 % of samples; unequal ones, given enough permutations, in all."""
+    game = log_of_sum(np.array([1.0, 1.0, 1.5, 3.0]))
+    apart, settled = 0, 0
+    for seed in range(200):
+        found = PermutationShapley(80)(game, rng=np.random.default_rng(seed))
+        margins = found.difference_margins()
+        apart += abs(found.values[0] - found.values[1]) > margins[0, 1]
+        settled += abs(found.values[0] - found.values[3]) > margins[0, 3]
+    assert apart <= 0.05 * 200 + 4 * np.sqrt(0.05 * 0.95 * 200)
+    assert settled == 200

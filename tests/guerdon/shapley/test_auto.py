@@ -7,7 +7,7 @@ import pytest
 
 from guerdon.shapley import Auto
 from guerdon.types import TableGame
-from tests.games import additive, airport
+from tests.games import additive, airport, log_of_sum
 
 
 class WithClosedForm(TableGame):
@@ -43,3 +43,12 @@ def test_permutations_beyond() -> None:
 def test_permutations_are_counted(permutations: object) -> None:
     with pytest.raises(ValueError, match=f"permutations must be a whole number of at least 1, got {permutations!r}"):
         Auto(permutations)  # type: ignore[arg-type]
+
+
+def test_a_wanted_error_is_handed_on() -> None:
+    game = log_of_sum(np.geomspace(0.5, 5.0, 18))
+    found = Auto(standard_error=0.01, relative=True)(game, rng=np.random.default_rng(0))
+    assert found.standard_errors.max() <= 0.01 * found.values.max()
+    assert "reached" in found.method
+    with pytest.raises(ValueError, match="standard_error is a positive number"):
+        Auto(standard_error=-1.0)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guerdon.models import GaussianProcess
+from guerdon.shapley import PermutationShapley
 from guerdon.types import Contribution, Game, all_coalitions
 from guerdon.valuation import InformationGain
 
@@ -86,3 +90,43 @@ def test_no_parties_and_differing_features_are_refused() -> None:
         InformationGain(MODEL).game([])
     with pytest.raises(ValueError, match=r"same features, got \{'ada': 2, 'bob': 3\}"):
         InformationGain(MODEL).game([Contribution("ada", np.zeros((1, 2))), Contribution("bob", np.zeros((1, 3)))])
+
+
+class Counting(GaussianProcess):
+    """A model that notes how many orders it is asked for, and refuses single coalitions."""
+
+    orders: ClassVar[list[int]] = []
+
+    def information_gain_chains(self, contributions: Sequence[Contribution], orders: np.ndarray) -> np.ndarray:
+        self.orders.append(len(orders))
+        return super().information_gain_chains(contributions, orders)
+
+    def information_gain(self, X: np.ndarray, noise: object = None) -> float:
+        raise AssertionError("a single coalition was asked for")
+
+
+def test_the_models_chains_are_taken_where_there_is_no_table() -> None:
+    contributions = parties(0, [1 + i % 3 for i in range(18)])
+    found = PermutationShapley(72)(
+        InformationGain(Counting(MODEL.kernel, MODEL.noise)).game(contributions), rng=np.random.default_rng(0)
+    )
+    assert Counting.orders == [18, 18]  # a chain a rotation, none a reverse
+    game = InformationGain(MODEL).game(contributions)
+    singly = PermutationShapley(72)(OneByOne(game), rng=np.random.default_rng(0))
+    np.testing.assert_allclose(found.values, singly.values, rtol=1e-11)
+
+
+class OneByOne:
+    """A game without its chains."""
+
+    def __init__(self, game: Game) -> None:
+        self.game, self.n = game, game.n
+
+    def __call__(self, coalitions: np.ndarray) -> np.ndarray:
+        return self.game(coalitions)
+
+
+def test_chains_of_few_parties_come_from_the_table() -> None:
+    game = InformationGain(MODEL).game(parties(3, [2, 0, 3, 1]))
+    chains = game.chains(np.array([[2, 0, 3, 1], [1, 3, 0, 2]]))
+    np.testing.assert_array_equal(chains, game.table()[[[0, 4, 5, 13, 15], [0, 2, 10, 11, 15]]])

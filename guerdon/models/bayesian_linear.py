@@ -1,0 +1,100 @@
+"""Bayesian linear regression on features that are given, or trained on public rows and then frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+import gpytorch
+import numpy as np
+
+from guerdon.checks import unwrap_scalars
+from guerdon.models.features import Features, as_features, describe_features, design_matrix, require_trainable
+from guerdon.models.likelihoods import linear_likelihood
+from guerdon.models.linear_gaussian import LinearGaussian
+from guerdon.models.maximum_likelihood import maximize_likelihood
+from guerdon.models.pool import check_noise, check_report, has_open_noise, pool_of
+from guerdon.models.protocols import FitReport
+from guerdon.types import Contribution, Progress, silent
+
+__all__ = ["BayesianLinear"]
+
+
+@dataclass(frozen=True, eq=False)
+class BayesianLinear(LinearGaussian):
+    """y = w' phi(x) + e with w ~ N(0, I) and e ~ N(0, noise).
+
+    The value of data is the information gain on w: I(w; D) = 1/2 log det(I + Phi' L^-1 Phi) in nats (Sim et al., ICML
+    2020, equation 1). A reward holds the mean and covariance of w, and none of the pool's rows.
+
+    Parameters
+    ----------
+    noise : float, optional
+        Noise VARIANCE of rows that bring none of their own; None to learn it.
+    features : Features or str, optional
+        phi, or a text such as ``"Affine()"``; the inputs themselves when None, so that a constant needs ``Affine()``.
+    report : FitReport, optional
+        How ``fit`` ended; set by it.
+
+    Examples
+    --------
+    >>> round(BayesianLinear(noise=0.5).information_gain(np.array([[1.0]])), 6)  # 1/2 log(1 + 1/0.5)
+    0.549306
+    """
+
+    noise: float | None = None
+    features: Features | str | None = None
+    report: FitReport | None = None
+
+    def __post_init__(self) -> None:
+        unwrap_scalars(self, "noise")
+        check_noise(self.noise)
+        check_report(self.report)
+        object.__setattr__(self, "features", as_features(self.features))
+
+    @property
+    def needs_pretraining(self) -> bool:
+        """Whether the features have still to be trained on public rows."""
+        return not getattr(self._features(), "trained", True)
+
+    def pretrain(self, public: Contribution, *, rng: np.random.Generator, progress: Progress = silent) -> Self:
+        """The model with its features trained on public rows, which stay as they are from then on.
+
+        Raises
+        ------
+        ValueError
+            The features are fixed, or the public rows have no outputs.
+        """
+        features = require_trainable(self._features())
+        if public.y is None:
+            raise ValueError("public rows need outputs y for features to be trained on them, got none")
+        return replace(self, features=features.fit(public.X, public.y, rng=rng, progress=progress))
+
+    def fit(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> Self:
+        """The model with its noise variance, where open, learned by maximum likelihood on the pool, to convergence.
+
+        Rows with a noise variance of their own keep it. Where nothing is open, outputs only serve the report: without
+        them the model is returned as it is.
+
+        Raises
+        ------
+        ConvergenceError
+            The gradient did not vanish from any start.
+        ValueError
+            The noise is open, and a party sent no outputs.
+        """
+        if any(c.y is None for c in contributions) and not has_open_noise(contributions, self.noise):
+            return self
+        pool = pool_of(contributions, self.noise)
+        likelihood = linear_likelihood(design_matrix(self._features(), pool.X))
+        fitted = maximize_likelihood(gpytorch.Module, likelihood, pool.y, pool.noise, 0.0, progress=progress)
+        return replace(self, noise=fitted.noise if self.noise is None else self.noise, report=fitted.report)
+
+    def describe(self) -> dict[str, Any]:
+        """The features, the noise variance, and how the fit ended."""
+        fit = None if self.report is None else asdict(self.report)
+        return {"features": describe_features(self._features()), "noise": self.noise, "fit": fit}
+
+    def _features(self) -> Features | None:
+        return as_features(self.features)

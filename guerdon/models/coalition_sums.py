@@ -1,0 +1,127 @@
+"""Information gains of coalitions of a linear model, from one Gram matrix a party.
+
+With white features P = L^-1/2 Phi (m, M), a party's Gram matrix is G_i = P_i' P_i, and a coalition is worth
+v_C = 1/2 log det(I + sum_{i in C} G_i), whatever the number of its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from guerdon.linalg import (
+    PRECISION,
+    chain_half_log_determinants,
+    half_log_determinant,
+    lattice_half_log_determinants,
+    one_thread,
+)
+from guerdon.types import FloatArray, Progress, coalition_members, silent
+
+__all__ = ["chains_of_gains", "gain", "table_of_gains"]
+
+
+def gain(P: FloatArray, what: str = "the data") -> float:
+    """1/2 log det(I + P' P) of white features P (m, M), on the smaller side.
+
+    Raises
+    ------
+    LossOfPrecisionError
+        (Almost) collinear rows or features with (almost) no noise.
+    """
+    return half_log_determinant(_inner(P) if len(P) < P.shape[1] else _inner(P.T), what) if P.size else 0.0
+
+
+def table_of_gains(parts: Sequence[FloatArray], *, progress: Progress = silent) -> FloatArray:
+    """The gain of every coalition of parties with white features P_i (m_i, M): (2**n,), indexed by bitmask.
+
+    A depth-first walk of the subset lattice adds one Gram matrix a coalition, and never subtracts one; a coalition
+    costs one Cholesky factor of M^3 / 3 flops. Where the whole pool has fewer rows than features, the walk is over its
+    rows instead.
+
+    Notes
+    -----
+    Bits are the same on any number of cores: the walk runs on one BLAS thread.
+    """
+    sizes, n = [len(P) for P in parts], len(parts)
+    if sum(sizes) < parts[0].shape[1]:
+        B = _inner(np.concatenate(parts))
+        with one_thread():
+            half_log_determinant(B, "the pooled data")
+        return lattice_half_log_determinants(B, sizes, progress=progress)
+    with one_thread():
+        sums = _Sums(parts)
+        table = np.zeros(1 << n)
+        report_every = max(1, (1 << n) // 64)
+        for done, _ in enumerate(sums.walk(table), start=2):
+            if done % report_every == 0 or done == 1 << n:
+                progress("value", done, 1 << n)
+    return table
+
+
+def chains_of_gains(parts: Sequence[FloatArray], orders: NDArray[np.intp]) -> FloatArray:
+    """The gains of all prefixes of each order of the parties: orders (k, n) -> (k, n + 1), the first column 0."""
+    sizes = [len(P) for P in parts]
+    if sum(sizes) < parts[0].shape[1]:
+        return chain_half_log_determinants(_inner(np.concatenate(parts)), sizes, orders)
+    with one_thread():
+        sums = _Sums(parts)
+        return np.array([sums.chain(order) for order in orders]).reshape(len(orders), len(parts) + 1)
+
+
+class _Sums:
+    """Running sums I + sum_{i in C} G_i, and what they are worth."""
+
+    def __init__(self, parts: Sequence[FloatArray]) -> None:
+        self.parts = parts
+        M = parts[0].shape[1]
+        self.grams = [P.T @ P for P in parts]
+        self.levels = [np.eye(M)] + [np.empty((M, M)) for _ in parts]
+        self.work = np.empty((M, M), order="F")
+        self.eps = float(0.5 * np.finfo(np.float64).eps)
+
+    def walk(self, table: FloatArray) -> Iterator[int]:
+        """Fill the table, one coalition at a time, each yielded when its value is there."""
+        n = len(self.parts)
+
+        def joined_by(mask: int, depth: int, first: int) -> Iterator[int]:
+            """Every coalition of these members and at least one of the parties from ``first`` on."""
+            for i in range(first, n):
+                larger = mask | 1 << i
+                A = np.add(self.levels[depth], self.grams[i], out=self.levels[depth + 1])
+                table[larger] = self.value(A, larger)
+                yield larger
+                yield from joined_by(larger, depth + 1, i + 1)
+
+        return joined_by(0, 0, 0)
+
+    def chain(self, order: NDArray[np.intp]) -> list[float]:
+        """The values of all prefixes of one order."""
+        values, mask, A = [0.0], 0, self.levels[0]
+        for i in order.tolist():
+            mask |= 1 << i
+            A = np.add(A, self.grams[i], out=self.levels[1])
+            values.append(self.value(A, mask))
+        return values
+
+    def value(self, A: FloatArray, mask: int) -> float:
+        """1/2 log det A; from the members' rows where A has lost digits, as few rows with little noise make it do."""
+        np.copyto(self.work.T, A)  # A is symmetric, so its transpose is as good, and lies in memory as dpotrf wants it
+        factor, info = lapack.dpotrf(self.work, lower=1, clean=0, overwrite_a=1)
+        pivots = factor.diagonal()
+        if info == 0:
+            value = float(np.log(pivots).sum())
+            if self.eps * float((A.diagonal() / (pivots * pivots)).sum()) <= PRECISION * max(1.0, value):
+                return value
+        members = coalition_members(mask, len(self.parts))
+        return gain(np.concatenate([self.parts[i] for i in members]), "a coalition's data")
+
+
+def _inner(P: FloatArray) -> FloatArray:
+    """I + P P'."""
+    B = P @ P.T
+    B[np.diag_indices_from(B)] += 1.0
+    return np.asarray(B)

@@ -1,0 +1,89 @@
+"""What regression with a kernel shares: its hyperparameters, and learning them by maximum likelihood on the pool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gpytorch.kernels import Kernel
+
+from guerdon.checks import is_number, unwrap_scalars
+from guerdon.models.kernels import as_kernel, check_kernel, kernel_text, missing_hyperparameters
+from guerdon.models.likelihoods import Likelihood
+from guerdon.models.maximum_likelihood import maximize_likelihood
+from guerdon.models.pool import check_noise, check_report, has_open_noise, pool_of
+from guerdon.models.protocols import FitReport
+from guerdon.types import Contribution, FloatArray, Progress
+
+__all__ = ["KernelModel"]
+
+
+class KernelModel:
+    """y = f(x) + e with f ~ GP(mean, k) and e ~ N(0, noise), for models that say what the likelihood of outputs is."""
+
+    kernel: Kernel | str
+    noise: float | None
+    mean: float | None
+    learn: bool
+    report: FitReport | None
+
+    def _likelihood(self, X: FloatArray) -> Likelihood:
+        """log p(y) at inputs X (m, d), to be maximised."""
+        raise NotImplementedError
+
+    def _check_hyperparameters(self) -> None:
+        unwrap_scalars(self, "noise", "mean")
+        check_noise(self.noise)
+        if self.mean is not None and not (is_number(self.mean) and np.isfinite(self.mean)):
+            raise ValueError(f"mean is a finite number (or None to learn it), got {self.mean!r}")
+        if not isinstance(self.learn, bool):
+            raise ValueError(f"learn is True or False, got {self.learn!r}")
+        check_report(self.report)
+        check_kernel(self.kernel)
+
+    def _learned(self, contributions: Sequence[Contribution], progress: Progress) -> dict[str, Any]:
+        """The parameters that maximum likelihood on the pool changes, by name; none where nothing can be or is open.
+
+        Rows with a noise variance of their own keep it. A GPyTorch kernel given as an object is kept unless ``learn``.
+        Where nothing is open, outputs only serve the report.
+
+        Raises
+        ------
+        ConvergenceError
+            The gradient did not vanish from any start.
+        ValueError
+            Something is open, and a party sent no outputs.
+        """
+        if any(c.y is None for c in contributions) and not self._is_open(contributions):
+            return {}
+        X, y, noise = pool_of(contributions, self.noise)
+        fitted = maximize_likelihood(
+            lambda: self._open_kernel(X, y), self._likelihood(X), y, noise, self.mean, progress=progress
+        )
+        return {
+            "kernel": kernel_text(fitted.kernel) if isinstance(self.kernel, str) else fitted.kernel,
+            "learn": False,
+            "noise": fitted.noise if self.noise is None else self.noise,
+            "mean": fitted.mean,
+            "report": fitted.report,
+        }
+
+    def _is_open(self, contributions: Sequence[Contribution]) -> bool:
+        """Whether there is anything to learn from these contributions."""
+        kernel = bool(missing_hyperparameters(self.kernel)) if isinstance(self.kernel, str) else self.learn
+        return kernel or has_open_noise(contributions, self.noise) or self.mean is None
+
+    def _kernel(self, features: int) -> Kernel:
+        missing = missing_hyperparameters(self.kernel)
+        if missing:
+            raise ValueError(f"{', '.join(missing)} of the kernel {self.kernel!r} are open: call fit(), or give them")
+        return as_kernel(self.kernel, features)
+
+    def _open_kernel(self, X: FloatArray, y: FloatArray) -> Kernel:
+        spread = np.std(X, axis=0) if len(X) else np.zeros(X.shape[1])
+        variance = float(np.var(y)) if len(y) else 0.0
+        kernel = as_kernel(
+            self.kernel, X.shape[1], spread=np.where(spread > 0.0, spread, 1.0), variance=variance or 1.0
+        )
+        return kernel.requires_grad_(True) if self.learn and not isinstance(self.kernel, str) else kernel

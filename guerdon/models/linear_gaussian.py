@@ -1,0 +1,122 @@
+"""What a Gaussian belief on the weights of features shares: value, noise response and posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guerdon.linalg import PRECISION, LossOfPrecisionError
+from guerdon.models.coalition_sums import chains_of_gains, gain, table_of_gains
+from guerdon.models.features import Features, design_matrix
+from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior, square_root_information
+from guerdon.models.noise_response import noise_response_of
+from guerdon.models.pool import row_noise
+from guerdon.models.protocols import NoiseResponse
+from guerdon.types import Contribution, FloatArray, Progress, silent
+
+__all__ = ["LinearGaussian"]
+
+
+class LinearGaussian:
+    """y = mean + w' phi(x) + e with w ~ N(0, I) and e ~ N(0, noise), for models that say what phi is.
+
+    With Phi (m, M) the features of the rows and L their noise variances, the value is I(w; D) =
+    1/2 log det(I + Phi' L^-1 Phi) in nats, on the smaller side of Phi.
+    """
+
+    noise: float | None
+
+    def _features(self) -> Features | None:
+        """phi, ready to be used; None for the inputs themselves."""
+        raise NotImplementedError
+
+    def _prior_mean(self) -> float:
+        return 0.0
+
+    def information_gain(self, X: FloatArray, noise: float | FloatArray | None = None) -> float:
+        """I(w; D) in nats of inputs X (m, d) measured with the noise variances given, else the model's.
+
+        Raises
+        ------
+        LossOfPrecisionError
+            (Almost) repeated features with (almost) no noise: float64 can't tell the value.
+        """
+        X = np.asarray(X, dtype=np.float64)
+        if len(X) == 0:
+            return 0.0
+        P = self._white(X, row_noise(self.noise, len(X), noise))
+        value = gain(P)
+        self._require_scales(P, value)
+        return value
+
+    def information_gains(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> FloatArray:
+        """I(w; D_C) in nats of every coalition: (2**n,), from one Gram matrix a party."""
+        parts = self._parts(contributions)
+        table = table_of_gains(parts, progress=progress)
+        self._require_scales(np.concatenate(parts), float(table[-1]))
+        return table
+
+    def information_gain_chains(self, contributions: Sequence[Contribution], orders: NDArray[np.intp]) -> FloatArray:
+        """I(w; D_C) in nats of all prefixes of each order of the parties: (k, n + 1), from running sums."""
+        parts = self._parts(contributions)
+        chains = chains_of_gains(parts, orders)
+        self._require_scales(np.concatenate(parts), float(chains[0, -1]) if len(chains) else 0.0)
+        return chains
+
+    def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
+        """tr(Q (Q + L)^-1) = tr(P (I + P' P)^-1 P') of the pool, with Q = Phi Phi' and P = L^-1/2 Phi."""
+        return float(np.sum(np.square(square_root_information(np.concatenate(self._parts(contributions))).rows)))
+
+    def noise_response(self, own: Contribution, others: Contribution) -> NoiseResponse:
+        """How IG falls as noise is added to the others' outputs, without cancellation at either end."""
+        P, L_o = self._white(own.X, self.noise_of(own)), self.noise_of(others)
+        W = design_matrix(self._features(), others.X)
+        own_value = self.information_gain(own.X, self.noise_of(own))
+        response = noise_response_of(own_value, square_root_information(P).root, W, L_o)
+        self._require_scales(np.concatenate([P, W / np.sqrt(L_o)[:, None]]), own_value + response.gain(0.0).value)
+        return response
+
+    def posterior(
+        self, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None
+    ) -> LinearGaussianPosterior:
+        """The belief after outputs y (m,) at X (m, d), measured with the noise variances given, else the model's."""
+        X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        features = self._features()
+        return LinearGaussianPosterior.of(
+            features,
+            design_matrix(features, X),
+            y - self._prior_mean(),
+            row_noise(self.noise, len(X), noise),
+            mean=self._prior_mean(),
+            noise=float("nan") if self.noise is None else self.noise,
+        )
+
+    def noise_of(self, contribution: Contribution) -> FloatArray:
+        """The noise variance of each row: the contribution's own where given, else the model's: (m,)."""
+        return row_noise(self.noise, len(contribution), contribution.noise)
+
+    def _white(self, X: FloatArray, noise: FloatArray) -> FloatArray:
+        """L^-1/2 Phi: (m, M)."""
+        return design_matrix(self._features(), X) / np.sqrt(noise)[:, None]
+
+    def _parts(self, contributions: Sequence[Contribution]) -> list[FloatArray]:
+        return [self._white(c.X, self.noise_of(c)) for c in contributions]
+
+    def _require_scales(self, P: FloatArray, value: float) -> None:
+        """Refuse a value that the rounding of the features' own scales could have moved.
+
+        A relative error e_j in the scale of feature j moves the value by e_j [G (I + G)^-1]_jj, G = P' P.
+        """
+        errors = getattr(self._features(), "scale_errors", None)
+        if errors is not None and len(P):
+            root = square_root_information(P).root
+            freedom = np.clip(1.0 - np.square(root).sum(axis=1), 0.0, 1.0)
+            error = float(errors @ freedom)
+            if not error <= PRECISION * max(1.0, value):
+                raise LossOfPrecisionError(
+                    f"the information gain of the data is {value:.6g} nats with a rounding error of about {error:.1g}: "
+                    "features such as inducing points are too close together for float64 to tell them apart, and the "
+                    "data depend on their difference. Leave some out, or move them apart."
+                )

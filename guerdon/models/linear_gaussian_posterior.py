@@ -1,0 +1,154 @@
+"""The belief on the weights of features after data: their mean and covariance, and nothing of the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from guerdon.linalg import require_precision
+from guerdon.models.features import (
+    Features,
+    contents_of,
+    design_matrix,
+    features_arrays,
+    features_from_arrays,
+    unexplained_variance,
+)
+from guerdon.models.pool import blocks
+from guerdon.models.protocols import Arrays
+from guerdon.types import FloatArray
+
+__all__ = ["LinearGaussianPosterior", "SquareRoot", "square_root_information"]
+
+
+class SquareRoot(NamedTuple):
+    """root (M, M) with root root' = (I + P' P)^-1, and rows (m, M) with root rows' = (I + P' P)^-1 P'."""
+
+    root: FloatArray
+    rows: FloatArray
+
+
+def square_root_information(P: FloatArray) -> SquareRoot:
+    """By the QR factors of [P; I] for white features P (m, M), which never squares their condition number.
+
+    Raises
+    ------
+    LossOfPrecisionError
+        The noise is so small against (almost) collinear features that float64 can't tell the covariance.
+    """
+    m, M = P.shape
+    Q, R = np.linalg.qr(np.concatenate([P, np.eye(M)]))
+    pivots = np.abs(np.diagonal(R))
+    error = float(np.finfo(np.float64).eps * np.sum(np.linalg.norm(R, axis=0) / pivots))
+    require_precision(float(np.sum(np.log(pivots))), error, "the training data")
+    return SquareRoot(np.ascontiguousarray(solve_triangular(R, np.eye(M), check_finite=False)), Q[:m])
+
+
+@dataclass(frozen=True, eq=False)
+class LinearGaussianPosterior:
+    """w ~ N(weights, root root') after data: mean m + phi' w, variance |root' phi|^2 + unexplained + noise.
+
+    Parameters
+    ----------
+    features : Features or None
+        phi, the inputs themselves when None.
+    mean : float
+        The prior mean m of the outputs.
+    noise : float
+        The variance of a new observation.
+    weights : (M,) array
+    root : (M, M) array
+    gains : (M, m) array, optional
+        d (root^-1 weights) / d y: what ``sensitivity`` needs. It is as long as the training rows, stays in memory, and
+        is no part of ``arrays``.
+    """
+
+    features: Features | None
+    mean: float
+    noise: float
+    weights: FloatArray
+    root: FloatArray
+    gains: FloatArray | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        features: Features | None,
+        Phi: FloatArray,
+        residuals: FloatArray,
+        row_noise: FloatArray,
+        *,
+        mean: float,
+        noise: float,
+    ) -> Self:
+        """The belief after residuals y - m (m,) with features Phi (m, M) and noise variances (m,)."""
+        deviation = np.sqrt(row_noise)
+        root, rows = square_root_information(Phi / deviation[:, None])
+        gains = rows.T / deviation
+        return cls(features, mean, noise, root @ (gains @ residuals), root, gains)
+
+    @property
+    def contains(self) -> str:
+        """What whoever gets this posterior can read from it."""
+        return (
+            f"the posterior of a linear model: the mean and covariance of {len(self.weights)} weights, and the "
+            f"features that they weigh: {contents_of(self.features)}"
+        )
+
+    def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+        """Mean (k,) and variance (k,) of new outputs at X (k, d), with the model's noise or the one given."""
+        X = np.asarray(X, dtype=np.float64)
+        observation = self.noise if noise is None else np.asarray(noise, dtype=np.float64)
+        if np.any(np.isnan(observation)):
+            raise ValueError("the model has no noise variance of its own: give predict() the new observations' noise")
+        mean, latent = np.empty(len(X)), np.empty(len(X))
+        for rows in blocks(len(X)):
+            Phi = self._design(X[rows])
+            mean[rows] = self.mean + Phi @ self.weights
+            latent[rows] = np.square(Phi @ self.root).sum(axis=1) + unexplained_variance(self.features, X[rows], Phi)
+        return mean, latent + observation
+
+    def sensitivity(self, X: FloatArray, rows: NDArray[np.bool_]) -> FloatArray:
+        """||[d mean / d y]_rows||^2 at each x: (k,).
+
+        Raises
+        ------
+        ValueError
+            The posterior came as arrays, which hold nothing of the training rows.
+        """
+        if self.gains is None:
+            raise ValueError("a posterior from arrays knows nothing of its training rows: ask the one that was trained")
+        X = np.asarray(X, dtype=np.float64)
+        marked = self.gains[:, rows]
+        weights = [self._design(X[block]) @ self.root @ marked for block in blocks(len(X))]
+        return np.concatenate([np.empty(0), *(np.square(w).sum(axis=1) for w in weights)])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Mean and covariance of the weights and the features: no row of the pool is among them."""
+        return {
+            "mean": np.array(self.mean),
+            "noise": np.array(self.noise),
+            "weights": self.weights,
+            "root": self.root,
+            **features_arrays(self.features),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        return cls(
+            features=features_from_arrays(arrays),
+            mean=float(arrays["mean"]),
+            noise=float(arrays["noise"]),
+            weights=np.asarray(arrays["weights"], dtype=np.float64),
+            root=np.asarray(arrays["root"], dtype=np.float64),
+        )
+
+    def _design(self, X: FloatArray) -> FloatArray:
+        Phi = design_matrix(self.features, X)
+        if Phi.shape[1] != len(self.weights):
+            raise ValueError(f"X must have {len(self.weights)} features, got {Phi.shape[1]}")
+        return Phi

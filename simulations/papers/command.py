@@ -1,0 +1,66 @@
+"""What ``python -m simulations paper`` does: find the studies, run them with a progress bar, say what was written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from simulations.papers import find_studies
+from simulations.papers.study import Options, StudyError, run_study
+
+__all__ = ["run_papers"]
+
+
+def run_papers(
+    name: str,
+    *,
+    quick: bool = False,
+    repeats: int | None = None,
+    only: Sequence[str] = (),
+    seed: int = 0,
+    jobs: int | None = None,
+    folder: Path = Path("papers"),
+) -> None:
+    """Run and draw every study that ``name`` stands for; results go to ``folder``."""
+    studies = find_studies(name)
+    options = Options(quick, seed, repeats, _parts(only), jobs or os.cpu_count() or 1, folder)
+    console = Console()
+    for study in studies:
+        console.print(f"[bold]{study.name}[/bold]  {study.title}", highlight=False)
+        with _bar(console) as bar:
+            row = bar.add_task("tasks", total=None)
+            written = run_study(study, options, partial(_advance, bar, row))
+        for path in written:
+            console.print(f"  {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _advance(bar: Progress, row: TaskID, done: int, total: int) -> None:
+    bar.update(row, completed=done, total=total)
+
+
+def _parts(only: Sequence[str]) -> dict[str, str]:
+    parts = {}
+    for text in only:
+        key, separator, value = (piece.strip() for piece in text.partition("="))
+        if not (key and separator and value):
+            raise StudyError(f"--only takes KEY=VALUE, such as dataset=mnist, got {text!r}")
+        parts[key] = value
+    return parts
+
+
+def _bar(console: Console) -> Progress:
+    columns = (TextColumn("  "), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console)

@@ -1,0 +1,175 @@
+"""A study: independent tasks over the cores, their results in one Parquet file with which an interrupted run goes on.
+
+    tasks(options) -> run those that the file lacks -> draw(results) -> pictures and tables
+
+A task's key says everything that its numbers depend on, so that a key in the file is a task that need not run again.
+Studies that look at the same results share one file: what one of them has computed, the others only draw.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import joblib
+import polars as pl
+
+from guerdon.linalg import one_thread
+
+__all__ = ["Options", "Study", "StudyError", "Task", "run_study"]
+
+KEY = "task"
+
+Row = Mapping[str, Any]
+Report = Callable[[int, int], None]
+"""Called as ``report(tasks done, tasks in all)``."""
+
+
+class StudyError(ValueError):
+    """A study can't be run as asked; the message says what was expected and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much of a study to run.
+
+    Attributes
+    ----------
+    quick : a small version that ends in about a minute; its keys differ from those of the full one
+    seed : of everything random
+    repeats : how many random partitions, draws or the like; the paper's number (or the study's) when None
+    only : the part of the study to run, by name of the dimension, such as {"dataset": "mnist"}
+    jobs : processes
+    folder : where results, pictures and tables go
+    """
+
+    quick: bool = False
+    seed: int = 0
+    repeats: int | None = None
+    only: Mapping[str, str] = field(default_factory=dict)
+    jobs: int = 1
+    folder: Path = Path("papers")
+
+
+@dataclass(frozen=True)
+class Task:
+    """``run(**arguments)`` returns rows of numbers and text; a module-level function, since it travels to a process.
+
+    ``after`` are the keys of tasks that must have run before, whose arrays it reads.
+    """
+
+    key: str
+    run: Callable[..., Iterable[Row]]
+    arguments: Mapping[str, Any]
+    after: tuple[str, ...] = ()
+
+
+class Study(Protocol):
+    """One figure or table of a paper.
+
+    A study may offer ``results``, the name of a file of results that it shares with others; its own name if it does
+    not.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the command line calls it, such as sim2020-fig2; its files are called so too."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """One line for the list."""
+        ...
+
+    def tasks(self, options: Options) -> Sequence[Task]: ...
+
+    def draw(self, results: pl.DataFrame, options: Options) -> Sequence[Path]:
+        """Pictures and tables from the rows of these tasks, into ``options.folder``; returns what was written."""
+        ...
+
+
+def run_study(study: Study, options: Options, report: Report = lambda done, total: None) -> list[Path]:
+    """Run the tasks that are not in ``folder/RESULTS.parquet`` yet, then draw.
+
+    Results are written after every task, whole or not at all. Tasks run one a process with one BLAS thread each, those
+    that wait for others when all that don't have ended.
+
+    Raises
+    ------
+    StudyError
+        Nothing is left to run under ``options.only``, or the file holds no results of this study.
+    """
+    tasks = study.tasks(options)
+    if not tasks:
+        raise StudyError(f"{study.name}: nothing to run for {dict(options.only)}; see `paper --help`")
+    options.folder.mkdir(parents=True, exist_ok=True)
+    path = options.folder / f"{getattr(study, 'results', study.name)}.parquet"
+    results = _read(path, study.name)
+    known = set() if results is None else set(results[KEY].to_list())
+    todo = [task for task in tasks if task.key not in known]
+    done = len(tasks) - len(todo)
+    report(done, len(tasks))
+    for wave in _waves(todo, known, study.name):
+        for rows in _run(wave, options.jobs):
+            results = rows if results is None else pl.concat([results, rows], how="diagonal_relaxed")
+            _write(results, path)
+            done += 1
+            report(done, len(tasks))
+    assert results is not None  # there was a task, so there are rows
+    # In the order of the tasks, whatever the order of arrival.
+    order = pl.DataFrame({KEY: [task.key for task in tasks], "_place": range(len(tasks))})
+    wanted = results.join(order, on=KEY, how="inner", maintain_order="left").sort("_place", maintain_order=True)
+    return [path, *study.draw(wanted.drop("_place"), options)]
+
+
+def _waves(tasks: Sequence[Task], known: set[str], name: str) -> Iterator[list[Task]]:
+    """The tasks in groups, each of which waits for no other than those of the groups before it."""
+    known = set(known)
+    while tasks:
+        wave = [task for task in tasks if known.issuperset(task.after)]
+        if not wave:
+            missing = sorted(set(tasks[0].after) - known)
+            raise StudyError(f"{name}: task {tasks[0].key} waits for {', '.join(missing)}, which nothing makes")
+        yield wave
+        known |= {task.key for task in wave}
+        tasks = [task for task in tasks if task.key not in known]
+
+
+def _run(tasks: Sequence[Task], jobs: int) -> Iterator[pl.DataFrame]:
+    """The rows of each task as it ends."""
+    jobs = max(1, min(jobs, len(tasks)))
+    if jobs == 1:
+        yield from map(_rows, tasks)
+        return
+    yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(joblib.delayed(_rows)(t) for t in tasks)
+
+
+def _rows(task: Task) -> pl.DataFrame:
+    with one_thread():
+        rows = [{KEY: task.key, **row} for row in task.run(**task.arguments)]
+    if not rows:
+        raise StudyError(f"task {task.key} came back without a row")
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _read(path: Path, name: str) -> pl.DataFrame | None:
+    if not path.exists():
+        return None
+    try:
+        results = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise StudyError(
+            f"{path} can't be read as results of {name}: {error}. Move it away to start afresh."
+        ) from error
+    if KEY not in results.columns:
+        raise StudyError(f"{path} holds no results of {name}: it has no column {KEY!r}. Move it away to start afresh.")
+    return results
+
+
+def _write(results: pl.DataFrame, path: Path) -> None:
+    part = path.with_name(path.name + ".part")
+    results.write_parquet(part)
+    os.replace(part, path)
