@@ -10,7 +10,8 @@ from simulations.scenarios import ScenarioError, load_scenario, scenario_names
 
 
 def test_the_offer() -> None:
-    assert scenario_names() == ("breast-cancer", "credit-ratings", "diabetes", "digits", "friedman")
+    offer = ("breast-cancer", "california", "credit-ratings", "diabetes", "digits", "friedman", "friedman-sparse")
+    assert scenario_names() == offer
     diabetes = load_scenario("diabetes")
     assert diabetes.parties == 3
     assert diabetes.description
