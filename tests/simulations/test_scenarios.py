@@ -10,8 +10,8 @@ from simulations.scenarios import ScenarioError, load_scenario, scenario_names
 
 
 def test_the_offer() -> None:
-    offer = ("breast-cancer", "california", "credit-ratings", "diabetes", "digits", "friedman", "friedman-sparse")
-    assert scenario_names() == offer
+    tables = ("breast-cancer", "california", "credit-card", "credit-ratings", "diabetes", "friedman", "friedman-sparse")
+    assert set(scenario_names()) == {*tables, "cifar10", "digits", "mnist"}
     diabetes = load_scenario("diabetes")
     assert diabetes.parties == 3
     assert diabetes.description

@@ -158,7 +158,7 @@ def test_features_for_images_need_images(data: Path, tmp_path: Path) -> None:
         (data / "heldout" / f"{party}.npz").unlink()
         table = pl.DataFrame({"age": np.arange(20.0), "digit": np.zeros(20)})
         table.write_parquet(data / f"{party}.parquet")
-    with pytest.raises(ValueError, match="ImageFeatures represents images .* got age"):
+    with pytest.raises(ValueError, match=r"ImageFeatures represents images .* got age"):
         run(config(data, features="ImageFeatures(components=None)"))
 
 
