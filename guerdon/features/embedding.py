@@ -35,7 +35,9 @@ class Embedding:
         ValueError
             There are too few points.
         """
-        from umap import UMAP
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it remarks on what it could do beside if tensorflow were there
+            from umap import UMAP
 
         if len(X) < components + 2:
             raise ValueError(f"{components} components need at least {components + 2} rows, got {len(X)}")

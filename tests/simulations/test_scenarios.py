@@ -10,7 +10,8 @@ from simulations.scenarios import ScenarioError, load_scenario, scenario_names
 
 
 def test_the_offer() -> None:
-    assert scenario_names() == ("breast-cancer", "credit-ratings", "diabetes", "digits", "friedman")
+    tables = ("breast-cancer", "california", "credit-card", "credit-ratings", "diabetes", "friedman", "friedman-sparse")
+    assert set(scenario_names()) == {*tables, "cifar10", "digits", "mnist"}
     diabetes = load_scenario("diabetes")
     assert diabetes.parties == 3
     assert diabetes.description
