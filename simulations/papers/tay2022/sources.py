@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+import warnings
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.random import Generator
 
-from guerdon.generators import GivenRows, SyntheticData
+from guerdon.features import ImageFeatures, RepresentedImages
+from guerdon.generators import GivenRows, KernelDensity, SyntheticData
+from guerdon.images import from_pixels
 from guerdon.types import Contribution, FloatArray
-from simulations.datasets import CreditRatings, Rows
+from simulations.datasets import Cifar10, CreditCard, CreditRatings, Dataset, Mnist, Rows
 from simulations.papers.tay2022.cases import PAPER_SIZES, Case
 from simulations.papers.tay2022.valued import parties
 
-__all__ = ["EXTRACTED", "Problem", "extract_features", "load_problem", "planar"]
+__all__ = ["Problem", "load_problem", "planar"]
 
-EXTRACTED = ("mnist", "cifar10")
-"""Data sets of images, whose eight features are computed once for both splits."""
+BANDWIDTHS = {"credit-card": 0.05, "mnist": 0.1, "cifar10": 0.05}
+"""Of the kernel densities that draw synthetic rows: the paper's for credit cards, in the units of the components; for
+images, of pixels from 0 to 1, in place of the paper's pre-trained MMD GANs."""
+
+FEATURES = {
+    "mnist": ImageFeatures(network="pixels", components=8),
+    "cifar10": ImageFeatures(network="efficientnet-lite0", components=8, size=64),
+}
+"""The paper's UMAP of MNIST's pixels; for CIFAR-10 an EfficientNet-lite0 in place of its Inception network."""
+
+
+LOSSLESS = 4000
+"""CIFAR-10's images with exact pixels; more come from the compressed ones."""
 
 
 class Sampler(Protocol):
@@ -27,37 +40,68 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Five parties' rows, what makes synthetic ones, unseen real rows, and how many synthetic rows there can be."""
+    """Five parties' rows, what makes synthetic ones, unseen real rows, how many synthetic rows there can be, and the
+    representation in which all is valued, of images."""
 
     contributions: tuple[Contribution, ...]
     generator: Sampler
     held_out: Rows
     limit: int
+    features: ImageFeatures | None = None
+
+    def seen_by(self, sampler: object) -> Rows:
+        """The unseen rows in the representation that was learnt, which is the grown pool's ``sampler``."""
+        if not isinstance(sampler, RepresentedImages):
+            return self.held_out
+        given = GivenRows(SyntheticData(from_pixels(self.held_out.features), self.held_out.target))
+        placed = replace(sampler, generator=given).sample(len(self.held_out.target), rng=np.random.default_rng(0))
+        return Rows(placed.points, self.held_out.target)
 
 
-def load_problem(case: Case, folder: Path, data: Generator, split: Generator) -> Problem:
-    """The case's parties and generator; ``data`` draws rows, ``split`` deals them out."""
-    return _credit_ratings(case, data)
+def load_problem(case: Case, data: Generator) -> Problem:
+    """The case's parties and generator; ``data`` draws which rows they have."""
+    if case.dataset == "credit-ratings":
+        return _credit_ratings(case, data)
+    rows, _, test = case.size
+    images: Literal["lossless", "jpeg"] = "lossless" if 5 * rows + test <= LOSSLESS else "jpeg"
+    sources = {
+        "credit-card": lambda: CreditCard(rows=rows, split=case.split, test=test),
+        "mnist": lambda: Mnist(rows=rows, split=case.split, test=test),
+        "cifar10": lambda: Cifar10(rows=rows, split=case.split, test=test, source=images),
+    }
+    dataset = sources[case.dataset]().load(data)
+    contributions = _contributions(dataset)
+    generator = KernelDensity(bandwidth=BANDWIDTHS[case.dataset]).fit(contributions)
+    assert dataset.held_out is not None
+    return Problem(contributions, generator, dataset.held_out, case.limit, FEATURES.get(case.dataset))
 
 
 def _credit_ratings(case: Case, data: Generator) -> Problem:
     """The paper's own data and synthetic pool, or the first rows of each: they are in no order."""
     limit = min(case.limit, PAPER_SIZES[case.dataset].synthetic)
     dataset = CreditRatings(case.split, synthetic=limit, test=case.size.test).load(data)
-    assert dataset.blocks is not None and dataset.synthetic is not None and dataset.held_out is not None
-    blocks = [block[: case.size.rows] for block in dataset.blocks]
-    contributions = parties([dataset.features[rows] for rows in blocks], [dataset.target[rows] for rows in blocks])
-    return Problem(contributions, GivenRows(SyntheticData(*dataset.synthetic)), dataset.held_out, limit)
+    assert dataset.synthetic is not None
+    assert dataset.held_out is not None
+    generator = GivenRows(SyntheticData(*dataset.synthetic))
+    return Problem(_contributions(dataset, case.size.rows), generator, dataset.held_out, limit)
 
 
-def extract_features(case: Case, folder: Path, key: str) -> list[dict[str, object]]:
-    raise NotImplementedError
+def _contributions(dataset: Dataset, most: int | None = None) -> tuple[Contribution, ...]:
+    """The parties' rows, of images their pixels from 0 to 1; the first so many of each where there is a limit."""
+    assert dataset.blocks is not None
+    X = dataset.features if dataset.image_shape is None else from_pixels(dataset.features)
+    blocks = [block[:most] for block in dataset.blocks]
+    named = parties([X[rows] for rows in blocks], [dataset.target[rows] for rows in blocks])
+    return tuple(replace(c, feature_names=dataset.feature_names) for c in named)
 
 
 def planar(points: FloatArray, seed: int) -> FloatArray:
     """Two coordinates for each point (m, d): its own where d is 2, else by UMAP with its default settings."""
     if points.shape[1] == 2:
         return points
-    from umap import UMAP
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # UMAP's remarks on what it chose for itself
+        from umap import UMAP
 
-    return np.asarray(UMAP(n_components=2, random_state=seed, n_jobs=1).fit_transform(points), dtype=np.float64)
+        reduced = UMAP(n_components=2, random_state=seed, n_jobs=1).fit_transform(points)
+    return np.asarray(reduced, dtype=np.float64)

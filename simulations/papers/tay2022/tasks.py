@@ -1,7 +1,7 @@
 """What is computed, each thing once: values a case, samples a beta, and what is measured on them.
 
-    features -> value -> sample (a beta and a random stream) -> closeness, accuracy
-                     \\-> embedding
+value -> sample (a beta and a random stream) -> closeness, accuracy
+     \\-> embedding
 """
 
 from __future__ import annotations
@@ -21,11 +21,22 @@ from guerdon.shapley import Auto
 from guerdon.valuation import MaximumMeanDiscrepancy
 from simulations.papers.study import Options, StudyError, Task
 from simulations.papers.tay2022.cases import Case, chosen_betas
-from simulations.papers.tay2022.sources import EXTRACTED, extract_features, load_problem, planar
-from simulations.papers.tay2022.valued import Valued, arrays_path, kept_arrays
+from simulations.papers.tay2022.sources import load_problem, planar
+from simulations.papers.tay2022.valued import Valued, arrays_path, kept_arrays, value_key
 from strategies.files import write_arrays
 
-__all__ = ["accuracy_tasks", "closeness_tasks", "embedding_key", "embedding_tasks", "sample_key", "sample_tasks", "value_tasks"]
+__all__ = [
+    "accuracy_tasks",
+    "closeness_tasks",
+    "embedding_key",
+    "embedding_tasks",
+    "sample_key",
+    "sample_tasks",
+    "value_tasks",
+]
+
+SVM_ROWS = 10_000
+"""Rows that a support vector machine is trained on at most, drawn at random: its time grows with their square."""
 
 STREAMS = {"credit-ratings": 3}
 """Random streams whose counts |G_i| are averaged, where sampling is cheap; one elsewhere."""
@@ -38,12 +49,7 @@ Row = dict[str, Any]
 
 def value_tasks(case: Case, options: Options) -> list[Task]:
     """Its data, game, Shapley values and targets."""
-    shared, after = [], ()
-    if case.dataset in EXTRACTED:
-        key = f"{case.source}/features"
-        arguments = {"case": case, "folder": options.folder, "key": key}
-        shared, after = [Task(key, extract_features, arguments)], (key,)
-    return [*shared, Task(_value_key(case), value, {"case": case, "folder": options.folder}, after)]
+    return [Task(value_key(case), value, {"case": case, "folder": options.folder})]
 
 
 def sample_tasks(case: Case, options: Options, streams: int | None = None) -> list[Task]:
@@ -54,7 +60,7 @@ def sample_tasks(case: Case, options: Options, streams: int | None = None) -> li
             sample_key(case, beta, stream),
             sample,
             {"case": case, "folder": options.folder, "beta": beta, "stream": stream},
-            (_value_key(case),),
+            (value_key(case),),
         )
         for beta in chosen_betas(options)
         for stream in range(number)
@@ -74,7 +80,7 @@ def accuracy_tasks(case: Case, options: Options) -> list[Task]:
 def embedding_tasks(case: Case, options: Options) -> list[Task]:
     """Every point's place in the pictures."""
     arguments = {"case": case, "folder": options.folder}
-    return [Task(embedding_key(case), embedding, arguments, (_value_key(case),))]
+    return [Task(embedding_key(case), embedding, arguments, (value_key(case),))]
 
 
 def sample_key(case: Case, beta: int, stream: int = 0) -> str:
@@ -83,10 +89,6 @@ def sample_key(case: Case, beta: int, stream: int = 0) -> str:
 
 def embedding_key(case: Case) -> str:
     return f"{case.key}/embedding"
-
-
-def _value_key(case: Case) -> str:
-    return f"{case.key}/value"
 
 
 def _measured(case: Case, options: Options, name: str, run: Any) -> list[Task]:
@@ -108,8 +110,8 @@ def _rows(case: Case, kind: str, parties: Sequence[Row], **common: Any) -> list[
 
 def value(case: Case, folder: Path) -> list[Row]:
     """The game with the paper's length-scale, Shapley values, and the linear program's stable targets."""
-    data, split, draw = np.random.default_rng(case.seed).spawn(3)
-    problem = load_problem(case, folder, data, split)
+    data, draw = np.random.default_rng(case.seed).spawn(2)
+    problem = load_problem(case, data)
     try:
         pool = grow_until_feasible(
             problem.contributions,
@@ -120,24 +122,26 @@ def value(case: Case, folder: Path) -> list[Row]:
             size=case.size.synthetic,
             limit=problem.limit,
             rng=draw,
+            features=problem.features,
         )
     except InfeasibleRewardsError as error:
         raise StudyError(f"{case.key}: {error}") from error
     game, targets, alpha = pool.game, pool.targets, pool.shapley.alpha
-    valued = Valued(problem.contributions, pool.synthetic, problem.held_out, game, alpha, targets.values)
-    valued.save(arrays_path(folder, _value_key(case)))
+    held_out = problem.seen_by(pool.sampler)
+    valued = Valued(game.contributions, pool.synthetic, held_out, game, alpha, targets.values)
+    valued.save(arrays_path(folder, value_key(case)))
     singles = game(np.eye(game.n, dtype=bool))
     parties = [
         {"alpha": float(a), "alone": float(v), "ceiling": float(c), "target": float(r), "rows": int(m)}
         for a, v, c, r, m in zip(alpha, singles, targets.ceilings, targets.values, game.sizes, strict=True)
     ]
     common = {"maximum": targets.maximum, "rho": targets.rho, "lengthscale": game.lengthscale}
-    return _rows(case, "value", parties, **common, synthetic=len(pool.synthetic), test=len(problem.held_out.target))
+    return _rows(case, "value", parties, **common, synthetic=len(pool.synthetic), test=len(held_out.target))
 
 
 def sample(case: Case, folder: Path, beta: int, stream: int) -> list[Row]:
     """Weighted sampling of G_i; the counts, what they reach, and the unbiased MMD^2 of D_i u G_i to T."""
-    valued = Valued.load(folder, _value_key(case))
+    valued = Valued.load(folder, value_key(case))
     rng = np.random.default_rng([case.seed, beta, stream])
     rewards = WeightedSampling(float(beta))(valued.game, valued.targets, rng=rng)
     indices = {f"party{i}": reward.indices for i, reward in enumerate(rewards, start=1)}
@@ -159,7 +163,7 @@ def sample(case: Case, folder: Path, beta: int, stream: int) -> list[Row]:
 
 def closeness(case: Case, folder: Path, beta: int) -> list[Row]:
     """Reverse KL by nearest neighbours, squared Wasserstein-2 of fitted Gaussians, and class imbalance of D_i u G_i."""
-    valued, drawn = Valued.load(folder, _value_key(case)), kept_arrays(folder, sample_key(case, beta))
+    valued, drawn = Valued.load(folder, value_key(case)), kept_arrays(folder, sample_key(case, beta))
     T = valued.reference()
     classes = np.unique(np.concatenate([c.y for c in valued.contributions if c.y is not None]))
     parties = []
@@ -178,21 +182,23 @@ def closeness(case: Case, folder: Path, beta: int) -> list[Row]:
 def accuracy(case: Case, folder: Path, beta: int) -> list[Row]:
     """Of a support vector machine (RBF kernel, scikit-learn's defaults) on unseen real rows: trained on D_i u G_i, and
     on D_i alone."""
-    valued, drawn = Valued.load(folder, _value_key(case)), kept_arrays(folder, sample_key(case, beta))
+    valued, drawn = Valued.load(folder, value_key(case)), kept_arrays(folder, sample_key(case, beta))
     test, none = valued.held_out, np.empty(0, dtype=np.int64)
     parties = []
     for i in range(valued.game.n):
         scores = {}
         for name, indices in (("accuracy", drawn[f"party{i + 1}"]), ("accuracy_alone", none)):
             rows = valued.union(i, indices)
-            scores[name] = float(SVC(cache_size=500).fit(*rows).score(*test))
+            chosen = np.random.default_rng(case.seed).permutation(len(rows.target))[:SVM_ROWS]
+            machine = SVC(cache_size=500).fit(rows.features[chosen], rows.target[chosen])
+            scores[name] = float(machine.score(*test))
         parties.append(scores)
     return _rows(case, "accuracy", parties, beta=beta)
 
 
 def embedding(case: Case, folder: Path) -> list[Row]:
     """Two coordinates for the parties' rows and the first of G: their own where there are two, else by UMAP."""
-    valued = Valued.load(folder, _value_key(case))
+    valued = Valued.load(folder, value_key(case))
     count = int(valued.game.sizes.sum()) + SHOWN
     points = planar(valued.reference()[:count], case.seed)
     write_arrays(arrays_path(folder, embedding_key(case)), {"points": points})

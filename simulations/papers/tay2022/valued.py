@@ -15,14 +15,20 @@ from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
 from guerdon.valuation.pair_kernels import pair_kernel
 from simulations.datasets import Rows
 from simulations.papers.study import StudyError
+from simulations.papers.tay2022.cases import Case
 from strategies.files import make_folder, read_arrays, write_arrays
 
-__all__ = ["Valued", "arrays_path", "kept_arrays"]
+__all__ = ["Valued", "arrays_path", "kept_arrays", "parties", "value_key"]
 
 
 def arrays_path(folder: Path, key: str) -> Path:
     """Where the arrays of a task lie."""
     return make_folder(folder / "tay2022") / f"{key.replace('/', '-')}.npz"
+
+
+def value_key(case: Case) -> str:
+    """The key of the task that values a case."""
+    return f"{case.key}/value"
 
 
 def kept_arrays(folder: Path, key: str) -> dict[str, NDArray[Any]]:
@@ -97,10 +103,9 @@ class Valued:
     def union(self, party: int, indices: NDArray[np.int64]) -> Rows:
         """D_i u G_i with labels."""
         own, labels = self.contributions[party], self.synthetic.labels
-        assert own.y is not None and labels is not None
-        return Rows(
-            np.concatenate([own.X, self.synthetic.points[indices]]), np.concatenate([own.y, labels[indices]])
-        )
+        assert own.y is not None
+        assert labels is not None
+        return Rows(np.concatenate([own.X, self.synthetic.points[indices]]), np.concatenate([own.y, labels[indices]]))
 
 
 def parties(X: list[FloatArray], y: list[FloatArray]) -> tuple[Contribution, ...]:
