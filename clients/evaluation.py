@@ -65,6 +65,6 @@ def _accuracy(reward: Reward, data: PartyData, held: FloatArray) -> dict[str, fl
     else:
         scaling: list[Any] = [StandardScaler()]
         if image_shape(own.feature_names) is not None:  # pixels share a scale, and are too many
-            scaling = [PCA(min(COMPONENTS, *X.shape), svd_solver="covariance_eigh")]
+            scaling = [PCA(min(COMPONENTS, *X.shape), svd_solver="covariance_eigh" if len(X) > X.shape[1] else "full")]
         predicted = make_pipeline(*scaling, LogisticRegression(max_iter=5000)).fit(X, y).predict(data.held_inputs)
     return {"accuracy": float(np.mean(predicted == held)), "rows": len(held)}
