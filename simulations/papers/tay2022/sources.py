@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.random import Generator
@@ -13,7 +13,7 @@ from guerdon.features import ImageFeatures, RepresentedImages
 from guerdon.generators import GivenRows, KernelDensity, SyntheticData
 from guerdon.images import from_pixels
 from guerdon.types import Contribution, FloatArray
-from simulations.datasets import Cifar10, CreditCard, CreditRatings, Dataset, Mnist, Rows
+from simulations.datasets import Cifar10, CreditCard, CreditRatings, Dataset, DatasetSource, Mnist, Rows
 from simulations.papers.tay2022.cases import PAPER_SIZES, Case
 from simulations.papers.tay2022.valued import parties
 
@@ -62,18 +62,21 @@ def load_problem(case: Case, data: Generator) -> Problem:
     """The case's parties and generator; ``data`` draws which rows they have."""
     if case.dataset == "credit-ratings":
         return _credit_ratings(case, data)
-    rows, _, test = case.size
-    images: Literal["lossless", "jpeg"] = "lossless" if 5 * rows + test <= LOSSLESS else "jpeg"
-    sources = {
-        "credit-card": lambda: CreditCard(rows=rows, split=case.split, test=test),
-        "mnist": lambda: Mnist(rows=rows, split=case.split, test=test),
-        "cifar10": lambda: Cifar10(rows=rows, split=case.split, test=test, source=images),
-    }
-    dataset = sources[case.dataset]().load(data)
+    dataset = _source(case).load(data)
     contributions = _contributions(dataset)
     generator = KernelDensity(bandwidth=BANDWIDTHS[case.dataset]).fit(contributions)
     assert dataset.held_out is not None
     return Problem(contributions, generator, dataset.held_out, case.limit, FEATURES.get(case.dataset))
+
+
+def _source(case: Case) -> DatasetSource:
+    rows, _, test = case.size
+    if case.dataset == "credit-card":
+        return CreditCard(rows=rows, split=case.split, test=test)
+    if case.dataset == "mnist":
+        return Mnist(rows=rows, split=case.split, test=test)
+    exact = 5 * rows + test <= LOSSLESS
+    return Cifar10(rows=rows, split=case.split, test=test, source="lossless" if exact else "jpeg")
 
 
 def _credit_ratings(case: Case, data: Generator) -> Problem:

@@ -141,7 +141,7 @@ class FullTable:
         (case,) = chosen_cases(options, [self.dataset], [self.split])
         printed, values = FULL_TABLES[self.dataset, self.split], of_case(results, case, "value").sort("party")
         rows = [
-            {"what": what, "party": None, "here": float(values[column][0]), "spread": None, "paper": paper}
+            _row(what, None, float(values[column][0]), None, paper)
             for what, column, paper in (
                 ("v*", "maximum", printed.maximum),
                 ("rho", "rho", printed.rho),
@@ -156,16 +156,14 @@ class FullTable:
             rows.append(_row(f"|G_i|, beta = {beta}", party, found["count"], found["count_spread"], float(count)))
             rows.append(_row(f"MMD_u, beta = {beta}", party, found["mmd2"], None, mmd2))
         streams = int(of_case(results, case, "sample")["stream"].max() or 0) + 1  # type: ignore[arg-type]
-        heading = f"# {self.title}\n\n{about([case])}\nCounts and MMD_u are means over {streams} random stream(s) of the sampling, "
-        return save_table(
-            pl.DataFrame(rows, infer_schema_length=None),
-            options.folder,
-            self.name,
-            f"{heading}with their standard deviation; the paper's come from one.",
+        heading = (
+            f"# {self.title}\n\n{about([case])}\nCounts and MMD_u are means over {streams} random stream(s) of the "
+            "sampling, with the counts' standard deviation; the paper's come from one."
         )
+        return save_table(pl.DataFrame(rows, infer_schema_length=None), options.folder, self.name, heading)
 
 
-def _row(what: str, party: int, here: float, spread: float | None, paper: float) -> dict[str, object]:
+def _row(what: str, party: int | None, here: float, spread: float | None, paper: float) -> dict[str, object]:
     return {"what": what, "party": party, "here": here, "spread": spread, "paper": paper}
 
 
