@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from clients.party_data import PartyError, numbers, read_table
-from clients.reward_store import load_predictor, load_reward, synthetic_table
+from clients.reward_store import load_predictor, load_reward, synthetic_images, synthetic_table
 from strategies.messages import Reward
 
 __all__ = ["cli", "main"]
@@ -75,9 +75,17 @@ def _model(reward: Reward) -> tuple[str, str]:
 
 
 def _synthetic(reward: Reward) -> tuple[str, str]:
-    table, about = synthetic_table(reward), reward.about
+    about = reward.about
+    if "images" in reward.arrays:
+        images = synthetic_images(reward)
+        shape = " x ".join(str(side) for side in images.shape[1:])
+        with_labels = f", each with its {about['target_name']}" if "labels" in reward.arrays else ""
+        what = f"{len(images)} synthetic images of {shape}{with_labels}, in reward.npz; the first are in reward.png."
+    else:
+        table = synthetic_table(reward)
+        what = f"{len(table)} synthetic rows of {', '.join(table.columns)}, in reward.parquet and reward.csv."
     return (
-        f"{len(table)} synthetic rows of {', '.join(table.columns)}, in reward.parquet and reward.csv.",
+        what,
         f"Made by {about['realization']} from {about['synthetic_pool_rows']} rows of {about['generator']}, "
         f"sampling ended by {about['stopped']}.",
     )

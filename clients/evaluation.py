@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from clients.party_data import PartyData
 from clients.reward_store import load_predictor
+from guerdon.images import from_pixels, image_shape
 from guerdon.metrics import coverage, mnlp, rmse
 from guerdon.models import Predictor
 from guerdon.types import FloatArray
@@ -14,13 +21,15 @@ from strategies.messages import Reward
 
 __all__ = ["score"]
 
+COMPONENTS = 100
+
 
 def score(reward: Reward, data: PartyData) -> dict[str, float]:
     """What a reward is worth to the party on its held-out rows; empty where it holds no outputs out.
 
     A model: MNLP (nats, of the target in its own units), RMSE (in its units), and the shares of rows within its central
-    50 % and 90 % predictive intervals. Synthetic rows: the accuracy of a
-    logistic regression trained on the party's own rows together with them; alone, on its own rows only.
+    50 % and 90 % predictive intervals. Synthetic rows: the accuracy of a logistic regression trained on the party's own
+    rows together with them; alone, on its own rows only. Of images it sees the first 100 principal components.
     """
     if data.held_outputs is None or len(data.held_outputs) == 0:
         return {}
@@ -37,18 +46,25 @@ def _prediction(predictor: Predictor, data: PartyData, held: FloatArray) -> dict
     return scores | {f"coverage_{level}": coverage(mean, variance, held, level / 100) for level in (50, 90)}
 
 
+def _points(reward: Reward, names: Sequence[str]) -> FloatArray | None:
+    """The reward's synthetic rows (k, d) with the party's columns in its own order; None where there are none."""
+    images, points = reward.arrays.get("images"), reward.arrays.get("points")
+    if images is not None:
+        return from_pixels(images.reshape(len(images), -1))
+    return None if points is None else points[:, [list(reward.about["features"]).index(name) for name in names]]
+
+
 def _accuracy(reward: Reward, data: PartyData, held: FloatArray) -> dict[str, float]:
     own = data.contribution
     X, y = own.X, np.asarray(own.y)
-    points, labels = reward.arrays.get("points"), reward.arrays.get("labels")
+    points, labels = _points(reward, own.feature_names or ()), reward.arrays.get("labels")
     if points is not None and labels is not None:
-        names = own.feature_names or ()
-        order = [list(reward.about["features"]).index(name) for name in names]
-        X, y = np.concatenate([X, points[:, order]]), np.concatenate([y, labels])
-    center, scale = X.mean(axis=0), np.where(X.std(axis=0) > 0, X.std(axis=0), 1.0)
+        X, y = np.concatenate([X, points]), np.concatenate([y, labels])
     if len(np.unique(y)) == 1:
         predicted = np.full(len(held), y[0])
     else:
-        classifier = LogisticRegression(max_iter=5000).fit((X - center) / scale, y)
-        predicted = classifier.predict((data.held_inputs - center) / scale)
+        scaling: list[Any] = [StandardScaler()]
+        if image_shape(own.feature_names) is not None:  # pixels share a scale, and are too many
+            scaling = [PCA(min(COMPONENTS, *X.shape), svd_solver="covariance_eigh" if len(X) > X.shape[1] else "full")]
+        predicted = make_pipeline(*scaling, LogisticRegression(max_iter=5000)).fit(X, y).predict(data.held_inputs)
     return {"accuracy": float(np.mean(predicted == held)), "rows": len(held)}

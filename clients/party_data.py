@@ -13,13 +13,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from clients.errors import PartyError
+from clients.image_file import read_images
+from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
+from strategies.messages import listed
 
 __all__ = ["PartyData", "PartyError", "PartyFile", "numbers", "read_table"]
-
-
-class PartyError(ValueError):
-    """The party can't do what it was asked; the text names file, column and row, and is sent to the mediator."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def _simulated(partition: int, data_dir: str) -> tuple[str, Path]:
     names = json.loads(index.read_text())
     if not 0 <= partition < len(names):
         raise PartyError(f"{index} lists {len(names)} parties, so there is none with partition-id {partition}")
-    return str(names[partition]), index.parent / f"{names[partition]}.parquet"
+    images = index.parent / f"{names[partition]}.npz"
+    return str(names[partition]), images if images.exists() else images.with_suffix(".parquet")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,29 +107,13 @@ class PartyData:
             The file can't be read, lacks the target, holds text or missing values (named by column and row), or is too
             short to hold anything out.
         """
-        table = read_table(file.path)
-        if file.target and file.target not in table.columns:
-            raise PartyError(
-                f"{file.path.name} has no target column {file.target!r}; it has {', '.join(table.columns)}"
-            )
-        noise_column = file.noise if isinstance(file.noise, str) else None
-        if noise_column and noise_column not in table.columns:
-            raise PartyError(
-                f"{file.path.name} has no noise column {noise_column!r}; it has {', '.join(table.columns)}"
-            )
-        features = [name for name in table.columns if name not in (file.target, noise_column)]
-        if not features:
-            raise PartyError(f"{file.path.name} has no feature columns besides {file.target!r}")
-        rows = _columns(table, features, file.target, noise_column, file.path.name)
+        features, rows = _read(file, file.path)
         held = np.zeros(len(rows.X), dtype=bool) if file.held_path else _held_out(len(rows.X), file)
         sent = rows.where(~held)
-        if file.held_path:
-            scored = _columns(read_table(file.held_path), features, file.target, noise_column, file.held_path.name)
-        else:
-            scored = rows.where(held)
+        scored = _read(file, file.held_path, features)[1] if file.held_path else rows.where(held)
         noise = file.noise if isinstance(file.noise, float) else sent.noise
         try:
-            contribution = Contribution(file.party, sent.X, sent.y, tuple(features), noise)
+            contribution = Contribution(file.party, sent.X, sent.y, features, noise)
         except ValueError as error:
             raise PartyError(f"{file.path.name}: {error}") from error
         return cls(contribution, file.target, scored.X, scored.y, scored.noise)
@@ -146,12 +131,37 @@ class _Rows(NamedTuple):
         return _Rows(self.X[chosen], None if y is None else y[chosen], None if noise is None else noise[chosen])
 
 
+def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], _Rows]:
+    """The names of the features, or those asked for, and the rows of a table or of images."""
+    if path.suffix.lower() == ".npz":
+        return _images(file, path, features)
+    table, noise = read_table(path), file.noise if isinstance(file.noise, str) else ""
+    for what, name in (("target", file.target), ("noise", noise)):
+        if name and name not in table.columns:
+            raise PartyError(f"{path.name} has no {what} column {name!r}; it has {listed(table.columns)}")
+    features = features or tuple(name for name in table.columns if name not in (file.target, noise))
+    if not features:
+        raise PartyError(f"{path.name} has no feature columns besides {file.target!r}")
+    return features, _columns(table, features, file.target, noise or None, path.name)
+
+
+def _images(file: PartyFile, path: Path, features: tuple[str, ...] | None) -> tuple[tuple[str, ...], _Rows]:
+    """Images as rows of pixels from 0 to 1."""
+    if isinstance(file.noise, str):
+        raise PartyError(f"{path.name} holds images, which have no noise column {file.noise!r}: leave noise-column out")
+    pixels, labels = read_images(path, labelled=bool(file.target))
+    names = pixel_names(pixels.shape[1:])
+    if features is not None and features != names:
+        raise PartyError(f"{path.name} holds images of shape {pixels.shape[1:]}, {file.path.name} holds other rows")
+    return names, _Rows(from_pixels(pixels.reshape(len(pixels), -1)), labels, None)
+
+
 def _columns(table: pl.DataFrame, features: Sequence[str], target: str, noise: str | None, file: str) -> _Rows:
     """The features, the target and the noise variances that a table holds."""
     wanted = [*features, *filter(None, (target, noise))]
     missing = [name for name in wanted if name not in table.columns]
     if missing:
-        raise PartyError(f"{file} has no column {missing[0]!r}; it has {', '.join(table.columns)}")
+        raise PartyError(f"{file} has no column {missing[0]!r}; it has {listed(table.columns)}")
     X = np.column_stack([numbers(table, name, file) for name in features])
     return _Rows(X, numbers(table, target, file) if target else None, numbers(table, noise, file) if noise else None)
 
@@ -165,7 +175,7 @@ def read_table(path: Path) -> pl.DataFrame:
     """
     readers: dict[str, Callable[[Path], pl.DataFrame]] = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
     if path.suffix.lower() not in readers:
-        raise PartyError(f"{path.name} must be a .csv or .parquet file")
+        raise PartyError(f"{path.name} must be a .csv or .parquet file, or an .npz file of images")
     if not path.exists():
         raise PartyError(f"{path.name} does not exist in {path.parent}")
     try:

@@ -6,20 +6,27 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from clients.party_data import PartyError
+from clients.errors import PartyError
+from guerdon.images import Pixels, from_pixels
 from guerdon.models import Predictor
 from strategies.files import make_folder, read_arrays, write_arrays, write_whole
 from strategies.messages import MessageError, Reward, check_party_name
+from strategies.pictures import picture_grid
 
-__all__ = ["load_predictor", "load_reward", "save_reward", "synthetic_table"]
+__all__ = ["load_predictor", "load_reward", "save_reward", "synthetic_images", "synthetic_table"]
+
+SHOWN = 64
+"""Images in ``reward.png`` at most."""
 
 
 def save_reward(store: Path, run: str, reward: Reward) -> Path:
     """Keep a reward as ``store/run/reward.npz`` and ``reward.json``, for the owner only; returns the folder.
 
-    Synthetic rows are also written as ``reward.parquet`` and ``reward.csv``, in the party's own columns and units.
+    Synthetic rows are also written as ``reward.parquet`` and ``reward.csv``, in the party's own columns and units;
+    synthetic images are in ``reward.npz`` as ``images`` and ``labels``, the first 64 also shown in ``reward.png``.
     """
     try:
         check_party_name(run)  # the mediator chose it: it must not lead out of the store
@@ -31,7 +38,11 @@ def save_reward(store: Path, run: str, reward: Reward) -> Path:
     make_folder(folder)
     write_arrays(folder / "reward.npz", reward.arrays)
     write_whole(folder / "reward.json", json.dumps(reward.about, indent=1, allow_nan=False).encode())
-    if reward.about.get("kind") == "synthetic":
+    if reward.about.get("kind") == "synthetic" and "images" in reward.arrays:
+        shown = synthetic_images(reward)[:SHOWN]
+        if len(shown):
+            write_whole(folder / "reward.png", picture_grid(from_pixels(shown)))
+    elif reward.about.get("kind") == "synthetic":
         table = synthetic_table(reward)
         table.write_parquet(folder / "reward.parquet")
         table.write_csv(folder / "reward.csv")
@@ -55,6 +66,22 @@ def load_reward(folder: Path) -> Reward:
     except (OSError, ValueError) as error:
         raise PartyError(f"the reward in {folder} can't be read: {error}") from error
     return Reward(arrays, about)
+
+
+def synthetic_images(reward: Reward) -> Pixels:
+    """The synthetic images of a reward (k, height, width, channels), uint8.
+
+    Raises
+    ------
+    PartyError
+        The reward holds no images, or not as many labels as images.
+    """
+    images, labels = reward.arrays.get("images"), reward.arrays.get("labels")
+    if images is None or images.dtype != np.uint8 or images.ndim != 4:
+        raise PartyError("this reward holds no images of shape (images, height, width, channels) as uint8")
+    if labels is not None and labels.shape != images.shape[:1]:
+        raise PartyError(f"this reward holds {len(images)} images but labels of shape {labels.shape}")
+    return images
 
 
 def synthetic_table(reward: Reward) -> pl.DataFrame:

@@ -95,7 +95,9 @@ class Contribution:
 
 
 def _finite(values: ArrayLike, what: str) -> FloatArray:
-    array = np.array(values, dtype=np.float64)  # a copy, so that the caller's later changes don't reach the pool
+    closed = isinstance(values, np.ndarray) and values.base is None and not values.flags.writeable
+    # A copy, so that the caller's later changes don't reach the pool; what is closed, as a contribution's X, stays.
+    array: FloatArray = np.asarray(values, dtype=np.float64) if closed else np.array(values, dtype=np.float64)
     bad = array.size - int(np.count_nonzero(np.isfinite(array)))
     if bad:
         raise ValueError(f"{what} must be finite, got {bad} NaN or infinite values of {array.size}")

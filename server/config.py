@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from guerdon.features import ImageFeatures
 from guerdon.generators import GaussianMixture, KernelDensity, MmdGan, ResumableGenerator
 from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProcess
 from guerdon.plugins import Offer, PluginError, build
@@ -25,6 +26,7 @@ __all__ = ["OFFERS", "PART_KEYS", "ConfigError", "Parts", "RunConfig"]
 OFFERS: Mapping[str, Offer] = {
     "strategy": {"ModelRewards": ModelRewards, "SyntheticDataRewards": SyntheticDataRewards},
     "generator": {"GaussianMixture": GaussianMixture, "KernelDensity": KernelDensity, "MmdGan": MmdGan},
+    "features": {"ImageFeatures": ImageFeatures},
     "valuation": {"MaximumMeanDiscrepancy": MaximumMeanDiscrepancy},
     "model": {
         "GaussianProcess": GaussianProcess,
@@ -69,6 +71,7 @@ class ConfigError(ValueError):
 NEEDS = {
     "model": "fit",
     "generator": "fit",
+    "features": "fit",
     "valuation": "game",
     "shapley": "__call__",
     "scheme": "__call__",
@@ -88,6 +91,7 @@ class RunConfig(BaseModel):
 
     strategy: str = "ModelRewards()"
     generator: str = ""
+    features: str = ""
     valuation: str = ""
     model: str = ""
     shapley: str = ""
@@ -208,7 +212,7 @@ class RunConfig(BaseModel):
             for key, text in given.items()
             if strategy is not None and key not in takes
         ]
-        texts = {**takes, **given}
+        texts = {key: text for key, text in {**takes, **given}.items() if text}  # some a strategy can do without
         parts = {key: make(key, text) for key, text in texts.items()}
         if strategy is not None and not callable(getattr(strategy, "begin", None)):
             problems.append(

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from guerdon.models.protocols import Arrays
 from guerdon.types import Contribution, FloatArray
-from server.pictures import picture_grid
 from strategies.files import make_folder, read_arrays, write_arrays, write_whole
-from strategies.messages import Reward
+from strategies.messages import Reward, packed, unpacked
+from strategies.pictures import picture_grid
 
 __all__ = ["RunDirectory", "RunDirectoryError"]
 
@@ -123,7 +123,7 @@ class RunDirectory:
         """Keep the pool; ``pool.json`` is written last, so that half a pool is none."""
         folder = make_folder(self.path / "pool")
         for c in contributions:
-            arrays: dict[str, NDArray[Any]] = {"X": c.X}
+            arrays: dict[str, NDArray[Any]] = {"X": packed(c)}
             if c.y is not None:
                 arrays["y"] = c.y
             if c.noise is not None:
@@ -141,7 +141,8 @@ class RunDirectory:
         contributions = []
         for party in about["parties"]:
             arrays = read_arrays(self.path / "pool" / f"{party}.npz")
-            contributions.append(Contribution(party, arrays["X"], arrays.get("y"), features, arrays.get("noise")))
+            X = unpacked(arrays["X"])
+            contributions.append(Contribution(party, X, arrays.get("y"), features, arrays.get("noise")))
         return contributions, about
 
     # The rewards.

@@ -49,7 +49,8 @@ def _deployment(prepared: Prepared, home: Path) -> list[str]:
         "--disable-runtime-dependency-installation",
     ]
     for k, party in enumerate(prepared.parties, start=1):
-        path = prepared.run / "data" / f"{party}.parquet"
+        images = prepared.run / "data" / f"{party}.npz"
+        path = images if images.exists() else images.with_name(f"{party}.parquet")
         node = shlex.quote(f"party={json.dumps(party)} data-path={json.dumps(str(path))}")
         lines += [
             f"  {party}, shell {k + 1} (stays open):",

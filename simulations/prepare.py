@@ -27,6 +27,7 @@ from simulations.datasets import Dataset, Rows
 from simulations.overrides import OverrideError, parse_overrides
 from simulations.scenarios import Scenario
 from simulations.staging import CHECKOUT, StagingError, check_modules, importable, stage
+from strategies.files import write_arrays
 
 __all__ = ["PrepareError", "Prepared", "prepare", "prepare_resume"]
 
@@ -42,7 +43,7 @@ FIXED_BY_THE_RUN = dict.fromkeys(
     (
         *("dataset", "partition", "parties", "target", "noise-column", "holdout", "seed"),
         *("synthetic-file", "generator-file", "public-file"),
-        *("strategy", "model", "generator", "valuation", "shapley", "standardize", "deduplicate"),
+        *("strategy", "model", "generator", "features", "valuation", "shapley", "standardize", "deduplicate"),
         *("run-dir", "data-dir", "output-dir", "resume"),
     ),
     "a resumed run keeps its data, its values and its place; prepare a new run to change them",
@@ -249,12 +250,20 @@ def _write_data(folder: Path, dataset: Dataset, parties: list[str], blocks: tupl
     """A file for each party, in the data set's units, with the rows to score on beside it, and the list of names."""
     folder.mkdir()
     for party, rows in zip(parties, blocks, strict=True):
-        own = Rows(dataset.features[rows], dataset.target[rows])
-        _table(dataset, own).write_parquet(folder / f"{party}.parquet")
+        _write_rows(folder / party, dataset, Rows(dataset.features[rows], dataset.target[rows]))
         if dataset.held_out is not None:
             (folder / "heldout").mkdir(exist_ok=True)
-            _table(dataset, dataset.held_out).write_parquet(folder / "heldout" / f"{party}.parquet")
+            _write_rows(folder / "heldout" / party, dataset, dataset.held_out)
     (folder / "parties.json").write_text(json.dumps(parties), encoding="utf-8")
+
+
+def _write_rows(path: Path, dataset: Dataset, rows: Rows) -> None:
+    """A Parquet file of this name, or npz where the rows are images."""
+    if dataset.image_shape is None:
+        _table(dataset, rows).write_parquet(path.with_name(f"{path.name}.parquet"))
+    else:
+        arrays = {"images": rows.features.reshape(-1, *dataset.image_shape), "labels": rows.target}
+        write_arrays(path.with_name(f"{path.name}.npz"), arrays)
 
 
 def _table(dataset: Dataset, rows: Rows) -> pl.DataFrame:

@@ -29,6 +29,8 @@ STAGES = {
     "fit": "learning hyperparameters",
     "train": "training the generator",
     "value": "valuing coalitions",
+    "features": "looking at images",
+    "embed": "embedding by UMAP",
     "kernel": "summing the kernel, in %",
     "shapley": "Shapley values",
     "rewards": "deciding rewards",

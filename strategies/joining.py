@@ -146,6 +146,8 @@ def _schema_misfits(introductions: Mapping[str, Introduction]) -> dict[str, str]
             misfits[party] = f"its target is {own_target!r}, the others' is {target!r}"
         elif own_features != features:
             lacks, extra = sorted(features - own_features), sorted(own_features - features)
-            how = [f"it lacks {', '.join(lacks)}"] * bool(lacks) + [f"it has besides {', '.join(extra)}"] * bool(extra)
+            how = [f"it lacks {messages.listed(lacks)}"] * bool(lacks) + [
+                f"it has besides {messages.listed(extra)}"
+            ] * bool(extra)
             misfits[party] = f"its features differ from the others': {' and '.join(how)}"
     return misfits

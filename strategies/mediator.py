@@ -178,7 +178,10 @@ class TrustedMediator(Strategy):
         common = self.introductions[min(self.introductions)].feature_names
         names = contribution.feature_names or ()
         if set(names) != set(common):
-            raise MessageError(f"it introduced the features {', '.join(common)} but sent {', '.join(names)}")
+            sent = f"{messages.listed(common)} but sent {messages.listed(names)}"
+            raise MessageError(f"it introduced the features {sent}")
+        if names == common:
+            return contribution
         return replace(contribution, X=contribution.X[:, [names.index(n) for n in common]], feature_names=common)
 
     def _keep_rewards(self, outcome: Outcome) -> None:

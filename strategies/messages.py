@@ -11,7 +11,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,8 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Error, MetricRecord, RecordDict
 from numpy.typing import NDArray
 
-from guerdon.types import Contribution
+from guerdon.images import Pixels, from_pixels, image_shape, to_pixels
+from guerdon.types import Contribution, FloatArray
 
 __all__ = [
     "CONTRIBUTE",
@@ -47,6 +48,9 @@ __all__ = [
     "encode_reward",
     "encode_scores",
     "error_sentence",
+    "listed",
+    "packed",
+    "unpacked",
 ]
 
 INTRODUCE = "query.introduce"
@@ -142,7 +146,7 @@ def decode_introduction(content: RecordDict) -> Introduction:
 
 
 def encode_contribution(contribution: Contribution, target: str) -> RecordDict:
-    arrays = {"X": contribution.X}
+    arrays: dict[str, NDArray[Any]] = {"X": packed(contribution)}
     if contribution.y is not None:
         arrays["y"] = contribution.y
     if contribution.noise is not None:
@@ -158,7 +162,8 @@ def decode_contribution(
 ) -> Contribution:
     """A party's contribution, checked: it comes from ``party``, is float64, finite, named, and of a sane size.
 
-    With a ``target`` it holds outputs; where that is "" the data is unlabelled.
+    Images may come as uint8 pixels, and count with the size that they have as float64. With a ``target`` it holds
+    outputs; where that is "" the data is unlabelled.
 
     Raises
     ------
@@ -173,6 +178,9 @@ def decode_contribution(
     features = _names(about.get("features"))
     if "X" not in arrays:
         raise MessageError("a contribution holds the inputs X; they are missing")
+    if arrays["X"].dtype == np.uint8 and image_shape(features) is not None:
+        _check_size(8 * arrays["X"].size, max_megabytes)
+        arrays["X"] = unpacked(arrays["X"])
     for name in ("X", "y", "noise"):
         if name in arrays and arrays[name].dtype != np.float64:
             raise MessageError(f"{name} must be float64, got {arrays[name].dtype}")
@@ -190,6 +198,21 @@ def decode_contribution(
         return Contribution(named, X, arrays.get("y"), features, arrays.get("noise"))
     except ValueError as error:
         raise MessageError(str(error)) from error
+
+
+def packed(contribution: Contribution) -> FloatArray | Pixels:
+    """Its inputs as they are sent and kept: images as uint8 pixels where that loses nothing, an eighth of the size."""
+    X = contribution.X
+    if image_shape(contribution.feature_names) is not None:
+        pixels = to_pixels(X)
+        if np.array_equal(from_pixels(pixels), X):
+            return pixels
+    return X
+
+
+def unpacked(X: NDArray[Any]) -> NDArray[Any]:
+    """Inputs as they were before they were packed."""
+    return from_pixels(X) if X.dtype == np.uint8 else X
 
 
 def content_hash(contribution: Contribution) -> str:
@@ -247,6 +270,12 @@ def decode_scores(content: RecordDict) -> dict[str, float]:
     return {name: float(value) for name, value in scores.items()}
 
 
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Names in a sentence; of more than ``most``, as the pixels of images are, the first few and how many more."""
+    few = len(names) if len(names) <= most else 3
+    return ", ".join(names[:few]) + (f" and {len(names) - few:,} more" if few < len(names) else "")
+
+
 def error_sentence(error: Error) -> str:
     """Flower's error in one line.
 
@@ -283,10 +312,13 @@ def _arrays(content: RecordDict, max_megabytes: float) -> dict[str, NDArray[Any]
     record = content.get(_ARRAYS)
     if not isinstance(record, ArrayRecord):
         raise MessageError(f"the {_ARRAYS!r} record is missing")
-    size = sum(len(array.data) for array in record.values()) / 1e6
-    if size > max_megabytes:
-        raise MessageError(f"it is {size:.1f} MB; the limit is max-contribution-mb = {max_megabytes:g}")
+    _check_size(sum(len(array.data) for array in record.values()), max_megabytes)
     return {name: _decoded(name, array) for name, array in record.items()}
+
+
+def _check_size(size: int, max_megabytes: float) -> None:
+    if size / 1e6 > max_megabytes:
+        raise MessageError(f"it is {size / 1e6:.1f} MB; the limit is max-contribution-mb = {max_megabytes:g}")
 
 
 def _decoded(name: str, array: Array) -> NDArray[Any]:
@@ -310,7 +342,7 @@ def _names(value: object) -> tuple[str, ...]:
     if not names or not all(isinstance(name, str) and name for name in names):
         raise MessageError("feature names are missing or not text")
     if len(set(names)) < len(names):
-        raise MessageError(f"feature names must differ from each other, got {', '.join(names)}")
+        raise MessageError(f"feature names must differ from each other, got {listed(names)}")
     return names
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from guerdon.features import ImageFeatures
 from guerdon.generators import (
     FittedGenerator,
     GivenRows,
@@ -19,13 +20,14 @@ from guerdon.generators import (
     check_labels,
     grow_until_feasible,
 )
+from guerdon.images import ImageShape, from_pixels, image_shape
 from guerdon.pipeline import Allocation, conclude
 from guerdon.realization import SyntheticReward
 from guerdon.rewards import weaker_coalitions
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, FloatArray
 from strategies.mediator import TrustedMediator
-from strategies.messages import MessageError, Reward
+from strategies.messages import MessageError, Reward, listed
 from strategies.record import allocation_record, number, party_view
 from strategies.session import Outcome
 from strategies.trained_generator import fit_generator, quality_record
@@ -44,6 +46,9 @@ class SyntheticDataRewards(TrustedMediator):
     Composes the parts ``generator``, ``valuation``, ``shapley``, ``scheme`` and ``realization`` of the run config.
     Labels, where all parties send them, are for the synthetic rows and for scoring; values never see them.
 
+    Where the parties' rows are images, so are the rewards, and ``features`` says what they are valued by: their pixels
+    where it is left open. Pixels share one scale and are not standardised.
+
     Parameters
     ----------
     size : |G|, how many synthetic rows to draw at first
@@ -52,6 +57,7 @@ class SyntheticDataRewards(TrustedMediator):
 
     parts: ClassVar[Mapping[str, str]] = {
         "generator": "GaussianMixture()",
+        "features": "",
         "valuation": "MaximumMeanDiscrepancy(lengthscale='auto')",
         "shapley": "Auto()",
         "scheme": "RectifiedRhoShapley(incentive='stable')",
@@ -69,24 +75,33 @@ class SyntheticDataRewards(TrustedMediator):
             check_labels(contribution)
         except ValueError as error:
             raise MessageError(str(error)) from error
+        X = contribution.X
+        if image_shape(contribution.feature_names) is not None and (X.min() < 0.0 or X.max() > 1.0):
+            raise MessageError(f"pixels must be numbers from 0 to 1, got some from {X.min():g} to {X.max():g}")
 
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         scaling = self._scaling(contributions)
-        scaled = [scaling.apply(c) for c in contributions]
+        scaled = contributions if scaling.is_identity else [scaling.apply(c) for c in contributions]
         # From the secret seed: whoever can draw the synthetic pool again can tell which rows it was drawn from.
         rng_pool, rng_rewards = np.random.default_rng(self.journal.secret_seed()).spawn(2)
         rng_fit, rng_grow = rng_pool.spawn(2)
-        generator = self._generator(scaled, scaling, rng_fit)
-        grown = self._settle(scaled, generator, rng_grow)
+        features = self._features(scaled)
+        # Images are labelled by their features, so the generator need not label them too.
+        generator = self._generator(
+            scaled if features is None else [replace(c, y=None) for c in scaled], scaling, rng_fit
+        )
+        grown = self._settle(scaled, generator, features, rng_grow)
         quality = None
         if isinstance(generator, FittedGenerator):
-            self._show(grown.synthetic, generator, scaling)
-            quality = quality_record(grown.synthetic, scaled, fitted=self.session.generator is None)
+            shape = image_shape(scaled[0].feature_names) or generator.image_shape
+            if shape is not None:
+                self._show(grown.synthetic, shape, scaling)
+            quality = quality_record(grown.synthetic, grown.game.contributions, fitted=self.session.generator is None)
         realization = None if self.settings.stop_after == "valuation" else self.session.parts["realization"]
         allocation = conclude(
             grown.game, grown.shapley, grown.targets, realization, rng=rng_rewards, progress=self._progress
         )
-        work = _Work(contributions, self.target, scaling, grown, quality)
+        work = _Work(contributions, self.target, scaling, features, grown, quality)
         return Outcome(
             record=self._record(allocation, work),
             alone={c.party: Reward(scaling.arrays(), {"kind": "synthetic", "alone": True}) for c in contributions},
@@ -95,6 +110,13 @@ class SyntheticDataRewards(TrustedMediator):
                 for i, made in enumerate(allocation.rewards)
             },
         )
+
+    def _features(self, contributions: Sequence[Contribution]) -> Any:
+        """The representation that rows are valued in; None where that is their own columns."""
+        features = self.session.parts.get("features")
+        if features is None and image_shape(contributions[0].feature_names) is not None:
+            return ImageFeatures(network="pixels", components=None)
+        return features
 
     def _generator(
         self, scaled: Sequence[Contribution], scaling: Scaling, rng: np.random.Generator
@@ -108,13 +130,18 @@ class SyntheticDataRewards(TrustedMediator):
         return fit_generator(self.session, scaled, scaling, rng=rng, progress=self._progress)
 
     def _settle(
-        self, scaled: Sequence[Contribution], generator: FittedGenerator | GivenRows, rng: np.random.Generator
+        self,
+        scaled: Sequence[Contribution],
+        generator: FittedGenerator | GivenRows,
+        features: Any,
+        rng: np.random.Generator,
     ) -> GrownPool:
         """A synthetic pool large enough for the scheme's bounds."""
         parts = self.session.parts
         given = len(generator.data) if isinstance(generator, GivenRows) else None
         size, limit = (self.size, self.limit) if given is None else (given, given)
-        self._stage("kernel", 100)
+        if features is None:
+            self._stage("kernel", 100)
         return grow_until_feasible(
             scaled,
             generator,
@@ -124,12 +151,13 @@ class SyntheticDataRewards(TrustedMediator):
             size=size,
             limit=limit,
             rng=rng,
+            features=features,
             progress=self._progress,
         )
 
     def _scaling(self, contributions: Sequence[Contribution]) -> Scaling:
-        """Of the features only: labels are what they are."""
-        if not self.settings.standardize:
+        """Of the features only: labels are what they are; and of none where they are pixels."""
+        if not self.settings.standardize or image_shape(contributions[0].feature_names) is not None:
             return Scaling.identity(contributions[0].X.shape[1])
         return Scaling.of_pool([replace(c, y=None) for c in contributions])
 
@@ -140,7 +168,7 @@ class SyntheticDataRewards(TrustedMediator):
             return None
         missing = [name for name in features if name not in columns]
         if missing:
-            raise ValueError(f"synthetic-file lacks the features {', '.join(missing)}; it has {', '.join(columns)}")
+            raise ValueError(f"synthetic-file lacks the features {listed(missing)}; it has {listed(list(columns))}")
         points = np.column_stack([columns[name] for name in features])
         return SyntheticData(scaling.features(points), columns.get(self.target))
 
@@ -151,16 +179,18 @@ class SyntheticDataRewards(TrustedMediator):
         made = "fitted on the pool" if self.session.generator is None else "that was trained before this run"
         return f"synthetic rows drawn from a generator {made}"
 
-    def _show(self, synthetic: SyntheticData, generator: FittedGenerator, scaling: Scaling) -> None:
-        """The first samples as pictures, where they are images."""
-        if generator.image_shape is not None:
-            pixels = scaling.original_features(synthetic.points[:SHOWN])
-            self.journal.save_samples(pixels.reshape(-1, *generator.image_shape))
+    def _show(self, synthetic: SyntheticData, shape: ImageShape, scaling: Scaling) -> None:
+        """The first samples as pictures."""
+        if synthetic.pixels is not None:
+            images = from_pixels(synthetic.pixels[:SHOWN])
+        else:
+            images = scaling.original_features(synthetic.points[:SHOWN])
+        self.journal.save_samples(images.reshape(-1, *shape))
 
     def _progress(self, stage: str, done: int, total: int) -> None:
         if stage == "value":  # kernel values, of which there are billions
             self.journal.event("progress", stage="kernel", done=100 * done // total, total=100)
-        elif stage == "train":
+        elif stage in ("train", "features", "embed"):
             self.journal.event("progress", stage=stage, done=done, total=total)
         elif stage == "grow":
             self.journal.event("note", text=f"the bounds conflict: growing the synthetic pool to {done} rows")
@@ -175,7 +205,8 @@ class SyntheticDataRewards(TrustedMediator):
         record["kind"] = "synthetic"
         record["model"] = {
             "lengthscale": game.lengthscale,
-            "standardized": self.settings.standardize,
+            "standardized": not work.scaling.is_identity,
+            "features": None if work.features is None else repr(work.features),
             "synthetic_rows": len(game.synthetic),
             "sizes_tried": list(work.grown.sizes),
             "quality": work.quality,
@@ -205,7 +236,7 @@ class SyntheticDataRewards(TrustedMediator):
             **own,
             "kind": "synthetic",
             "rows": len(made.points),
-            "features": list(work.contributions[i].feature_names or ()),
+            **work.columns(i),
             "target_name": self.target,
             "value_before": own["own_value"],
             "reached": made.reached,
@@ -221,20 +252,31 @@ class SyntheticDataRewards(TrustedMediator):
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """The pool as it came, its scaling, the synthetic pool with its game, and how good its generator is."""
+    """The pool as it came, its scaling and what it is valued by, the synthetic pool with its game, and its quality."""
 
     contributions: Sequence[Contribution]
     target: str
     scaling: Scaling
+    features: Any
     grown: GrownPool
     quality: dict[str, Any] | None
 
+    @property
+    def shape(self) -> ImageShape | None:
+        """Of the parties' images; None where their rows are something else."""
+        return image_shape(self.contributions[0].feature_names)
+
+    def columns(self, i: int) -> dict[str, Any]:
+        """The names of party i's columns, or the shape of its images."""
+        if self.shape is not None:
+            return {"image_shape": list(self.shape)}
+        return {"features": list(self.contributions[i].feature_names or ())}
+
     def arrays(self, made: SyntheticReward) -> dict[str, NDArray[Any]]:
-        """A party's synthetic rows in its own units, with labels where there are any, and the scaling used."""
+        """A party's synthetic rows in its own units and the scaling used, or its images; with labels, if there are."""
+        synthetic = self.grown.synthetic
+        labels = {} if synthetic.labels is None else {"labels": synthetic.labels[made.indices]}
+        if synthetic.pixels is not None and self.shape is not None:
+            return {"images": synthetic.pixels[made.indices].reshape(-1, *self.shape), **labels}
         points: FloatArray = self.scaling.original_features(made.points)
-        labels = self.grown.synthetic.labels
-        return {
-            "points": points,
-            **({} if labels is None else {"labels": labels[made.indices]}),
-            **self.scaling.arrays(),
-        }
+        return {"points": points, **labels, **self.scaling.arrays()}

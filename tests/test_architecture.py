@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "guerdon": {"guerdon"},
     "strategies": {"strategies", "guerdon"},
     "server": {"server", "strategies", "guerdon"},
-    "clients": {"clients", "strategies.messages", "strategies.files", "guerdon"},
+    "clients": {"clients", "strategies.messages", "strategies.files", "strategies.pictures", "guerdon"},
     "simulations": {"simulations", "server", "strategies", "guerdon"},
 }
 """simulations -> server -> strategies -> guerdon <- clients; clients speak the messages' language too."""

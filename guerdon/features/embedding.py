@@ -35,19 +35,18 @@ class Embedding:
         ValueError
             There are too few points.
         """
-        from umap import UMAP
-
         if len(X) < components + 2:
             raise ValueError(f"{components} components need at least {components + 2} rows, got {len(X)}")
-        reducer = UMAP(
-            n_components=components,
-            n_neighbors=min(NEIGHBOURS, len(X) - 1),
-            random_state=int(rng.integers(2**31)),
-            n_jobs=1,
-        )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its remarks on what it chose for itself
-            reducer.fit(X)
+            warnings.simplefilter("ignore")  # its remarks on what it lacks and on what it chose for itself
+            from umap import UMAP
+
+            reducer = UMAP(
+                n_components=components,
+                n_neighbors=min(NEIGHBOURS, len(X) - 1),
+                random_state=int(rng.integers(2**31)),
+                n_jobs=1,
+            ).fit(X)
         return cls(reducer, np.asarray(reducer.embedding_, dtype=np.float64))
 
     def __call__(self, X: NDArray[np.float32]) -> FloatArray:

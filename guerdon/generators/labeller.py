@@ -84,5 +84,5 @@ class Labeller:
 def _machine(X: FloatArray, y: NDArray[np.int64]) -> Any:
     if len(np.unique(y)) == 1:
         return DummyClassifier()
-    components = PCA(min(COMPONENTS, *X.shape), svd_solver="covariance_eigh")
+    components = PCA(min(COMPONENTS, *X.shape), svd_solver="covariance_eigh" if len(X) > X.shape[1] else "full")
     return make_pipeline(components, SVC(C=PENALTY))

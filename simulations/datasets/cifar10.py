@@ -17,6 +17,7 @@ from simulations.datasets.files import data_file
 __all__ = ["Cifar10"]
 
 SHAPE = (32, 32, 3)
+ORIGIN = "The photographs are those of https://www.cs.toronto.edu/~kriz/cifar.html"
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ class Cifar10(SplitByClass):
 
 
 def _lossless() -> Labelled:
-    with np.load(data_file("cifar10_lossless_train4000.npz"), allow_pickle=False) as file:
+    with np.load(data_file("cifar10_lossless_train4000.npz", ORIGIN), allow_pickle=False) as file:
         pixels, labels = file["x"].reshape(len(file["x"]), -1), file["y"]
     return Labelled(labels.astype(np.int64), lambda rows: pixels[rows])
 
 
 def _jpeg() -> Labelled:
-    with np.load(data_file("cifar10_jpeg_q75_all60000.npz"), allow_pickle=False) as file:
+    with np.load(data_file("cifar10_jpeg_q75_all60000.npz", ORIGIN), allow_pickle=False) as file:
         header, blob, offsets = file["header"].tobytes(), file["blob"].tobytes(), file["offsets"]
         labels, training = file["labels"], int(file["n_train"])
 

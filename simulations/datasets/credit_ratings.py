@@ -29,8 +29,7 @@ SYNTHETIC = 100_000
 
 
 class CreditRatingsData(NamedTuple):
-    """parties (5, 1000, 2), labels (5, 1000) their classes; synthetic G (100000, 2), synthetic_labels (100000,);
-    means (5, 2)."""
+    """parties (5, 1000, 2), labels (5, 1000) their classes; synthetic G (g, 2), synthetic_labels (g,); means (5, 2)."""
 
     parties: NDArray[np.float64]
     labels: NDArray[np.int64]
@@ -39,8 +38,8 @@ class CreditRatingsData(NamedTuple):
     means: NDArray[np.float64]
 
 
-def credit_ratings(split: Split) -> CreditRatingsData:
-    """The data behind the paper's Table 9 ("equal-disjoint") or Table 10 ("unequal").
+def credit_ratings(split: Split, synthetic_rows: int = SYNTHETIC) -> CreditRatingsData:
+    """The data behind the paper's Table 9 ("equal-disjoint") or Table 10 ("unequal"), with the first rows of G.
 
     Raises
     ------
@@ -55,9 +54,9 @@ def credit_ratings(split: Split) -> CreditRatingsData:
     by_class = [rng.multivariate_normal(mean, covariance, size=ROWS) for mean in means]
     parties, labels = _shared_out(by_class, SHARES[split, CLASSES], rng)
 
-    synthetic = np.empty((SYNTHETIC, 2))
-    synthetic_labels = np.empty(SYNTHETIC, dtype=np.int64)
-    for row in range(SYNTHETIC):
+    synthetic = np.empty((synthetic_rows, 2))  # drawn last, so that fewer rows change no other
+    synthetic_labels = np.empty(synthetic_rows, dtype=np.int64)
+    for row in range(synthetic_rows):
         label = rng.randint(CLASSES)
         synthetic[row] = rng.multivariate_normal(means[label], covariance)
         synthetic_labels[row] = label
@@ -107,9 +106,8 @@ class CreditRatings:
 
     def load(self, rng: np.random.Generator) -> Dataset:
         """The paper's data; only the rows for scoring are drawn from ``rng``."""
-        data = credit_ratings(self.split)
+        data = credit_ratings(self.split, self.synthetic)
         labels = rng.integers(CLASSES, size=self.test)
-        g = self.synthetic
         held_out = data.means[labels] + rng.standard_normal((self.test, 2)) / np.sqrt(200)
         return Dataset(
             name="credit-ratings",
@@ -120,5 +118,5 @@ class CreditRatings:
             description="5,000 simulated borrowers; the label is their credit rating, one of five.",
             blocks=tuple(np.split(np.arange(CLASSES * ROWS), CLASSES)),
             held_out=Rows(held_out, labels.astype(np.float64)) if self.test else None,
-            synthetic=Rows(data.synthetic[:g], data.synthetic_labels[:g].astype(np.float64)),
+            synthetic=Rows(data.synthetic, data.synthetic_labels.astype(np.float64)),
         )

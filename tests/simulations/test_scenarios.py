@@ -10,7 +10,10 @@ from simulations.scenarios import ScenarioError, load_scenario, scenario_names
 
 
 def test_the_offer() -> None:
-    assert scenario_names() == ("breast-cancer", "credit-ratings", "diabetes", "digits", "friedman")
+    assert scenario_names() == (
+        *("breast-cancer", "california", "cifar10", "credit-card", "credit-ratings", "diabetes", "digits"),
+        *("friedman", "friedman-sparse", "mnist"),
+    )
     diabetes = load_scenario("diabetes")
     assert diabetes.parties == 3
     assert diabetes.description

@@ -40,5 +40,5 @@ def test_of_sampled_values_the_order_is_the_last_line() -> None:
     check = found["certificate"][-1]
     assert (check["name"], check["title"]) == ("order", "order of the parties")
     assert "the sampling error in" in check["witness"]
-    assert found["shapley_method"] == "16 permutations (rotated and antithetic, 2 blocks)"
+    assert found["shapley_method"] == "16 permutations (rotated and antithetic, 8 blocks)"
     assert all(party["shapley_error"] is not None for party in found["parties"])

@@ -245,7 +245,10 @@ def test_too_few_parties_fail_as_for_model_rewards(data: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"model": "GaussianProcess()"}, "takes no model, got 'GaussianProcess.*; it takes generator, valuation"),
+        (
+            {"model": "GaussianProcess()"},
+            "takes no model, got 'GaussianProcess.*; it takes generator, features, valuation",
+        ),
         ({"realization": "WeightedSampling(beta=-1)"}, "beta must be a number in"),
         ({"strategy": "SyntheticDataRewards(size=0)"}, "size and limit are whole numbers"),
         ({"scheme": "RectifiedRhoShapley(incentive='fair')"}, "incentive must be 'stable', 'rational' or 'none'"),

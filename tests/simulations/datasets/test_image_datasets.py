@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from sklearn.utils import Bunch
 
-from simulations.datasets import Cifar10, CreditCard, Dataset, DatasetSource, Mnist
+from simulations.datasets import Cifar10, CreditCard, Dataset, DatasetSource, Mnist, mnist
 from simulations.datasets.files import data_file
 from simulations.partitions.class_shares import SHARES
 
@@ -87,3 +90,34 @@ def test_a_source_that_is_none_is_named_with_the_offer() -> None:
         Mnist(source="half")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="source must be 'jpeg' or 'lossless', got 'png'"):
         Cifar10(source="png")  # type: ignore[arg-type]
+
+
+def test_the_digits_come_from_openml_where_no_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> Path:
+        raise FileNotFoundError(f"{name} is nowhere")
+
+    def fetched(name: str, **how: object) -> Bunch:
+        images = np.tile(np.arange(70_000)[:, None] % 256, (1, 784)).astype(float)
+        return Bunch(data=images, target=(np.arange(70_000) % 10).astype(str))
+
+    monkeypatch.setattr(mnist, "data_file", missing)
+    monkeypatch.setattr(mnist, "fetch_openml", fetched)
+    images, labels, official = mnist._full()
+    assert (images.dtype, images.shape, labels[13]) == (np.uint8, (70_000, 784), 3)
+    assert official is not None
+    assert (official[0], official[-1]) == (60_000, 69_999)
+
+    def unreachable(name: str, **how: object) -> Bunch:
+        raise OSError("no network")
+
+    monkeypatch.setattr(mnist, "fetch_openml", unreachable)
+    with pytest.raises(FileNotFoundError, match=r"nowhere\. OpenML could not be reached either: no network"):
+        Mnist().load(np.random.default_rng(0))
+
+
+def test_a_file_that_is_nowhere_says_where_it_was_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GUERDON_DATA", str(tmp_path))
+    with pytest.raises(
+        FileNotFoundError, match=r"gone\.npz is not in .* or .*shared/data: set GUERDON_DATA.*\. Ask us"
+    ):
+        data_file("gone.npz", "Ask us")

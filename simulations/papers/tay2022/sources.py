@@ -1,0 +1,110 @@
+"""Where each case's rows and synthetic pool come from: appendices I.1 to I.4."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.random import Generator
+
+from guerdon.features import ImageFeatures, RepresentedImages
+from guerdon.generators import GivenRows, KernelDensity, SyntheticData
+from guerdon.images import from_pixels
+from guerdon.types import Contribution, FloatArray
+from simulations.datasets import Cifar10, CreditCard, CreditRatings, Dataset, DatasetSource, Mnist, Rows
+from simulations.papers.tay2022.cases import PAPER_SIZES, Case
+from simulations.papers.tay2022.valued import parties
+
+__all__ = ["Problem", "load_problem", "planar"]
+
+BANDWIDTHS = {"credit-card": 0.05, "mnist": 0.1, "cifar10": 0.05}
+"""Of the kernel densities that draw synthetic rows: the paper's for credit cards, in the units of the components; for
+images, of pixels from 0 to 1, in place of the paper's pre-trained MMD GANs."""
+
+FEATURES = {
+    "mnist": ImageFeatures(network="pixels", components=8),
+    "cifar10": ImageFeatures(network="efficientnet-lite0", components=8, size=64),
+}
+"""The paper's UMAP of MNIST's pixels; for CIFAR-10 an EfficientNet-lite0 in place of its Inception network."""
+
+
+LOSSLESS = 4000
+"""CIFAR-10's images with exact pixels; more come from the compressed ones."""
+
+
+class Sampler(Protocol):
+    def sample(self, n: int, *, rng: Generator) -> SyntheticData: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Five parties' rows, what makes synthetic ones, unseen real rows, how many synthetic rows there can be, and the
+    representation in which all is valued, of images."""
+
+    contributions: tuple[Contribution, ...]
+    generator: Sampler
+    held_out: Rows
+    limit: int
+    features: ImageFeatures | None = None
+
+    def seen_by(self, sampler: object) -> Rows:
+        """The unseen rows in the representation that was learnt, which is the grown pool's ``sampler``."""
+        if not isinstance(sampler, RepresentedImages):
+            return self.held_out
+        given = GivenRows(SyntheticData(from_pixels(self.held_out.features), self.held_out.target))
+        placed = replace(sampler, generator=given).sample(len(self.held_out.target), rng=np.random.default_rng(0))
+        return Rows(placed.points, self.held_out.target)
+
+
+def load_problem(case: Case, data: Generator) -> Problem:
+    """The case's parties and generator; ``data`` draws which rows they have."""
+    if case.dataset == "credit-ratings":
+        return _credit_ratings(case, data)
+    dataset = _source(case).load(data)
+    contributions = _contributions(dataset)
+    generator = KernelDensity(bandwidth=BANDWIDTHS[case.dataset]).fit(contributions)
+    assert dataset.held_out is not None
+    return Problem(contributions, generator, dataset.held_out, case.limit, FEATURES.get(case.dataset))
+
+
+def _source(case: Case) -> DatasetSource:
+    rows, _, test = case.size
+    if case.dataset == "credit-card":
+        return CreditCard(rows=rows, split=case.split, test=test)
+    if case.dataset == "mnist":
+        return Mnist(rows=rows, split=case.split, test=test)
+    exact = 5 * rows + test <= LOSSLESS
+    return Cifar10(rows=rows, split=case.split, test=test, source="lossless" if exact else "jpeg")
+
+
+def _credit_ratings(case: Case, data: Generator) -> Problem:
+    """The paper's own data and synthetic pool, or the first rows of each: they are in no order."""
+    limit = min(case.limit, PAPER_SIZES[case.dataset].synthetic)
+    dataset = CreditRatings(case.split, synthetic=limit, test=case.size.test).load(data)
+    assert dataset.synthetic is not None
+    assert dataset.held_out is not None
+    generator = GivenRows(SyntheticData(*dataset.synthetic))
+    return Problem(_contributions(dataset, case.size.rows), generator, dataset.held_out, limit)
+
+
+def _contributions(dataset: Dataset, most: int | None = None) -> tuple[Contribution, ...]:
+    """The parties' rows, of images their pixels from 0 to 1; the first so many of each where there is a limit."""
+    assert dataset.blocks is not None
+    X = dataset.features if dataset.image_shape is None else from_pixels(dataset.features)
+    blocks = [block[:most] for block in dataset.blocks]
+    named = parties([X[rows] for rows in blocks], [dataset.target[rows] for rows in blocks])
+    return tuple(replace(c, feature_names=dataset.feature_names) for c in named)
+
+
+def planar(points: FloatArray, seed: int) -> FloatArray:
+    """Two coordinates for each point (m, d): its own where d is 2, else by UMAP with its default settings."""
+    if points.shape[1] == 2:
+        return points
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # UMAP's remarks on what it chose for itself
+        from umap import UMAP
+
+        reduced = UMAP(n_components=2, random_state=seed, n_jobs=1).fit_transform(points)
+    return np.asarray(reduced, dtype=np.float64)

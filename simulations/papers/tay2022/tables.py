@@ -1,0 +1,206 @@
+"""Tables 5 to 16 and the SVM's, each beside the paper's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from simulations.papers.study import Options, StudyError, Task
+from simulations.papers.tables import save_table
+from simulations.papers.tay2022.cases import DATASETS, PAPER_SIZES, SPLITS, Case, chosen_betas, chosen_cases
+from simulations.papers.tay2022.measures import alpha_correlations, beta_correlation, of_case, per_beta
+from simulations.papers.tay2022.printed import ALPHA, BETA_CORRELATIONS, FULL_TABLES, SVM_CORRELATIONS
+from simulations.papers.tay2022.tasks import accuracy_tasks, sample_tasks, value_tasks
+from simulations.partitions.class_shares import Split
+
+__all__ = ["AlphaTable", "BetaTable", "FullTable", "SvmTable"]
+
+RESULTS = "tay2022"
+"""All studies of this paper read and write one file of results."""
+
+INSTEAD = {
+    "credit-ratings": "",
+    "credit-card": "a subset of the card transactions that has all of the frauds",
+    "mnist": "a kernel density of the pixels (bandwidth 0.1) in place of the pre-trained MMD GAN",
+    "cifar10": "a kernel density of the pixels (bandwidth 0.05) in place of the pre-trained MMD GAN, an "
+    "EfficientNet-lite0 in place of the Inception network",
+}
+"""What is not as in the paper, besides sizes."""
+
+
+def about(cases: Sequence[Case]) -> str:
+    """Which sizes were run, and what stands in for what, in words."""
+    lines = []
+    for case in {case.dataset: case for case in cases}.values():
+        size, paper = case.size, PAPER_SIZES[case.dataset]
+        text = f"{DATASETS[case.dataset]}: {size.rows} rows a party, |G| = {size.synthetic}"
+        if (size.rows, size.synthetic) != (paper.rows, paper.synthetic):
+            text += f" (paper: {paper.rows}, {paper.synthetic})"
+        lines.append(f"{text}; {INSTEAD[case.dataset]}." if INSTEAD[case.dataset] else f"{text}; the paper's own data.")
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class AlphaTable:
+    """Tables 5 and 6: Shapley values, divided by the largest."""
+
+    number: int
+    split: Split
+    results: str = RESULTS
+
+    @property
+    def name(self) -> str:
+        return f"tay2022-table{self.number}"
+
+    @property
+    def title(self) -> str:
+        return f"Table {self.number}: normalized Shapley values, {self.split.replace('-', ' ')} split"
+
+    def tasks(self, options: Options) -> list[Task]:
+        return [task for case in chosen_cases(options, splits=[self.split]) for task in value_tasks(case, options)]
+
+    def draw(self, results: pl.DataFrame, options: Options) -> Sequence[Path]:
+        cases = chosen_cases(options, splits=[self.split])
+        rows = []
+        for case in cases:
+            alpha = of_case(results, case, "value").sort("party")["alpha"].to_list()
+            row: dict[str, object] = {"data set": DATASETS[case.dataset]}
+            for i, (ours, printed) in enumerate(zip(alpha, ALPHA[case.dataset, case.split], strict=True), start=1):
+                row |= {f"alpha_{i}": ours, f"alpha_{i}, paper": printed}
+            rows.append(row)
+        return save_table(pl.DataFrame(rows), options.folder, self.name, f"# {self.title}\n\n{about(cases)}")
+
+
+@dataclass(frozen=True)
+class BetaTable:
+    """Tables 7 and 8: the correlation of beta with how many points are given, and how close they bring a party."""
+
+    number: int
+    split: Split
+    results: str = RESULTS
+
+    @property
+    def name(self) -> str:
+        return f"tay2022-table{self.number}"
+
+    @property
+    def title(self) -> str:
+        return f"Table {self.number}: correlation of beta with |G_i| and MMD_u, {self.split.replace('-', ' ')} split"
+
+    def tasks(self, options: Options) -> list[Task]:
+        if len(chosen_betas(options)) < 2:
+            raise StudyError(f"{self.name} correlates with beta: leave --only beta= out, or give two, such as beta=1,8")
+        cases = chosen_cases(options, splits=[self.split])
+        return [t for case in cases for t in [*value_tasks(case, options), *sample_tasks(case, options)]]
+
+    def draw(self, results: pl.DataFrame, options: Options) -> Sequence[Path]:
+        cases = chosen_cases(options, splits=[self.split])
+        rows = []
+        for case in cases:
+            table, printed = per_beta(results, case), BETA_CORRELATIONS[case.dataset, case.split]
+            for column, label, paper in zip(("count", "mmd2"), ("|G_i|", "MMD_u"), printed, strict=True):
+                rows.append(
+                    {
+                        "data set": DATASETS[case.dataset],
+                        "beta with": label,
+                        "mean ± standard error over parties": str(beta_correlation(table, column)),
+                        "paper": f"{paper.mean:g} ± {paper.standard_error:g}",
+                    }
+                )
+        return save_table(pl.DataFrame(rows), options.folder, self.name, f"# {self.title}\n\n{about(cases)}")
+
+
+@dataclass(frozen=True)
+class FullTable:
+    """One of Tables 9 to 16: everything of one data set and split."""
+
+    dataset: str
+    split: Split
+    results: str = RESULTS
+
+    @property
+    def number(self) -> int:
+        return FULL_TABLES[self.dataset, self.split].number
+
+    @property
+    def name(self) -> str:
+        return f"tay2022-table{self.number}"
+
+    @property
+    def title(self) -> str:
+        return f"Table {self.number}: {DATASETS[self.dataset]}, {self.split.replace('-', ' ')} split"
+
+    def tasks(self, options: Options) -> list[Task]:
+        cases = chosen_cases(options, [self.dataset], [self.split])
+        return [t for case in cases for t in [*value_tasks(case, options), *sample_tasks(case, options)]]
+
+    def draw(self, results: pl.DataFrame, options: Options) -> Sequence[Path]:
+        (case,) = chosen_cases(options, [self.dataset], [self.split])
+        printed, values = FULL_TABLES[self.dataset, self.split], of_case(results, case, "value").sort("party")
+        rows = [
+            _row(what, None, float(values[column][0]), None, paper)
+            for what, column, paper in (
+                ("v*", "maximum", printed.maximum),
+                ("rho", "rho", printed.rho),
+                ("length-scale", "lengthscale", printed.lengthscale),
+            )
+        ]
+        for party, target in zip(values["party"], values["target"], strict=True):
+            rows.append(_row("r_i", party, target, None, printed.rewards[party - 1]))
+        for found in per_beta(results, case).iter_rows(named=True):
+            beta, party = found["beta"], found["party"]
+            count, mmd2 = printed.counts[beta][party - 1], printed.mmd2[beta][party - 1]
+            rows.append(_row(f"|G_i|, beta = {beta}", party, found["count"], found["count_spread"], float(count)))
+            rows.append(_row(f"MMD_u, beta = {beta}", party, found["mmd2"], None, mmd2))
+        streams = int(of_case(results, case, "sample")["stream"].max() or 0) + 1  # type: ignore[arg-type]
+        heading = (
+            f"# {self.title}\n\n{about([case])}\nCounts and MMD_u are means over {streams} random stream(s) of the "
+            "sampling, with the counts' standard deviation; the paper's come from one."
+        )
+        return save_table(pl.DataFrame(rows, infer_schema_length=None), options.folder, self.name, heading)
+
+
+def _row(what: str, party: int | None, here: float, spread: float | None, paper: float) -> dict[str, object]:
+    return {"what": what, "party": party, "here": here, "spread": spread, "paper": paper}
+
+
+@dataclass(frozen=True)
+class SvmTable:
+    """The correlation of a party's classification accuracy with alpha, and the accuracies behind it."""
+
+    results: str = RESULTS
+    name: str = "tay2022-svm"
+    title: str = "Section 6: accuracy of a support vector machine on D_i u G_i, and its correlation with alpha"
+
+    def tasks(self, options: Options) -> list[Task]:
+        makers = (value_tasks, sample_tasks, accuracy_tasks)
+        return [task for case in chosen_cases(options) for make in makers for task in make(case, options)]
+
+    def draw(self, results: pl.DataFrame, options: Options) -> Sequence[Path]:
+        cases, rows = chosen_cases(options), []
+        for case in cases:
+            table = per_beta(results, case)
+            means = table.group_by("party").agg(pl.col("accuracy", "accuracy_alone").mean()).sort("party")
+            rows.append(
+                {
+                    "data set": DATASETS[case.dataset],
+                    "split": case.split,
+                    "correlation with alpha": str(alpha_correlations(table, "accuracy")),
+                    "paper": SVM_CORRELATIONS.get((case.dataset, case.split)),
+                    "alone": ", ".join(f"{a:.3f}" for a in means["accuracy_alone"]),
+                    "with G_i (mean over beta)": ", ".join(f"{a:.3f}" for a in means["accuracy"]),
+                }
+            )
+        heading = (
+            f"# {self.title}\n\n{about(cases)}\nRBF kernel, scikit-learn's defaults, on the features that values are "
+            "computed from; at most 10,000 rows of D_i u G_i, drawn at random; parties 1 to 5. Correlations: mean ± "
+            "standard error over beta."
+        )
+        return save_table(pl.DataFrame(rows, infer_schema_length=None), options.folder, self.name, heading)
+
+
+def full_tables() -> tuple[FullTable, ...]:
+    return tuple(FullTable(dataset, split) for dataset in DATASETS for split in SPLITS)
