@@ -34,7 +34,7 @@ LOSSLESS = 4000
 """CIFAR-10's images with exact pixels; more come from the compressed ones."""
 
 
-class Sampler(Protocol):
+class _Sampler(Protocol):
     def sample(self, n: int, *, rng: Generator) -> SyntheticData: ...
 
 
@@ -44,7 +44,7 @@ class Problem:
     representation in which all is valued, of images."""
 
     contributions: tuple[Contribution, ...]
-    generator: Sampler
+    generator: _Sampler
     held_out: Rows
     limit: int
     features: ImageFeatures | None = None

@@ -16,7 +16,7 @@ from simulations.papers.tay2022.printed import ALPHA, BETA_CORRELATIONS, FULL_TA
 from simulations.papers.tay2022.tasks import accuracy_tasks, sample_tasks, value_tasks
 from simulations.partitions.class_shares import Split
 
-__all__ = ["AlphaTable", "BetaTable", "FullTable", "SvmTable"]
+__all__ = ["AlphaTable", "BetaTable", "FullTable", "SvmTable", "about", "full_tables"]
 
 RESULTS = "tay2022"
 """All studies of this paper read and write one file of results."""

@@ -27,12 +27,17 @@ from simulations.papers.tay2022.valued import Valued, arrays_path, kept_arrays, 
 from strategies.files import write_arrays
 
 __all__ = [
+    "accuracy",
     "accuracy_tasks",
+    "closeness",
     "closeness_tasks",
+    "embedding",
     "embedding_key",
     "embedding_tasks",
+    "sample",
     "sample_key",
     "sample_tasks",
+    "value",
     "value_tasks",
 ]
 
