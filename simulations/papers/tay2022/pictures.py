@@ -120,11 +120,13 @@ class Embeddings:
                 theirs = points[starts[party - 1] : starts[party]]
                 for place, beta in zip(row, betas, strict=True):
                     indices = drawn[beta][f"party{party}"]
-                    shown = indices[indices < len(points) - own]
-                    _panel(place, points[own:], theirs, points[own + shown])
+                    _panel(place, points[own:], theirs, points[own + indices[indices < len(points) - own]])
                     place.set_title(f"beta = {beta}, |G_i| = {len(indices)}", fontsize=8.5)
                 row[0].set_ylabel(f"party {party}, alpha = {valued.alpha[party - 1]:.3f}", fontsize=8.5)
-            figure.suptitle(f"{case.label}: synthetic pool (grey), party's rows (blue), its reward (red)", fontsize=9.5)
+            shown = len(points) - own
+            part = f", first {shown:,} rows" if shown < len(valued.synthetic) else ""
+            title = f"{case.label}: synthetic pool (grey{part}), party's rows (blue), its reward (red)"
+            figure.suptitle(title, fontsize=9.5)
             return save_figure(figure, options.folder, name)
 
 
