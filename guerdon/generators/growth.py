@@ -48,17 +48,13 @@ class _Estimator(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class GrownPool:
-    """What was settled on: the synthetic pool, everything valued with it, and the sizes tried, the last one taken.
-
-    sampler : draws further rows like those of the pool, in the representation where there is one.
-    """
+    """What was settled on: the synthetic pool, everything valued with it, and the sizes tried, the last one taken."""
 
     synthetic: SyntheticData
     game: MaximumMeanDiscrepancyGame
     shapley: ShapleyValues
     targets: RewardTargets
     sizes: tuple[int, ...]
-    sampler: _Sampler
 
 
 def grow_until_feasible(
@@ -102,7 +98,7 @@ def grow_until_feasible(
         game = value.game(contributions, synthetic.points, progress=progress)
         values = shapley(game, rng=estimates)
         try:
-            return GrownPool(synthetic, game, values, scheme(values, game), tuple(sizes), generator)
+            return GrownPool(synthetic, game, values, scheme(values, game), tuple(sizes))
         except InfeasibleRewardsError as error:
             if sizes[-1] >= limit:
                 tried = ", ".join(str(tried) for tried in sizes)

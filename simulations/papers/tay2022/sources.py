@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.random import Generator
 
-from guerdon.features import ImageFeatures, RepresentedImages
+from guerdon.features import ImageFeatures
 from guerdon.generators import GivenRows, KernelDensity, SyntheticData
 from guerdon.images import from_pixels
 from guerdon.types import Contribution, FloatArray
@@ -19,9 +19,8 @@ from simulations.papers.tay2022.valued import parties
 
 __all__ = ["Problem", "load_problem", "planar"]
 
-BANDWIDTHS = {"credit-card": 0.05, "mnist": 0.1, "cifar10": 0.05}
-"""Of the kernel densities that draw synthetic rows: the paper's for credit cards, in the units of the components; for
-images, of pixels from 0 to 1, in place of the paper's pre-trained MMD GANs."""
+BANDWIDTH = 0.05
+"""Of the kernel density of the cards, in the units of the components (appendix I.2)."""
 
 FEATURES = {
     "mnist": ImageFeatures(network="pixels", components=8),
@@ -40,33 +39,29 @@ class _Sampler(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Five parties' rows, what makes synthetic ones, unseen real rows, how many synthetic rows there can be, and the
-    representation in which all is valued, of images."""
+    """Five parties' rows, what makes synthetic ones, unseen real rows, and how many synthetic rows there can be."""
 
     contributions: tuple[Contribution, ...]
     generator: _Sampler
     held_out: Rows
     limit: int
-    features: ImageFeatures | None = None
-
-    def seen_by(self, sampler: object) -> Rows:
-        """The unseen rows in the representation that was learnt, which is the grown pool's ``sampler``."""
-        if not isinstance(sampler, RepresentedImages):
-            return self.held_out
-        given = GivenRows(SyntheticData(from_pixels(self.held_out.features), self.held_out.target))
-        placed = replace(sampler, generator=given).sample(len(self.held_out.target), rng=np.random.default_rng(0))
-        return Rows(placed.points, self.held_out.target)
 
 
 def load_problem(case: Case, data: Generator) -> Problem:
-    """The case's parties and generator; ``data`` draws which rows they have."""
+    """The case's parties and generator; ``data`` draws which rows they have, and the seed of UMAP."""
     if case.dataset == "credit-ratings":
         return _credit_ratings(case, data)
     dataset = _source(case).load(data)
-    contributions = _contributions(dataset)
-    generator = KernelDensity(bandwidth=BANDWIDTHS[case.dataset]).fit(contributions)
-    assert dataset.held_out is not None
-    return Problem(contributions, generator, dataset.held_out, case.limit, FEATURES.get(case.dataset))
+    contributions, held_out = _contributions(dataset), dataset.held_out
+    assert held_out is not None
+    if case.dataset not in FEATURES:
+        return Problem(contributions, KernelDensity(BANDWIDTH).fit(contributions), held_out, case.limit)
+    unseen = GivenRows(SyntheticData(from_pixels(held_out.features), held_out.target))
+    represented = FEATURES[case.dataset].fit(contributions, unseen, len(held_out.target), rng=data)
+    # In the representation: near copies of the pool's images, which a kernel density of pixels draws, would be each
+    # other's nearest neighbours, and UMAP would show them instead of the classes.
+    density = KernelDensity("silverman").fit(represented.contributions)
+    return Problem(represented.contributions, density, Rows(represented.first.points, held_out.target), case.limit)
 
 
 def _source(case: Case) -> DatasetSource:

@@ -21,12 +21,13 @@ __all__ = ["AlphaTable", "BetaTable", "FullTable", "SvmTable", "about", "full_ta
 RESULTS = "tay2022"
 """All studies of this paper read and write one file of results."""
 
+DENSITY = "a kernel density of the eight features, its bandwidth by Silverman's rule,"
+
 INSTEAD = {
     "credit-ratings": "",
     "credit-card": "a subset of the card transactions that has all of the frauds",
-    "mnist": "a kernel density of the pixels (bandwidth 0.1) in place of the pre-trained MMD GAN",
-    "cifar10": "a kernel density of the pixels (bandwidth 0.05) in place of the pre-trained MMD GAN, an "
-    "EfficientNet-lite0 in place of the Inception network",
+    "mnist": f"{DENSITY} in place of the pre-trained MMD GAN",
+    "cifar10": f"{DENSITY} in place of the MMD GAN, an EfficientNet-lite0 in place of the Inception network",
 }
 """What is not as in the paper, besides sizes."""
 

@@ -128,12 +128,11 @@ def value(case: Case, folder: Path) -> list[Row]:
             size=case.size.synthetic,
             limit=problem.limit,
             rng=draw,
-            features=problem.features,
         )
     except InfeasibleRewardsError as error:
         raise StudyError(f"{case.key}: {error}") from error
     game, targets, alpha = pool.game, pool.targets, pool.shapley.alpha
-    held_out = problem.seen_by(pool.sampler)
+    held_out = problem.held_out
     valued = Valued(game.contributions, pool.synthetic, held_out, game, alpha, targets.values)
     valued.save(arrays_path(folder, value_key(case)))
     singles = game(np.eye(game.n, dtype=bool))
