@@ -44,7 +44,7 @@ class TestTheData:
         assert hashlib.sha256(data.synthetic.tobytes()).hexdigest() == SYNTHETIC_DIGEST
 
     def test_fewer_rows_of_the_pool_are_its_first(self, split):
-        few, all_ = credit_ratings(split, 50), credit_ratings(split)
+        few, all_ = credit_ratings(split, 50), credit_ratings(split, 200)
         np.testing.assert_array_equal(few.parties, all_.parties)
         np.testing.assert_array_equal(few.synthetic, all_.synthetic[:50])
         np.testing.assert_array_equal(few.synthetic_labels, all_.synthetic_labels[:50])
