@@ -70,8 +70,7 @@ def reward_of(directory: RunDirectory, party: str) -> Path:
     return next(Path(p["store"]) for p in directory.read_allocation()["parties"] if p["party"] == party)
 
 
-def test_each_party_gets_synthetic_rows_that_reach_its_target(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GUERDON_NOISE_SEED", "1")  # some draws end by early stop
+def test_each_party_gets_synthetic_rows_that_reach_its_target(data: Path) -> None:
     record = run(config(data)).read_allocation()
     assert record["stage"] == "delivered"
     assert record["kind"] == "synthetic"
@@ -130,8 +129,7 @@ def test_unlabelled_data_is_rewarded_with_unlabelled_rows(data: Path) -> None:
     assert all(p["alone"] is None for p in directory.read_allocation()["parties"])
 
 
-def test_values_do_not_see_labels(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GUERDON_NOISE_SEED", "1")
+def test_values_do_not_see_labels(data: Path) -> None:
     labelled = run(config(data, run_dir=str(data.parent / "a"))).read_allocation()
     for party in PARTIES:
         path = data / f"{party}.parquet"
@@ -143,7 +141,6 @@ def test_values_do_not_see_labels(data: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_order_of_arrival_changes_nothing_and_the_secret_seed_everything(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GUERDON_NOISE_SEED", "1")
     one = run(config(data, run_dir=str(data.parent / "1")), order=(0, 1, 2)).read_allocation()
     two = run(config(data, run_dir=str(data.parent / "2")), order=(2, 0, 1)).read_allocation()
     monkeypatch.setenv("GUERDON_NOISE_SEED", "2")
@@ -170,8 +167,11 @@ def test_greedy_and_uniform_sampling_can_be_chosen(data: Path) -> None:
     assert counts["1e9"] < counts["0.0"]
 
 
-def test_the_synthetic_pool_can_not_be_drawn_again_from_what_parties_know(data: Path) -> None:
+def test_the_synthetic_pool_can_not_be_drawn_again_from_what_parties_know(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With a kernel density, whoever draws the pool again can take the noise off and hold the others' rows."""
+    monkeypatch.delenv("GUERDON_NOISE_SEED")
     directory = run(config(data, generator="KernelDensity()"))
     about = json.loads((reward_of(directory, "east") / "reward.json").read_text())
     seed = directory.secret_seed()

@@ -32,11 +32,6 @@ class KilledError(Exception):
     """What a kill in the middle of a training looks like from inside."""
 
 
-@pytest.fixture(autouse=True)
-def _seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GUERDON_NOISE_SEED", "1")
-
-
 def folder(path: Path, tables: list[pl.DataFrame]) -> Path:
     path.mkdir()
     for party, table in zip(PARTIES, tables, strict=True):
