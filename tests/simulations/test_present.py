@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from simulations.present import _number, present
+from simulations.present import present
+from strategies.report.numbers import number_text
 
 
 def party(name: str, **changes: Any) -> dict[str, Any]:
@@ -129,4 +130,4 @@ def test_who_has_not_received_a_reward() -> None:
     ],
 )
 def test_numbers_have_four_digits(value: object, text: str) -> None:
-    assert _number(value) == text
+    assert number_text(value) == text

@@ -1,0 +1,92 @@
+"""What happened in a run, in a few sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from strategies.report.numbers import number_text, percent_text
+
+__all__ = ["joined", "summary"]
+
+Record = Mapping[str, Any]
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def summary(record: Record) -> list[str]:
+    """Sentences for whoever opens the page: what was pooled, who added what, what each gets, and whether it helps."""
+    parties: Sequence[Record] = record["parties"]
+    sentences = [_pooled(record, parties), _contributed(parties)]
+    if all(party.get("target") is not None for party in parties):
+        sentences.append(_rewarded(record, parties))
+    sentences += _scored(parties)
+    return [sentence for sentence in sentences if sentence]
+
+
+def joined(names: Sequence[str], most: int = 6) -> str:
+    """a, b and c; of many the first few and how many more."""
+    if len(names) > most:
+        return f"{', '.join(names[: most - 2])} and {len(names) - most + 2} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _pooled(record: Record, parties: Sequence[Record]) -> str:
+    rows = sum(int(party["rows"]) for party in parties)
+    best = max(parties, key=lambda party: party["value"])
+    pool, own = record["grand_value"], best["value"]
+    more = f", {number_text(pool / own)} times the most that one of them has alone ({best['party']})" if own > 0.0 else ""
+    return (
+        f"{_number(len(parties)).capitalize()} parties pooled {rows:,} rows. Together their data is worth "
+        f"{number_text(pool)} ({record['unit']}){more}."
+    )
+
+
+def _contributed(parties: Sequence[Record]) -> str:
+    total = sum(party["shapley"] for party in parties)
+    ranked = sorted(parties, key=lambda party: -party["shapley"])
+    first, last = ranked[0], ranked[-1]
+    if total <= 0.0 or first is last:
+        return ""
+    return (
+        f"{first['party']} added most, {percent_text(first['shapley'] / total)} of it by the Shapley value; "
+        f"{last['party']} least, {percent_text(last['shapley'] / total)}."
+    )
+
+
+def _rewarded(record: Record, parties: Sequence[Record]) -> str:
+    gains = [(party["target"] - party["value"], str(party["party"])) for party in parties]
+    slack = 1e-9 * abs(record["grand_value"])
+    losing = [name for gain, name in gains if gain < -slack]
+    rho = "" if record.get("rho") is None else f" with ρ = {number_text(record['rho'])}"
+    would = "would be" if record.get("stage") == "valued" else "is"
+    if losing:
+        return f"As decided{rho}, the reward {would} worth less than its own data for {joined(losing)}."
+    (least, who), (most, whom) = min(gains), max(gains)
+    return (
+        f"As decided{rho}, every party's reward {would} worth at least its own data: from {number_text(max(least, 0.0))} more "
+        f"({who}) to {number_text(most)} more ({whom})."
+    )
+
+
+def _scored(parties: Sequence[Record]) -> list[str]:
+    told = []
+    for key, words, lower in (("mnlp", "predict better (log loss)", True), ("accuracy", "classify better", False)):
+        pairs = [
+            ((party.get("alone") or {}).get(key), (party.get("reward") or {}).get(key), (party.get("reward") or {}).get("rows"))
+            for party in parties
+        ]
+        known = [(a, b, rows) for a, b, rows in pairs if a is not None and b is not None]
+        if known:
+            better = sum((b < a) if lower else (b > a) for a, b, _ in known)
+            rows = [int(rows) for *_, rows in known if rows]
+            on = f", scored on {min(rows):,} to {max(rows):,} rows each" if rows and min(rows) != max(rows) else ""
+            told.append(
+                f"On rows that they held out, {_number(better)} of {_number(len(known))} {words} with their reward than "
+                f"alone{on}."
+            )
+    return told
+
+
+def _number(count: int) -> str:
+    return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"
