@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
-from logging import ERROR
+from collections.abc import Callable, Mapping
+from logging import ERROR, WARNING
 from pathlib import Path
+from typing import cast
 
-from flwr.app import Context, Message, RecordDict
+from flwr.app import Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.logger import log
 
 from clients.evaluation import score
 from clients.party_data import PartyData, PartyError, PartyFile
+from clients.report import write_report
 from clients.reward_store import load_reward, save_reward
 from strategies import messages
 from strategies.messages import Introduction, MessageError
@@ -20,6 +22,9 @@ from strategies.messages import Introduction, MessageError
 __all__ = ["app"]
 
 app = ClientApp()
+
+ALONE = "alone"
+"""Where the party's state keeps what it scored with its own data alone."""
 
 
 @app.query("introduce")
@@ -52,11 +57,13 @@ def contribute(message: Message, context: Context) -> Message:
 @app.evaluate("alone")
 def score_alone(message: Message, context: Context) -> Message:
     """Score what this party could do without the others."""
-    return _answer(
-        message,
-        context,
-        lambda file: messages.encode_scores(score(messages.decode_reward(message.content), PartyData.read(file))),
-    )
+
+    def answer(file: PartyFile) -> RecordDict:
+        scores = score(messages.decode_reward(message.content), PartyData.read(file))
+        context.state[ALONE] = MetricRecord(dict(scores))  # for the party's own report, in the round after
+        return messages.encode_scores(scores)
+
+    return _answer(message, context, answer)
 
 
 @app.train("reward")
@@ -68,6 +75,7 @@ def keep_reward(message: Message, context: Context) -> Message:
         if reward.about.get("party") != file.party:
             raise PartyError(f"this reward is for {reward.about.get('party')!r}, not for {file.party!r}")
         folder = save_reward(file.store, str(reward.about.get("run", "")), reward)
+        _report(folder, lambda: write_report(folder, reward))
         return messages.encode_receipt(load_reward(folder).hash, str(folder))
 
     return _answer(message, context, answer)
@@ -78,10 +86,24 @@ def score_reward(message: Message, context: Context) -> Message:
     """Score the reward that lies in the store."""
 
     def answer(file: PartyFile) -> RecordDict:
-        reward = load_reward(file.store / messages.decode_run(message.content))
-        return messages.encode_scores(score(reward, PartyData.read(file)))
+        folder = file.store / messages.decode_run(message.content)
+        reward, data = load_reward(folder), PartyData.read(file)
+        scores = score(reward, data)
+        alone = cast(Mapping[str, float], context.state.get(ALONE, {}))
+        _report(folder, lambda: write_report(folder, reward, data, alone=alone, scores=scores))
+        return messages.encode_scores(scores)
 
     return _answer(message, context, answer)
+
+
+def _report(folder: Path, write: Callable[[], object]) -> None:
+    """Draw the party's own page; what goes wrong with it is in the party's log, and the reward stays."""
+    try:
+        write()
+    except Exception:
+        log(
+            WARNING, "The report beside the reward in %s could not be drawn; the reward is whole", folder, exc_info=True
+        )
 
 
 def _answer(message: Message, context: Context, answer: Callable[[PartyFile], RecordDict]) -> Message:

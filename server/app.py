@@ -15,6 +15,7 @@ from flwr.serverapp import Grid, ServerApp
 from numpy.typing import NDArray
 
 from server.config import ConfigError, RunConfig
+from server.report import write_report
 from server.run_directory import RunDirectory
 from strategies import Session
 from strategies.files import read_arrays
@@ -49,9 +50,24 @@ def mediate(grid: Grid, run_config: Any) -> RunDirectory:
     except Exception as error:
         directory.event("failed", reason=f"{error}" or type(error).__name__)
         raise
+    _report(directory)
     directory.event("finished")
     log(20, "Run directory: %s", directory.path)
     return directory
+
+
+def _report(directory: RunDirectory) -> None:
+    """Draw the report of a run that is done; what goes wrong with it is said, and the run stays done."""
+    directory.event("stage", stage="report", total=None)
+    try:
+        write_report(directory)
+    except Exception as error:
+        log(40, "The report could not be drawn", exc_info=True)
+        directory.event(
+            "note",
+            text=f"report.html could not be drawn ({type(error).__name__}: {error}); everything else of the run is "
+            "there, and `python -m simulations report RUN` draws it again",
+        )
 
 
 def _strategy(config: RunConfig, directory: RunDirectory) -> Any:

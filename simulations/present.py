@@ -53,7 +53,8 @@ def present(allocation: Record, run: Path, console: Console) -> None:
     parts += _notes(allocation.get("diagnostics") or [])
     parts += _notes(allocation.get("notes") or [])
     console.print(Group(*parts), highlight=False)
-    for line in ("", f"Run directory: {run}", *_what_is_left(allocation, run)):  # paths to copy are not broken
+    report = [f"Report: {run / 'report.html'}"] if (run / "report.html").exists() else []
+    for line in ("", f"Run directory: {run}", *report, *_what_is_left(allocation, run)):  # paths to copy are not broken
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 

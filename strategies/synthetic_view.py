@@ -1,4 +1,4 @@
-"""What a picture of a synthetic allocation needs, and no more: some rows of D_i, G and G_i in a plane, and by column."""
+"""What pictures of a synthetic allocation need, and no more: some rows of D_i, G and G_i in a plane, and by column."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def synthetic_view(
 
 
 def growth_record(values: FloatArray) -> dict[str, list[float]]:
-    """The value v(D_i u the first k rows) along the way, at up to 150 numbers of rows, the first and last among them."""
+    """The value v(D_i u the first k rows) along the way, at up to 150 numbers of rows, first and last among them."""
     chosen = np.unique(np.linspace(0, len(values) - 1, STEPS).astype(int))
     return {"rows": chosen.tolist(), "values": np.asarray(values)[chosen].tolist()}
 
 
 def _some(rows: FloatArray) -> FloatArray:
     chosen = np.unique(np.linspace(0, len(rows) - 1, ROWS).astype(int)) if len(rows) else np.empty(0, dtype=int)
-    return np.asarray(rows)[chosen]
+    return np.asarray(rows[chosen])

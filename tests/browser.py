@@ -23,7 +23,13 @@ __all__ = ["Browser", "browser", "chromium"]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SWITCHES = (
     *("--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-    *("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio"),
+    *(
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--mute-audio",
+    ),
     *("--hide-scrollbars", "--force-color-profile=srgb"),
 )
 PATIENCE = 60.0
@@ -44,7 +50,7 @@ def browser(program: str) -> Iterator[Browser]:
     its_read, to_write = os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         # Chromium reads its orders from descriptor 3 and answers on 4.
-        plumbing = f"exec 3<&{its_read} 4>&{its_write}; exec \"$0\" \"$@\""
+        plumbing = f'exec 3<&{its_read} 4>&{its_write}; exec "$0" "$@"'
         process = subprocess.Popen(
             ["bash", "-c", plumbing, program, *SWITCHES, f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(its_read, its_write),
@@ -98,7 +104,9 @@ class Browser:
         """Load a file and wait until it is there."""
         self.requests.clear()
         self.complaints.clear()
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", media="", features=[scheme])
         self.call("Page.navigate", url=path.as_uri())

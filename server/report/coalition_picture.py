@@ -34,13 +34,13 @@ def coalition_picture(record: Mapping[str, Any]) -> Picture | None:
     title = "What every coalition is worth"
     if len(names) <= NAMED:
         caption = (
-            "Each column is a coalition, the dots below it its members; larger coalitions stand to the right. Gold: what "
-            "each party is worth with all that contributed no more, which a stable reward must match."
+            "Each column is a coalition, the dots below it its members; larger coalitions stand to the right. Gold: "
+            "what each party is worth with all that contributed no more, which a stable reward must match."
         )
-        return Picture(title, caption, _columns(table, names, floors, unit), "wide long" if len(names) > 4 else "wide")
+        return Picture(title, caption, _columns(table, names, floors, unit), "wide long" if len(names) > 4 else "")
     caption = (
-        f"All {len(table) - 1:,} coalitions: for each number of members their values in ascending order. Gold: what each "
-        "party is worth with all that contributed no more, which a stable reward must match."
+        f"All {len(table) - 1:,} coalitions: for each number of members their values in ascending order. Gold: what "
+        "each party is worth with all that contributed no more, which a stable reward must match."
     )
     return Picture(title, caption, _curves(table, len(names), floors, unit), "wide")
 
@@ -79,7 +79,7 @@ def _columns(table: FloatArray, names: Sequence[str], floors: Sequence[int], uni
         below.tick_params(axis="x", length=0, labelbottom=False)
 
     description = f"Values of the {len(order)} coalitions of {', '.join(names)}; all together {number_text(table[-1])}"
-    width = max(5.0 if n <= 4 else 9.6, 1.2 + 0.13 * len(order) if n < 8 else 1.2 + 0.075 * len(order))
+    width = max(4.2 + 0.6 * (n > 3) if n <= 4 else 9.6, 1.2 + 0.13 * len(order) if n < 8 else 1.2 + 0.075 * len(order))
     return draw(width, 2.6 + 0.24 * n, paint, description)
 
 

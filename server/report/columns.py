@@ -53,15 +53,15 @@ def _held_out(party: Party) -> str:
 
 WORTH = (
     Column("rows", MEANINGS["rows"], lambda party: count_text(party["rows"])),
-    _plain("alone v_i", "value"),
-    Column("Shapley φ_i", MEANINGS["shapley"], lambda party: with_error(party["shapley"], party.get("shapley_error"))),
+    _plain("alone vᵢ", "value"),
+    Column("Shapley φᵢ", MEANINGS["shapley"], lambda party: with_error(party["shapley"], party.get("shapley_error"))),
     Column("α", MEANINGS["alpha"], lambda party: number_text(party["alpha"], 3)),
 )
 REWARD = {
-    "model": (_plain("reward r_i", "target"), _plain("noise η_i", "eta"), _plain("reached", "reached")),
+    "model": (_plain("reward rᵢ", "target"), _plain("noise ηᵢ", "eta"), _plain("reached", "reached")),
     "synthetic": (
         _plain("floor", "floor"),
-        _plain("reward r_i", "target"),
+        _plain("reward rᵢ", "target"),
         _plain("ceiling", "ceiling"),
         Column("rows got", MEANINGS["synthetic_rows"], lambda party: count_text(party.get("synthetic_rows"))),
         _plain("reached", "reached"),

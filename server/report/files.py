@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from server.report.comparison_page import comparison_page
 from server.report.mediator_page import mediator_page
 from server.run_directory import RunDirectory
 from strategies.files import make_folder, write_whole
 from strategies.report.party_page import party_page, view_of
 
-__all__ = ["REPORT", "write_report"]
+__all__ = ["REPORT", "write_comparison", "write_report"]
 
 REPORT = "report.html"
 
@@ -39,6 +41,21 @@ def write_report(directory: RunDirectory) -> Path:
     path = directory.path / REPORT
     write_whole(path, text.encode())
     return path
+
+
+def write_comparison(runs: Sequence[Path], output: Path) -> Path:
+    """Draw several runs side by side into one file; returns it.
+
+    Raises
+    ------
+    RunDirectoryError
+        One of them is not a run that valued data.
+    ComparisonError
+        There are fewer than two, or no party took part in all of them.
+    """
+    records = [RunDirectory(run).read_allocation() for run in runs]
+    write_whole(output, comparison_page(records).encode())
+    return output
 
 
 def _address(page: Path, directory: Path) -> str | None:

@@ -62,7 +62,8 @@ NEGOTIATION = """
 </tbody></table></div>
 <p class="note">Hollow: its own data alone. Full: its reward. Grey line: {{ 'the most it could get, its data with all synthetic rows' if negotiation.synthetic else 'the grand coalition, v_N, the most it could get' }}.
 Gold line: what it could reach with all that contributed no more; a stable reward is not below.</p>
-<details open><summary>What holds at this ρ</summary><ul class="checks" id="checks"></ul></details>
+<p class="holds" id="holds" aria-label="conditions at this rho"></p>
+<details><summary>What holds at this ρ, and the witness</summary><ul class="checks" id="checks"></ul></details>
 <h3>{{ 'Agreed? This makes and delivers the rewards' if negotiation.open else 'The same with another ρ' }}</h3>
 <p class="note">{{ negotiation.how }}</p>
 <div class="command"><code id="command"></code><button type="button" class="screen" id="copy">Copy</button></div>
@@ -87,9 +88,11 @@ STYLE = """
 .track .won { width: 1rem; height: 1rem; border-radius: 50%; background: currentColor; }
 .track .cap { height: 1.25rem; border-left: 2px solid var(--quiet); }
 .track .floor { height: 1.05rem; border-left: 3px solid var(--gold); }
+.holds { display: flex; flex-wrap: wrap; gap: .35rem; }
+.holds span { background: var(--wash); border-radius: 99px; padding: .1rem .65rem; font-size: .88rem; cursor: help; }
 #told:empty { display: none; }
 #curves svg { max-width: none; }
-#rewards td { white-space: nowrap; } #rewards td.line { width: 34%; }
+#rewards td { white-space: nowrap; } #rewards tbody > tr > * { vertical-align: middle; } #rewards td.line { width: 34%; }
 @media (max-width: 44rem) { #rewards td.line { width: auto; } .track { margin: .3rem .5rem; } }
 """
 
@@ -97,8 +100,10 @@ SCRIPT = r"""
 (() => {
   const data = JSON.parse(document.getElementById("negotiation-data").textContent);
   const $ = id => document.getElementById(id), section = $("negotiation");
-  const text = x => x === Infinity ? "∞" : x === -Infinity ? "none" : x === 0 ? "0"
-    : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3 ? x.toExponential(2) : Number(x.toPrecision(4)).toString();
+  const text = x => x === Infinity ? "∞" : x === -Infinity ? "none" : x === 0 ? "0" // four digits, as everywhere
+    : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3 ? x.toExponential(2)
+    : x.toFixed(Math.max(0, 3 - Math.floor(Math.log10(Math.abs(x)))));
+  const short = x => x === Infinity ? "∞" : String(Number(x.toPrecision(4)));
   const signed = x => Math.abs(x) <= 1e-12 * game.pool ? "0" : (x > 0 ? "+" : "−") + text(Math.abs(x));
   const percent = x => `${(100 * x).toFixed(Math.abs(x) < .1 ? 1 : 0)} %`;
   let game;
@@ -139,15 +144,15 @@ SCRIPT = r"""
   }
   $("rho").style.setProperty("--track", `linear-gradient(to right, ${stretches.map(([z, from, to]) =>
     `color-mix(in srgb, var(--${z}) 55%, var(--card)) ${100 * from}% ${100 * to}%`).join(", ")})`);
-  const marks = [["ρ_s", limits.stable], ["ρ_r", limits.rational]].filter(([, x]) => x >= 0 && x <= 1);
+  const marks = [["ρₛ", limits.stable], ["ρᵣ", limits.rational]].filter(([, x]) => x >= 0 && x <= 1);
   if (marks.length === 2 && Math.abs(marks[0][1] - marks[1][1]) < .07)
-    marks.splice(0, 2, ["ρ_s, ρ_r", (marks[0][1] + marks[1][1]) / 2]);
+    marks.splice(0, 2, ["ρₛ, ρᵣ", (marks[0][1] + marks[1][1]) / 2]);
   document.querySelector(".marks").innerHTML =
     marks.map(([name, x]) => `<span style="left: ${100 * x}%">${name}</span>`).join("");
   for (const button of document.querySelectorAll("[data-rho]")) {
     const at = choices[button.dataset.rho];
     if (["stable", "rational"].includes(button.dataset.rho))
-      button.textContent = `${button.dataset.rho}${at >= 0 ? `, ${text(at)}` : ": none"}`;
+      button.textContent = `${button.dataset.rho}${at >= 0 ? `, ${short(at)}` : ": none"}`;
     button.disabled = at === null || !(at >= 0);
     button.addEventListener("click", () => choose(at, button.dataset.rho));
   }
@@ -176,7 +181,7 @@ SCRIPT = r"""
     choice = by;
     const targets = game.rewards(rho), {values, maximum} = targets, best = Math.max(...values);
     $("rho").value = rho;
-    $("rho").setAttribute("aria-valuetext", `rho ${text(rho)}`);
+    $("rho").setAttribute("aria-valuetext", `rho ${short(rho)}`);
     if (document.activeElement !== $("exactly")) $("exactly").value = Number(rho.toPrecision(6));
     for (const button of document.querySelectorAll("[data-rho]"))
       button.setAttribute("aria-pressed", String(!button.disabled && choices[button.dataset.rho] === rho));
@@ -196,7 +201,7 @@ SCRIPT = r"""
     });
     const welfare = Guerdon.sum(values), possible = Guerdon.sum(tops), fairness = Guerdon.proportionality(values, game.phi);
     const put = (id, value, shown) => { $(id).textContent = shown; $(id).dataset.value = value; };
-    put("at", rho, text(rho));
+    put("at", rho, short(rho));
     put("welfare", welfare, text(welfare));
     put("welfare-share", welfare / possible, `welfare, all rewards together: ${percent(welfare / possible)} of the most`);
     put("fairness", fairness, fairness.toFixed(3));
@@ -208,6 +213,10 @@ SCRIPT = r"""
       const label = check.name.length > 2 ? "" : `<b>${check.name}</b> `;
       return `<li data-check="${check.name}" data-holds="${check.holds}" title="${meaning}"><span class="mark ${tone}" aria-label="${
         {"✓": "holds", "✗": "fails", "–": "not checked"}[mark]}">${mark}</span><span>${label}${title}<small></small></span></li>`;
+    }).join("");
+    $("holds").innerHTML = checks.map(check => { // the list below says it in words
+      const tone = check.holds === null ? "quiet" : check.holds ? "good" : "bad", mark = {good: "✓", bad: "✗", quiet: "–"}[tone];
+      return `<span title="${(data.conditions[check.name] || []).join(": ")}"><b class="${tone}">${mark}</b> ${check.name}</span>`;
     }).join("");
     checks.forEach((check, k) => { $("checks").children[k].querySelector("small").textContent = check.witness; });
     const lost = checks.find(c => c.name === "R4" && c.holds === false), left = checks.find(c => c.name === "R6" && c.holds === false);
@@ -231,14 +240,16 @@ SCRIPT = r"""
     const x = at => left + at * (width - left - right), y = v => over + (1 - (v - low) / (high - low)) * (height - over - under);
     const parts = stretches.map(([z, from, to]) =>
       `<rect x="${x(from)}" y="${over}" width="${Math.max(0, x(to) - x(from))}" height="${height - over - under}" fill="var(--${z})" opacity=".1"/>`);
-    for (let k = 0; k <= 4; k++) {
-      const v = low + k * (high - low) / 4;
+    const rough = (high - low) / 4, ten = 10 ** Math.floor(Math.log10(rough));
+    const step = ten * [1, 2, 2.5, 5, 10].find(k => k * ten >= rough);
+    for (let k = Math.ceil(low / step); k * step <= high; k++) {
+      const v = k * step;
       parts.push(`<line x1="${left}" x2="${width - right}" y1="${y(v)}" y2="${y(v)}" stroke="var(--line)"/>`,
-        `<text x="${left - 7}" y="${y(v) + 4}" text-anchor="end" font-size="12" fill="var(--quiet)">${Number(v.toPrecision(3))}</text>`);
+        `<text x="${left - 7}" y="${y(v) + 4}" text-anchor="end" font-size="12" fill="var(--quiet)">${Number(v.toPrecision(6))}</text>`);
     }
     for (let k = 0; k <= 5; k++)
-      parts.push(`<text x="${x(k / 5)}" y="${height - 9}" text-anchor="middle" font-size="12" fill="var(--quiet)">${
-        k === 5 ? "ρ = 1" : k / 5}</text>`);
+      parts.push(`<text x="${x(k / 5)}" y="${height - 9}" text-anchor="${k === 5 ? "end" : "middle"}" font-size="12" fill="var(--quiet)">${
+        k === 0 ? "ρ = 0" : k / 5}</text>`);
     names.forEach((_, i) => {
       const line = samples.map((s, k) => `${k ? "L" : "M"}${x(grid[k]).toFixed(1)} ${y(s[i]).toFixed(1)}`).join("");
       if (n <= 16) parts.push(`<line x1="${x(0)}" x2="${x(1)}" y1="${y(alone[i])}" y2="${y(alone[i])}" stroke="${colour(i)}" stroke-dasharray="2 5" opacity=".75"/>`);
@@ -301,7 +312,12 @@ def negotiation_data(record: Record, directory: Path | None) -> dict[str, Any] |
         return None  # of a run from before floors were kept, too large for a table
     is_open = record.get("stage") == "valued"
     where = "RUN" if directory is None else str(directory)
-    command = ["python", "-m", "simulations", *(["resume", where] if is_open else ["run", _scenario(str(record["run"]))])]
+    command = [
+        "python",
+        "-m",
+        "simulations",
+        *(["resume", where] if is_open else ["run", _scenario(str(record["run"]))]),
+    ]
     scheme = str(record.get("scheme", ""))
     parties = record["parties"]
     carried = {
@@ -355,11 +371,13 @@ def _words(record: Record) -> str:
 
 def _limits(record: Record) -> str:
     thresholds = record.get("thresholds") or {}
-    named = [(symbol, thresholds.get(key)) for symbol, key in (("ρ_s", "stable"), ("ρ_r", "rational"))]
+    named = [(symbol, thresholds.get(key)) for symbol, key in (("ρₛ", "stable"), ("ρᵣ", "rational"))]
     told = []
     for symbol, value in named:
         if value is not None:
-            told.append(f"{symbol} = {value:.4g}" if isinstance(value, int | float) else f"{symbol}: {_unbounded(value)}")
+            told.append(
+                f"{symbol} = {value:.4g}" if isinstance(value, int | float) else f"{symbol}: {_unbounded(value)}"
+            )
     return ", ".join(told) or "it has no thresholds"
 
 

@@ -15,7 +15,7 @@ from strategies.report.pictures import Picture, draw, ink, party_colour, quiet_a
 __all__ = ["reward_picture", "score_pictures", "shapley_picture"]
 
 Record = Mapping[str, Any]
-WIDTH = 4.9
+WIDTH = 4.2
 MOST = 40
 """Parties that a picture has a row for; beyond, those with the largest Shapley values."""
 
@@ -33,11 +33,11 @@ class Score(NamedTuple):
 
 
 SCORES = (
-    Score("Log loss on held-out rows", None, "mnlp", "MNLP, mean negative log probability in nats; further left is better", True),
-    Score("Error on held-out rows", None, "rmse", "RMSE, in the target's own units; further left is better", True),
-    Score("Accuracy on held-out rows", None, "accuracy", "share that a logistic regression gets right; further right is better", False),
-    Score("Distance to all data", "mmd2", "", "unbiased MMD² to everything, real and synthetic; further left is better", True),
-)  # fmt: skip
+    Score("Log loss on held-out rows", None, "mnlp", "mean negative log probability in nats", True),
+    Score("Error on held-out rows", None, "rmse", "RMSE, in the target's own units", True),
+    Score("Accuracy on held-out rows", None, "accuracy", "share that a logistic regression gets right", False),
+    Score("Distance to all data", "mmd2", "", "unbiased MMD² to all data, real and synthetic", True),
+)
 
 
 def shapley_picture(record: Record) -> Picture:
@@ -77,9 +77,7 @@ def reward_picture(record: Record) -> Picture:
         for k, party in enumerate(parties):
             colour = party_colour(party["row"])
             low, high = float(party["value"]), float(party["target"])
-            axes.plot([low, high], [k, k], color=colour, linewidth=5, alpha=0.35, solid_capstyle="round")
-            axes.plot(low, k, "o", markersize=7, markerfacecolor=ink("card"), markeredgecolor=colour, markeredgewidth=1.6)
-            axes.plot(high, k, "o", markersize=9, color=colour)
+            _from_to(axes, k, low, high, colour)
             axes.plot(float(party["ceiling"]), k, "|", markersize=15, color=ink("quiet"), markeredgewidth=1.6)
             if party.get("floor") is not None:
                 axes.plot(float(party["floor"]), k, "|", markersize=11, color=ink("gold"), markeredgewidth=2)
@@ -104,9 +102,12 @@ def score_pictures(record: Record) -> list[Picture]:
         sides = [(k, party, _sides(party, score)) for k, party in enumerate(parties)]
         told = [(k, party, pair) for k, party, pair in sides if pair is not None]
         if told:
-            improved = sum((after < before) == score.lower_is_better for _, _, (before, after) in told if before != after)
+            improved = sum(
+                (after < before) == score.lower_is_better for _, _, (before, after) in told if before != after
+            )
+            way = "left" if score.lower_is_better else "right"
             caption = (
-                f"{score.meaning[0].upper()}{score.meaning[1:]}. Hollow: with its own data alone. Full: with its reward. "
+                f"Further {way} is better. Hollow: with its own data alone. Full: with its reward. "
                 f"Better for {improved} of {len(told)}. {more}"
             )
             pictures.append(Picture(score.title, caption, _arrows(parties, told, score)))
@@ -118,13 +119,19 @@ def _arrows(parties: Sequence[Record], told: Sequence[tuple[int, Record, tuple[f
         axes = _rows(figure, parties)
         for k, party, (before, after) in told:
             colour = party_colour(party["row"])
-            axes.annotate("", (after, k), (before, k), arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 2})
-            axes.plot(before, k, "o", markersize=7, markerfacecolor=ink("card"), markeredgecolor=colour, markeredgewidth=1.6)
-            axes.plot(after, k, "o", markersize=8, color=colour)
+            _from_to(axes, k, before, after, colour)
         axes.margins(x=0.12)
-        axes.set_xlabel(score.meaning.split(",")[0].split(";")[0])
+        axes.set_xlabel(score.meaning)
 
     return draw(WIDTH, _height(parties), paint, score.title)
+
+
+def _from_to(axes: Axes, row: int, before: float, after: float, colour: str) -> None:
+    """Hollow where it was, full where it is."""
+    hollow: dict[str, Any] = {"markerfacecolor": ink("card"), "markeredgecolor": colour, "markeredgewidth": 1.6}
+    axes.plot([before, after], [row, row], color=colour, linewidth=5, alpha=0.35, solid_capstyle="round")
+    axes.plot([before], [row], "o", markersize=7, **hollow)
+    axes.plot([after], [row], "o", markersize=8.5, color=colour)
 
 
 def _sides(party: Record, score: Score) -> tuple[float, float] | None:

@@ -49,7 +49,7 @@ def growth_picture(record: Record) -> Picture | None:
             axes.legend(loc="best", handlelength=1.2)
 
     caption = "The worth of a party's data with the first so many of its synthetic rows; the dashes are the targets."
-    return Picture("Worth against the number of rows", caption, draw(4.9, 3.3, paint, "Value against number of rows"))
+    return Picture("Worth against the number of rows", caption, draw(4.2, 3.2, paint, "Value against number of rows"))
 
 
 def synthetic_pictures(record: Record, view: View | None) -> list[Picture]:
@@ -101,7 +101,7 @@ def _planes(shown: Sequence[tuple[int, str]], view: View) -> str:
             axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
             axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
 
-    return draw(2.5 * across if across > 1 else 4.9, 2.45 * down, paint, "Rows in a plane, a panel a party")
+    return draw(2.5 * across if across > 1 else 4.2, 2.45 * down, paint, "Rows in a plane, a panel a party")
 
 
 def _histograms(shown: Sequence[tuple[int, str]], view: View) -> str:
@@ -122,7 +122,9 @@ def _histograms(shown: Sequence[tuple[int, str]], view: View) -> str:
                 if reward is not None and len(reward):
                     axes.stairs(_density(reward[:, j], edges), edges, fill=True, color=party_colour(i), alpha=0.3)
                 axes.stairs(_density(view["columns.synthetic"][:, j], edges), edges, color=ink("quiet"), linewidth=1.0)
-                axes.stairs(_density(view[f"columns.party.{party}"][:, j], edges), edges, color=party_colour(i), linewidth=1.5)
+                axes.stairs(
+                    _density(view[f"columns.party.{party}"][:, j], edges), edges, color=party_colour(i), linewidth=1.5
+                )
                 axes.set_ylim(0, None)
                 if k == 0:
                     axes.set_title(name[:20], loc="left", fontsize=9)
@@ -132,7 +134,7 @@ def _histograms(shown: Sequence[tuple[int, str]], view: View) -> str:
                     axes.tick_params(axis="x", length=2, labelbottom=True, labelsize=8)
                     axes.locator_params(axis="x", nbins=3)
 
-    return draw(max(4.9, 2.4 * len(names)), 0.6 + 0.85 * len(shown), paint, "Histograms of columns, a row a party")
+    return draw(max(4.2, 2.4 * len(names)), 0.6 + 0.85 * len(shown), paint, "Histograms of columns, a row a party")
 
 
 def _density(values: FloatArray, edges: FloatArray) -> FloatArray:
@@ -150,4 +152,4 @@ def _bare(axes: Axes) -> None:
 
 def _some(points: FloatArray) -> FloatArray:
     chosen = np.unique(np.linspace(0, len(points) - 1, DOTS).astype(int)) if len(points) else np.empty(0, dtype=int)
-    return np.asarray(points)[chosen]
+    return np.asarray(points[chosen])

@@ -7,7 +7,7 @@ from typing import Any
 
 from strategies.report.numbers import number_text, percent_text
 
-__all__ = ["joined", "summary"]
+__all__ = ["joined", "summary", "unit_text"]
 
 Record = Mapping[str, Any]
 
@@ -24,6 +24,11 @@ def summary(record: Record) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
+def unit_text(unit: str) -> str:
+    """The unit behind a number: a word as it is, a formula in brackets."""
+    return unit if unit.isalpha() else f"({unit})"
+
+
 def joined(names: Sequence[str], most: int = 6) -> str:
     """a, b and c; of many the first few and how many more."""
     if len(names) > most:
@@ -35,10 +40,10 @@ def _pooled(record: Record, parties: Sequence[Record]) -> str:
     rows = sum(int(party["rows"]) for party in parties)
     best = max(parties, key=lambda party: party["value"])
     pool, own = record["grand_value"], best["value"]
-    more = f", {number_text(pool / own)} times the most that one of them has alone ({best['party']})" if own > 0.0 else ""
+    more = f", {pool / own:.3g} times the most that one of them has alone ({best['party']})" if own > 0.0 else ""
     return (
         f"{_number(len(parties)).capitalize()} parties pooled {rows:,} rows. Together their data is worth "
-        f"{number_text(pool)} ({record['unit']}){more}."
+        f"{number_text(pool)} {unit_text(str(record['unit']))}{more}."
     )
 
 
@@ -63,27 +68,25 @@ def _rewarded(record: Record, parties: Sequence[Record]) -> str:
     if losing:
         return f"As decided{rho}, the reward {would} worth less than its own data for {joined(losing)}."
     (least, who), (most, whom) = min(gains), max(gains)
-    return (
-        f"As decided{rho}, every party's reward {would} worth at least its own data: from {number_text(max(least, 0.0))} more "
-        f"({who}) to {number_text(most)} more ({whom})."
-    )
+    span = f"from {number_text(max(least, 0.0))} more ({who}) to {number_text(most)} more ({whom})"
+    return f"As decided{rho}, every party's reward {would} worth at least its own data: {span}."
 
 
 def _scored(parties: Sequence[Record]) -> list[str]:
     told = []
     for key, words, lower in (("mnlp", "predict better (log loss)", True), ("accuracy", "classify better", False)):
-        pairs = [
-            ((party.get("alone") or {}).get(key), (party.get("reward") or {}).get(key), (party.get("reward") or {}).get("rows"))
+        known = [
+            (party["alone"][key], party["reward"][key], int(party["reward"].get("rows", 0)))
             for party in parties
+            if key in (party.get("alone") or {}) and key in (party.get("reward") or {})
         ]
-        known = [(a, b, rows) for a, b, rows in pairs if a is not None and b is not None]
         if known:
-            better = sum((b < a) if lower else (b > a) for a, b, _ in known)
-            rows = [int(rows) for *_, rows in known if rows]
-            on = f", scored on {min(rows):,} to {max(rows):,} rows each" if rows and min(rows) != max(rows) else ""
+            better = sum((after < before) if lower else (after > before) for before, after, _ in known)
+            rows = [count for *_, count in known]
+            on = f"{rows[0]:,}" if min(rows) == max(rows) else f"{min(rows):,} to {max(rows):,}"
             told.append(
-                f"On rows that they held out, {_number(better)} of {_number(len(known))} {words} with their reward than "
-                f"alone{on}."
+                f"On rows that they held out ({on} each), {_number(better)} of {_number(len(known))} {words} with "
+                "their reward than alone."
             )
     return told
 

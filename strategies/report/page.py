@@ -10,7 +10,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from strategies.report.numbers import count_text, number_text, percent_text
 from strategies.report.style import STYLE, colour_name
 
-__all__ = ["Column", "LIMIT", "render"]
+__all__ = ["LIMIT", "Column", "render"]
 
 LIMIT = 3_000_000
 """Bytes that a page stays below."""

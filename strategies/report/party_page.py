@@ -75,8 +75,8 @@ TEMPLATE = """{% extends "skeleton" %}
 This much is common knowledge; what the others' data are worth by themselves is not on this page.</p>
 {{ part.table(columns, view.parties) }}
 {% if view.thresholds %}
-<p class="note">ρ_r = {{ view.thresholds.rational | number }}: the largest ρ at which nobody gets less than its own data is worth.
-ρ_s = {{ view.thresholds.stable | number }}: the largest at which no group of parties does better by itself.</p>
+<p class="note">ρᵣ = {{ view.thresholds.rational | number }}: the largest ρ at which nobody gets less than its own data is worth.
+ρₛ = {{ view.thresholds.stable | number }}: the largest at which no group of parties does better by itself.</p>
 {% endif %}
 </section>
 {% if slider %}
@@ -110,8 +110,8 @@ else 'Nothing is given yet: this is what there is to agree on.' }}</p>
     show(document.getElementById("gain"), own - data.own);
     const lost = rho > data.rational * (1 + 1e-9), open = rho > data.stable * (1 + 1e-9);
     document.getElementById("verdict").textContent = lost ? "✗" : open ? "–" : "✓";
-    document.getElementById("verdict-text").textContent = lost ? "beyond ρ_r: somebody would get less than it has"
-      : open ? "beyond ρ_s: a group could do better by itself" : "up to ρ_s: no group does better by itself";
+    document.getElementById("verdict-text").textContent = lost ? "beyond ρᵣ: somebody would get less than it has"
+      : open ? "beyond ρₛ: a group could do better by itself" : "up to ρₛ: no group does better by itself";
   };
   slider.addEventListener("input", () => update(Number(slider.value)));
   update(data.rho);
@@ -196,7 +196,10 @@ def _slider(view: View) -> str | None:
     if view.get("kind") != "model" or view["rho"] is None or not thresholds or share <= 0.0:
         return None
     alpha = [float(row["alpha"]) for row in view["parties"]]
-    if any(abs(row["share_of_best"] - max(a, 0.0) ** view["rho"]) > SAME for row, a in zip(view["parties"], alpha, strict=True)):
+    if any(
+        abs(row["share_of_best"] - max(a, 0.0) ** view["rho"]) > SAME
+        for row, a in zip(view["parties"], alpha, strict=True)
+    ):
         return None  # a scheme of its own
     limits = {name: float(thresholds[name]) for name in ("rational", "stable")}
     data = {

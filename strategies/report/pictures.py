@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -16,21 +16,22 @@ from strategies.report.style import COLOURS, colour_name
 
 __all__ = ["Picture", "draw", "ink", "party_colour", "quiet_axes"]
 
-POINTS_AN_INCH = 72.0
+PIXELS_AN_INCH = 92.0
+"""How wide a figure gets at most: its smallest text is then as large as a footnote of the page."""
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: Mapping[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "guerdon",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # what matplotlib measures with: it comes with it, and is wide
-    "font.size": 10.0,
+    "font.size": 10.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.8,
     "axes.titlesize": 10.0,
-    "axes.labelsize": 9.0,
-    "xtick.labelsize": 9.0,
-    "ytick.labelsize": 9.0,
+    "axes.labelsize": 10.0,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 10.0,
     "legend.fontsize": 9.0,
     "legend.frameon": False,
     "lines.linewidth": 1.6,
@@ -65,15 +66,16 @@ def draw(width: float, height: float, paint: Callable[[Figure], object], descrip
     paint : draws on the figure it is given
     description : for those who can't see it
     """
-    colours = {key: ink("quiet") for key in ("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")}
-    colours |= {key: ink("ink") for key in ("text.color", "axes.titlecolor")}
-    with mpl.rc_context({**SETTINGS, **colours, "figure.facecolor": "none", "axes.facecolor": "none"}):
+    settings = {**SETTINGS, "figure.facecolor": "none", "axes.facecolor": "none"}
+    settings |= {key: ink("quiet") for key in ("axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")}
+    settings |= {key: ink("ink") for key in ("text.color", "axes.titlecolor")}
+    with mpl.rc_context(settings):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
         paint(figure)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    return _inline(file.getvalue(), description)
+    return _inline(file.getvalue(), description, width)
 
 
 def quiet_axes(axes: Axes) -> None:
@@ -82,7 +84,7 @@ def quiet_axes(axes: Axes) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _inline(svg: str, description: str) -> str:
+def _inline(svg: str, description: str, width: float) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->\n?", "", svg, flags=re.DOTALL)
@@ -91,11 +93,14 @@ def _inline(svg: str, description: str) -> str:
     used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', svg))
     wanted = {name for pair in used for name in pair if name}
     svg = re.sub(r' id="([^"]*)"', lambda m: m.group(0) if m.group(1) in wanted else "", svg)
-    svg = re.sub(r"(\d+\.\d{2})\d+", r"\1", svg)
+    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d+\.\d{2})\d+", r"\1", tag.group()), svg)  # not what it says
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>|font-family: [^;\"]*; ?", "", svg, flags=re.DOTALL)
     svg = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", svg)
     for name, (light, _) in COLOURS.items():
         svg = svg.replace(light, f"var(--{name})")
     svg = re.sub(r"\s*\n\s*", " ", svg).replace("> <", "><")
     label = description.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    return svg.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+    svg = re.sub(r' width="[^"]*pt" height="[^"]*pt"', "", svg, count=1)
+    return svg.replace(
+        "<svg", f'<svg role="img" aria-label="{label}" style="--width: {PIXELS_AN_INCH * width:.0f}px"', 1
+    )

@@ -59,7 +59,7 @@ a { color: var(--accent); }
 code { font: .9em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 .eyebrow { text-transform: uppercase; letter-spacing: .12em; font-size: .74rem; color: var(--gold); font-weight: 650;
   margin: 0; }
-.lead { font-size: 1.08rem; max-width: 46rem; }
+.lead { font-size: 1.08rem; max-width: 52rem; }
 .quiet, .note { color: var(--quiet); }
 .note { font-size: .88rem; line-height: 1.45; max-width: 52rem; }
 .chips { display: flex; flex-wrap: wrap; gap: .4rem; padding: 0; margin: .6rem 0 1rem; list-style: none; }
@@ -79,9 +79,10 @@ th, td { text-align: right; padding: .42rem .55rem; border-bottom: 1px solid var
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 th { font-weight: 600; color: var(--quiet); font-size: .82rem; line-height: 1.3; vertical-align: bottom; }
 th[title] { cursor: help; text-decoration: underline dotted var(--line); text-underline-offset: 4px; }
-tbody th { color: var(--ink); font-size: .94rem; vertical-align: top; }
+tbody th { color: var(--ink); font-size: .94rem; vertical-align: top; min-width: 6.6rem; overflow-wrap: anywhere; }
 tbody tr:last-child > * { border-bottom: 0; }
 td.text, th.text { text-align: left; }
+td code { overflow-wrap: anywhere; }
 td small, .small { font-size: .82rem; color: var(--quiet); }
 .scroll { overflow-x: auto; }
 .tall { max-height: 34rem; overflow-y: auto; }
@@ -96,13 +97,13 @@ dd { margin: 0; color: var(--quiet); }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21.5rem), 1fr)); gap: 1.2rem 2rem;
   align-items: start; }
 figure { margin: .4rem 0; min-width: 0; }
+figure img { max-width: 100%; image-rendering: pixelated; }
 figure.wide { grid-column: 1 / -1; }
-figure svg { display: block; width: 100%; height: auto; max-width: 34rem; }
-figure.wide svg { max-width: none; }
-figure.long .scroll svg { width: auto; max-width: none; }
+figure svg { display: block; width: 100%; height: auto; max-width: var(--width, none); }
+figure.long .scroll svg { width: var(--width); max-width: none; }
 figcaption { font-size: .88rem; line-height: 1.45; color: var(--quiet); margin-top: .3rem; max-width: 40rem; }
 svg text { font-family: inherit; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.3rem, 1fr)); gap: .7rem; margin: 1rem 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 8.6rem), 1fr)); gap: .7rem; margin: 1rem 0; }
 .tile { background: var(--wash); border-radius: 10px; padding: .6rem .8rem .65rem; }
 .tile b { display: block; font-size: 1.28rem; line-height: 1.3; font-weight: 650; }
 .tile span { display: block; font-size: .8rem; line-height: 1.35; color: var(--quiet); }
@@ -111,9 +112,9 @@ button { font: inherit; font-size: .9rem; color: var(--ink); background: var(--c
 button:hover { border-color: var(--accent); color: var(--accent); }
 button[aria-pressed="true"] { background: var(--accent); border-color: var(--accent); color: var(--card); }
 button:disabled { opacity: .45; cursor: default; }
-.command { display: flex; gap: .6rem; align-items: start; background: var(--wash); border-radius: 10px;
+.command { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: .6rem; align-items: start; background: var(--wash); border-radius: 10px;
   padding: .7rem .8rem; margin: .5rem 0; }
-.command code { flex: 1; white-space: pre-wrap; word-break: break-word; min-width: 0; }
+.command code { flex: 1 1 15rem; white-space: pre-wrap; word-break: break-word; min-width: 0; }
 .warning { border-left: 4px solid var(--gold); background: var(--wash); padding: .6rem .9rem; border-radius: 0 8px 8px 0;
   margin: .7rem 0; font-size: .94rem; }
 footer { color: var(--quiet); font-size: .84rem; padding-bottom: 2.5rem; }
@@ -138,6 +139,7 @@ footer { color: var(--quiet); font-size: .84rem; padding-bottom: 2.5rem; }
   border: 1px solid var(--line); border-radius: 8px; }
 @media (max-width: 44rem) {
   header, main, footer { padding-left: .8rem; padding-right: .8rem; }
+  .tiles { grid-template-columns: 1fr 1fr; gap: .5rem; }
   section { padding: 1.05rem .95rem .8rem; border-radius: 12px; margin: 1rem 0; }
   nav ul { padding: .55rem .8rem; gap: 1.1rem; }
   table.cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
@@ -150,6 +152,7 @@ footer { color: var(--quiet); font-size: .84rem; padding-bottom: 2.5rem; }
     text-align: left; flex: 1; }
   table.cards td.line { display: block; }
   table.cards tbody th { font-size: 1rem; }
+  .lead { font-size: 1.02rem; }
 }
 @media print {
   @page { margin: 14mm; }
