@@ -25,7 +25,7 @@ ROWS = 300
 """Held-out rows in the picture of predictions at most, evenly spaced in their order of truth."""
 
 COLUMNS = 6
-"""Columns with histograms at most, the first ones."""
+"""Columns with histograms at most, those in which the synthetic rows differ most from the party's own."""
 
 PICTURE_BYTES = 1_000_000
 """A picture of images larger than this is left out of the page; it lies beside it."""
@@ -94,32 +94,33 @@ def _predictions(reward: Reward, data: PartyData, held: FloatArray) -> Picture:
 
 def _columns(reward: Reward, data: PartyData) -> Picture:
     """The party's own rows beside the synthetic ones, column by column."""
-    features = list(reward.about["features"])[:COLUMNS]
     own, names = data.contribution, data.contribution.feature_names or ()
-    points = reward.arrays["points"]
+    features, points = list(reward.about["features"]), reward.arrays["points"]
+    mine = own.X[:, [names.index(name) for name in features]]
+    apart = np.abs(mine.mean(axis=0) - points.mean(axis=0)) / np.maximum(mine.std(axis=0), np.finfo(np.float64).tiny)
+    shown = [int(j) for j in np.argsort(-np.where(mine.std(axis=0) > 0.0, apart, 0.0), kind="stable")[:COLUMNS]]
 
     def paint(figure: Figure) -> None:
-        across = min(3, len(features))
-        panels = figure.subplots(-(-len(features) // across), across, squeeze=False).ravel()
-        for axes in panels[len(features) :]:
+        across = min(3, len(shown))
+        panels = figure.subplots(-(-len(shown) // across), across, squeeze=False).ravel()
+        for axes in panels[len(shown) :]:
             axes.set_axis_off()
-        for j, (axes, name) in enumerate(zip(panels, features, strict=False)):
-            mine, theirs = own.X[:, names.index(name)], points[:, j]
-            low, high = np.quantile(np.concatenate([mine, theirs]), [0.003, 0.997])
+        for axes, j in zip(panels, shown, strict=False):
+            low, high = np.quantile(np.concatenate([mine[:, j], points[:, j]]), [0.003, 0.997])
             edges = np.linspace(low, high if high > low else low + 1.0, 25)
-            axes.stairs(_density(theirs, edges), edges, fill=True, color=ink("accent"), alpha=0.35)
-            axes.stairs(_density(mine, edges), edges, color=ink("ink"), linewidth=1.3)
-            axes.set_title(name[:20], loc="left", fontsize=9)
+            axes.stairs(_density(points[:, j], edges), edges, fill=True, color=ink("accent"), alpha=0.35)
+            axes.stairs(_density(mine[:, j], edges), edges, color=ink("ink"), linewidth=1.3)
+            axes.set_title(str(features[j])[:20], loc="left", fontsize=9)
             axes.set_yticks([])
             axes.locator_params(axis="x", nbins=3)
             quiet_axes(axes)
 
     caption = (
         f"Line: the {len(own):,} rows that you sent. Filled: the {len(points):,} synthetic rows that you get. "
-        f"The first {len(features)} columns."
+        f"The {len(shown)} columns in which their means differ most."
     )
-    width = 4.2 if len(features) < 3 else 7.2
-    svg = draw(width, 1.7 * (-(-len(features) // 3)), paint, "Histograms of columns")
+    width = 4.2 if len(shown) < 3 else 7.2
+    svg = draw(width, 1.7 * (-(-len(shown) // 3)), paint, "Histograms of columns")
     return Picture("Your rows and the synthetic ones", caption, svg, "wide")
 
 

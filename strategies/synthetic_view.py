@@ -22,7 +22,7 @@ PARTIES = 8
 """Parties at most, those with the largest Shapley values."""
 
 COLUMNS = 6
-"""Columns at most, the first ones."""
+"""Columns at most, those in which the parties' means differ most."""
 
 STEPS = 150
 """Points of a curve of values at most."""
@@ -59,8 +59,9 @@ def synthetic_view(
     view: dict[str, NDArray[Any]] = {"map": np.array(words)}
     view |= {f"map.{name}": block for name, block in plane.items()}
     if columns is not None:
-        view["columns"] = np.array(list(columns[:COLUMNS]), dtype=np.str_)
-        view |= {f"columns.{name}": scaling.original_features(block)[:, :COLUMNS] for name, block in rows.items()}
+        chosen = _most_different([c.X for c in game.contributions])
+        view["columns"] = np.array([columns[j] for j in chosen], dtype=np.str_)
+        view |= {f"columns.{name}": scaling.original_features(block)[:, chosen] for name, block in rows.items()}
     return view
 
 
@@ -68,6 +69,14 @@ def growth_record(values: FloatArray) -> dict[str, list[float]]:
     """The value v(D_i u the first k rows) along the way, at up to 150 numbers of rows, first and last among them."""
     chosen = np.unique(np.linspace(0, len(values) - 1, STEPS).astype(int))
     return {"rows": chosen.tolist(), "values": np.asarray(values)[chosen].tolist()}
+
+
+def _most_different(parties: Sequence[FloatArray]) -> list[int]:
+    """The columns with the largest variance of the parties' means in all rows' variance, the first one first."""
+    means = np.array([X.mean(axis=0) for X in parties])
+    variance = np.concatenate(parties).var(axis=0)
+    apart = means.var(axis=0) / np.where(variance > 0.0, variance, np.inf)
+    return [int(j) for j in np.argsort(-apart, kind="stable")[:COLUMNS]]
 
 
 def _some(rows: FloatArray) -> FloatArray:

@@ -7,9 +7,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from server.report.words import unit_text
 from strategies.report.glossary import CONDITIONS, MEANINGS, STAGES
-from strategies.report.numbers import number_text, percent_text
+from strategies.report.numbers import number_text, percent_text, unit_text
 from strategies.report.page import render
 from strategies.report.pictures import Picture, draw, ink, party_colour, quiet_axes
 

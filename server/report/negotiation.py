@@ -348,7 +348,7 @@ def negotiation_data(record: Record, directory: Path | None) -> dict[str, Any] |
         "limits": _limits(record),
         "how": "Nothing has been given yet. With this command the run goes on from what it has valued."
         if is_open
-        else "This run's rewards are made and stay as they are: a party that held two could take the noise off. "
+        else "This run's rewards are made and stay as they are: two of them together could hold more than was agreed. "
         "A new run gives others.",
     }
 

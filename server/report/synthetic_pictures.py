@@ -69,14 +69,14 @@ def synthetic_pictures(record: Record, view: View | None) -> list[Picture]:
         caption = (
             "Line in its colour: the party's own rows. Grey: all synthetic rows, G."
             + (" Filled: the rows it gets." if given else "")
-            + f" The first {min(COLUMNS, len(view['columns']))} of its columns.{more}"
+            + f" The {min(COLUMNS, len(view['columns']))} columns in which the parties' means differ most.{more}"
         )
         pictures.append(Picture("Column by column", caption, _histograms(shown, view), "wide"))
     return pictures
 
 
 def _planes(shown: Sequence[tuple[int, str]], view: View) -> str:
-    across = min(len(shown), 4)
+    across = 3 if len(shown) in (5, 6) else min(len(shown), 4)
     down = -(-len(shown) // across)
     G = _some(view["map.synthetic"])
     everything = np.concatenate([view[f"map.party.{party}"] for _, party in shown] + [view["map.synthetic"]])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from strategies.report.numbers import number_text, percent_text
+from strategies.report.numbers import number_text, percent_text, unit_text
 
-__all__ = ["joined", "summary", "unit_text"]
+__all__ = ["joined", "summary"]
 
 Record = Mapping[str, Any]
 
@@ -22,11 +22,6 @@ def summary(record: Record) -> list[str]:
         sentences.append(_rewarded(record, parties))
     sentences += _scored(parties)
     return [sentence for sentence in sentences if sentence]
-
-
-def unit_text(unit: str) -> str:
-    """The unit behind a number: a word as it is, a formula in brackets."""
-    return unit if unit.isalpha() else f"({unit})"
 
 
 def joined(names: Sequence[str], most: int = 6) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["count_text", "number_text", "percent_text", "with_error"]
+__all__ = ["count_text", "number_text", "percent_text", "unit_text", "with_error"]
 
 
 def number_text(value: object, decimals: int | None = None) -> str:
@@ -40,3 +40,8 @@ def count_text(value: int | None) -> str:
 def percent_text(share: float) -> str:
     """A share as a percentage: whole, with one decimal where it is small."""
     return f"{100 * share:.0f} %" if abs(share) >= 0.095 or share == 0 else f"{100 * share:.1f} %"
+
+
+def unit_text(unit: str) -> str:
+    """The unit behind a number: a word as it is, a formula in brackets."""
+    return unit if unit.isalpha() else f"({unit})"

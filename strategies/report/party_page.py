@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strategies.report.glossary import MEANINGS
-from strategies.report.numbers import number_text
+from strategies.report.numbers import number_text, percent_text, unit_text
 from strategies.report.page import Column, render
 from strategies.report.pictures import Picture
 
@@ -72,6 +72,7 @@ TEMPLATE = """{% extends "skeleton" %}
 <h2>How all parties are rewarded</h2>
 <p>α is what a party's data added, relative to whoever added most. {% if view.rho is not none %}With ρ = {{ view.rho | number }} rewards follow it
 {{ 'in proportion' if view.rho == 1 else 'not at all' if view.rho == 0 else 'less than in proportion' }}: {{ meanings.rho }}{% endif %}
+
 This much is common knowledge; what the others' data are worth by themselves is not on this page.</p>
 {{ part.table(columns, view.parties) }}
 {% if view.thresholds %}
@@ -84,10 +85,10 @@ This much is common knowledge; what the others' data are worth by themselves is 
 <h2>What another ρ would mean</h2>
 <p>{{ 'The rewards are made and stay as they are; this shows what else could have been agreed on.' if given
 else 'Nothing is given yet: this is what there is to agree on.' }}</p>
-<div class="slider"><label class="eyebrow" for="rho">ρ = <output id="rho-text"></output></label>
-<input id="rho" type="range" min="0" max="1" step="0.001" value="{{ view.rho }}">
+<div class="slider"><div class="marks" aria-hidden="true"></div>
+<input id="rho" type="range" min="0" max="1" step="0.001" value="{{ view.rho }}" aria-label="rho, the fairness exponent">
 <div class="ends"><span>0: all get the same</span><span>1: in proportion to Shapley values</span></div></div>
-<div class="tiles"><div class="tile"><b id="own"></b><span>your reward, {{ view.unit }}</span></div>
+<div class="tiles"><div class="tile"><b id="rho-text"></b><span>ρ</span></div><div class="tile"><b id="own"></b><span>your reward, {{ view.unit }}</span></div>
 <div class="tile"><b id="gain"></b><span>over your own data</span></div>
 <div class="tile"><b id="verdict"></b><span id="verdict-text"></span></div></div>
 <table id="shares" class="cards"><thead><tr><th class="text">party</th><th>reward / best</th></tr></thead><tbody>
@@ -113,6 +114,8 @@ else 'Nothing is given yet: this is what there is to agree on.' }}</p>
     document.getElementById("verdict-text").textContent = lost ? "beyond ρᵣ: somebody would get less than it has"
       : open ? "beyond ρₛ: a group could do better by itself" : "up to ρₛ: no group does better by itself";
   };
+  document.querySelector(".marks").innerHTML = [["ρₛ", data.stable], ["ρᵣ", data.rational]].filter(([, x]) => x <= 1)
+    .map(([name, x]) => `<span style="left: ${100 * x}%">${name}</span>`).join("");
   slider.addEventListener("input", () => update(Number(slider.value)));
   update(data.rho);
 })();
@@ -180,9 +183,9 @@ def _opening(view: View, given: bool) -> str:
     share = next(row["share_of_best"] for row in view["parties"] if row["party"] == view["party"])
     what = {"model": "a model", "synthetic": "synthetic data"}.get(str(view.get("kind")), "a reward")
     verb = "is" if given else "would be"
-    rank = "the best of all" if share == 1.0 else f"{number_text(100 * share)} % of the best one's worth"
-    more = f", {number_text(target / own)} times your own data's" if own > 0.0 else ""
-    return f"Your reward {verb} {what} worth {number_text(target)} ({view['unit']}){more}: {rank}."
+    rank = "the best of all" if share == 1.0 else f"{percent_text(share)} of what the best one is worth"
+    more = f", {target / own:.3g} times your own data" if own > 0.0 else ""
+    return f"Your reward {verb} {what} worth {number_text(target)} {unit_text(str(view['unit']))}{more}: {rank}."
 
 
 def _slider(view: View) -> str | None:
