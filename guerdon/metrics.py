@@ -219,12 +219,12 @@ def _points(values: ArrayLike, name: str, at_least: int) -> FloatArray:
 def proportionality(rewards: ArrayLike, shapley: ArrayLike) -> float:
     """How nearly rewards are proportional to Shapley values, in (0, 1]: Jain's index of x_i = r_i / phi_i.
 
-    (sum x)^2 / (n sum x^2) over the parties with phi_i > 1e-12 max |phi| (Jain, Chiu and Hawe, 1984): 1 at rho = 1, less
-    the more rewards are levelled; NaN where there is no such party, or none of them gets anything.
+    (sum x)^2 / (n sum x^2) over the parties with phi_i > 1e-12 max |phi| (Jain, Chiu and Hawe, 1984): 1 at rho = 1,
+    less the more rewards are levelled; NaN where there is no such party, or none of them gets anything.
 
     Examples
     --------
-    >>> proportionality([8.0, 4.8], [5.0, 3.0])
+    >>> round(proportionality([8.0, 4.8], [5.0, 3.0]), 12)
     1.0
     """
     r, phi = np.asarray(rewards, dtype=np.float64), np.asarray(shapley, dtype=np.float64)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from server.report.comparison_page import comparison_page
 from server.report.mediator_page import mediator_page
+from server.report.run_pictures import run_pictures
 from server.run_directory import RunDirectory
 from strategies.files import make_folder, write_whole
 from strategies.report.party_page import party_page, view_of
@@ -37,7 +38,8 @@ def write_report(directory: RunDirectory) -> Path:
         else:
             page = Path(str(entry.get("store") or "")) / REPORT
         pages.append((party, _address(page, directory.path)))
-    text = mediator_page(record, directory=directory.path.resolve(), view=directory.load_view(), pages=pages)
+    pictures = run_pictures(record, directory.load_view())
+    text = mediator_page(record, directory=directory.path.resolve(), pictures=pictures, pages=pages)
     path = directory.path / REPORT
     write_whole(path, text.encode())
     return path

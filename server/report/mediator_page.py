@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
-from server.report.coalition_picture import coalition_picture
 from server.report.columns import columns_of
 from server.report.mathematics import MATHEMATICS
 from server.report.negotiation import NEGOTIATION, SCRIPT, STYLE, negotiation_data
-from server.report.party_pictures import reward_picture, score_pictures, shapley_picture
-from server.report.synthetic_pictures import growth_picture, synthetic_pictures
 from server.report.words import summary
 from strategies.report.glossary import CONDITIONS, MEANINGS, STAGES
 from strategies.report.page import render
@@ -84,7 +79,7 @@ def mediator_page(
     record: Mapping[str, Any],
     *,
     directory: Path | None = None,
-    view: Mapping[str, NDArray[Any]] | None = None,
+    pictures: Sequence[Picture] = (),
     pages: Sequence[tuple[str, str | None]] = (),
 ) -> str:
     """The page of a run.
@@ -93,7 +88,7 @@ def mediator_page(
     ----------
     record : content of allocation.json
     directory : of the run, for the command that goes on with it
-    view : what ``strategies.synthetic_view`` kept for the pictures of rows
+    pictures : what ``run_pictures`` drew
     pages : each party's name and the address of its own page, where it can be reached from this one
     """
     record = {"kind": "model", "shapley_method": "given", "certificate": [], "refused": [], "notes": [], **record}
@@ -109,7 +104,7 @@ def mediator_page(
         no_negotiation="Rewards of this kind have no ρ to negotiate.",
         meanings=MEANINGS,
         conditions=CONDITIONS,
-        pictures=_pictures(record, view),
+        pictures=list(pictures),
         samples=directory is not None and (directory / "samples.png").exists(),
         notes=record["notes"],
         pages=list(pages),
@@ -117,17 +112,6 @@ def mediator_page(
         extra_style=STYLE,
         script=MATHEMATICS + SCRIPT,
     )
-
-
-def _pictures(record: Mapping[str, Any], view: Mapping[str, NDArray[Any]] | None) -> list[Picture]:
-    draws: list[Callable[[], Picture | None]] = [
-        lambda: coalition_picture(record),
-        lambda: shapley_picture(record),
-        lambda: reward_picture(record),
-        lambda: growth_picture(record),
-    ]
-    pictures = [picture for drawn in draws if (picture := drawn()) is not None]
-    return [*pictures, *score_pictures(record), *synthetic_pictures(record, view)]
 
 
 def _details(record: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -117,6 +117,7 @@ SCRIPT = r"""
   const choices = {equal: 0, proportional: 1, stable: capped(limits.stable), rational: capped(limits.rational), run: data.rho};
   const colour = i => `var(--${data.colours[i]})`;
   let rho = null, choice = null;
+  Object.assign(section.dataset, limits);
 
   // Where what stands, for the tracks and the curves: from the least own data to the largest ceiling.
   const tops = synthetic ? ceilings : alone.map(() => game.pool);
@@ -233,7 +234,6 @@ SCRIPT = r"""
     section.dataset.state = "ready";
   }
 
-  const SVG = "http://www.w3.org/2000/svg";
   function curve() {
     const box = $("curves"), width = Math.max(280, box.clientWidth || 700), height = Math.max(210, Math.min(330, .42 * width));
     const left = 52, right = 14, over = 8, under = 30;
@@ -258,7 +258,7 @@ SCRIPT = r"""
     parts.push(`<line x1="${x(rho)}" x2="${x(rho)}" y1="${over}" y2="${height - under}" stroke="var(--ink)" stroke-width="1.4"/>`);
     game.rewards(rho).values.forEach((v, i) =>
       parts.push(`<circle cx="${x(rho)}" cy="${y(v)}" r="5" fill="${colour(i)}" stroke="var(--card)" stroke-width="1.5"/>`));
-    box.innerHTML = `<svg xmlns="${SVG}" viewBox="0 0 ${width} ${height}" role="img" aria-label="Rewards of all parties for rho from 0 to 1">${parts.join("")}</svg>`;
+    box.innerHTML = `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="Rewards of all parties for rho from 0 to 1">${parts.join("")}</svg>`;
   }
   const grid = Array.from({length: 101}, (_, k) => k / 100), samples = grid.map(at => game.rewards(at).values);
 
