@@ -18,6 +18,9 @@ __all__ = ["coalition_picture"]
 NAMED = 8
 """Up to so many parties each coalition has a column that says who is in it."""
 
+LETTERS = 22
+"""Of a party's name at most; the page has all of it."""
+
 SHOWN = 120
 """Points of a sorted curve at most."""
 
@@ -71,7 +74,7 @@ def _columns(table: FloatArray, names: Sequence[str], floors: Sequence[int], uni
         for x, mask in zip(columns, order, strict=True):
             members = coalition_members(mask, n)
             below.plot([x, x], [members[0], members[-1]], color=ink("line"), linewidth=1.0, zorder=0)
-        below.set_yticks(range(n), list(names))
+        below.set_yticks(range(n), [name[:LETTERS] for name in names])
         below.set_ylim(n - 0.5, -0.6)
         below.set_xlim(-0.7, len(order) - 0.3)
         quiet_axes(below)

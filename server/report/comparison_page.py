@@ -72,7 +72,7 @@ def comparison_page(records: Sequence[Record]) -> str:
         TEMPLATE,
         title=f"{len(records)} runs side by side",
         opening=f"{len(names)} parties took part in all of them."
-        + (f" {others} took part in some and are left out." if others > 0 else ""),
+        + (f" {others} more took part in some only and are left out." if others > 0 else ""),
         runs=runs,
         facts=_facts(records),
         tables=_tables(records, names, rows),

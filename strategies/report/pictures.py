@@ -25,6 +25,7 @@ SETTINGS: Mapping[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # what matplotlib measures with: it comes with it, and is wide
     "font.size": 10.5,
+    "text.parse_math": False,  # a dollar in a column's name is one
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.8,

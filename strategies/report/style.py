@@ -12,7 +12,7 @@ COLOURS: dict[str, tuple[str, str]] = {
     "line": ("#dedad0", "#343d4b"),
     "wash": ("#efece4", "#232b38"),
     "accent": ("#0d6560", "#5cc5bb"),
-    "gold": ("#8f6400", "#e0b04d"),
+    "gold": ("#876000", "#e0b04d"),
     "good": ("#1d7440", "#63c98a"),
     "bad": ("#b3261e", "#ff8f85"),
     "p0": ("#0b6a9e", "#62b4e6"),

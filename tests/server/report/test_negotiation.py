@@ -34,6 +34,15 @@ MODEL_GAMES |= {name: np.array([fraction(v) for v in game["v"]]) for name, game 
 MODEL_GAMES |= {name: np.load(DATA / f"{name}.npz")["v"] for name in ("ig_gp_n3", "ig_blr_n4")}
 
 
+def nearly(table: FloatArray) -> FloatArray:
+    """The game with the errors of rounding: what was equal is so to 14 digits only, what was 0 nearly."""
+    errors = 1e-14 * table[-1] * np.random.default_rng(0).normal(size=len(table))
+    return np.where(np.arange(len(table)) == 0, 0.0, table + errors)
+
+
+MODEL_GAMES |= {f"nearly {name}": nearly(MODEL_GAMES[name]) for name in ("unanimity-1", "symmetric-3", "airport-2")}
+
+
 def not_monotone(seed: int) -> tuple[FloatArray, FloatArray]:
     """A game in which somebody's Shapley value is negative, and ceilings, some below a party's own value."""
     rng = np.random.default_rng(seed)
