@@ -52,10 +52,14 @@ def _held_out(party: Party) -> str:
 
 
 WORTH = (
-    Column("rows", MEANINGS["rows"], lambda party: count_text(party["rows"])),
+    Column("rows", MEANINGS["rows"], lambda party: count_text(party.get("rows"))),
     _plain("alone vᵢ", "value"),
-    Column("Shapley φᵢ", MEANINGS["shapley"], lambda party: with_error(party["shapley"], party.get("shapley_error"))),
-    Column("α", MEANINGS["alpha"], lambda party: number_text(party["alpha"], 3)),
+    Column(
+        "Shapley φᵢ",
+        MEANINGS["shapley"],
+        lambda party: "–" if party.get("shapley") is None else with_error(party["shapley"], party.get("shapley_error")),
+    ),
+    Column("α", MEANINGS["alpha"], lambda party: number_text(party.get("alpha"), 3)),
 )
 REWARD = {
     "model": (_plain("reward rᵢ", "target"), _plain("noise ηᵢ", "eta"), _plain("reached", "reached")),

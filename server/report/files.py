@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,10 +30,12 @@ def write_report(directory: RunDirectory) -> Path:
         The run did not get as far as valuing the data.
     """
     record = directory.read_allocation()
+    if record["stage"] != "valued":
+        shutil.rmtree(directory.path / "parties", ignore_errors=True)  # what would be is overtaken by what is
     pages = []
     for entry in record["parties"]:
         party = str(entry["party"])
-        if record["stage"] == "valued":
+        if record["stage"] == "valued" and "target" in entry:
             page = make_folder(directory.path / "parties") / f"{party}.html"
             write_whole(page, party_page(view_of(record, party)).encode())
         else:

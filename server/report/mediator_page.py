@@ -21,8 +21,8 @@ TEMPLATE = (
 {% import "macros" as part with context %}
 {% block eyebrow %}The mediator's view{% endblock %}
 {% block opening %}
-<ul class="chips"><li><b>{{ stage }}</b></li><li>{{ record.parties | length }} parties</li><li>scheme <b>{{ record.scheme }}</b></li>
-<li>Shapley values: <b>{{ record.shapley_method }}</b></li></ul>
+<ul class="chips"><li><b>{{ stage }}</b></li><li>{{ record.parties | length }} parties</li>{% if record.scheme %}<li>scheme <b>{{ record.scheme }}</b></li>{% endif %}
+{% if record.shapley_method is defined %}<li>Shapley values: <b>{{ record.shapley_method }}</b></li>{% endif %}</ul>
 {% endblock %}
 {% block navigation %}<nav aria-label="sections"><ul><li><a href="#outcome">Outcome</a></li>{% if negotiation %}<li><a href="#negotiation">Negotiate ρ</a></li>{% endif %}
 <li><a href="#certificate">Certificate</a></li><li><a href="#pictures">Pictures</a></li><li><a href="#details">Details</a></li></ul></nav>{% endblock %}
@@ -42,7 +42,7 @@ TEMPLATE = (
 {% endif %}
 <section id="certificate">
 <h2>Certificate</h2>
-<p>Which of the papers' conditions the rewards of this run satisfy, computed from the values{% if not record.values %} that are known{% else %} of all coalitions{% endif %},
+<p>Which of the papers' conditions the rewards of this run satisfy, computed from the values{% if not record['values'] %} that are known{% else %} of all coalitions{% endif %},
 each with its witness.</p>
 <ul class="checks">{% for check in record.certificate %}
 <li title="{{ conditions.get(check.name, ('', ''))[1] }}"><span class="mark {{ 'good' if check.holds else 'bad' if check.holds is false else 'quiet' }}"
@@ -91,7 +91,16 @@ def mediator_page(
     pictures : what ``run_pictures`` drew
     pages : each party's name and the address of its own page, where it can be reached from this one
     """
-    record = {"kind": "model", "shapley_method": "given", "certificate": [], "refused": [], "notes": [], **record}
+    record = {
+        "kind": "model",
+        "scheme": "",
+        "unit": "",
+        "values": None,
+        "certificate": [],
+        "refused": [],
+        "notes": [],
+        **record,
+    }
     negotiation = negotiation_data(record, directory)
     return render(
         TEMPLATE,

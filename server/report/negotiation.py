@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from server.report.words import tells
 from strategies.report.glossary import CONDITIONS
 from strategies.report.style import colour_name
 
@@ -46,7 +47,7 @@ NEGOTIATION = """
 </div>
 <figure class="wide"><h3>Every party's reward, whatever ρ</h3><div id="curves"></div>
 <figcaption><span class="good">Green</span> ground: no group of parties does better by itself. <span style="color: var(--gold)">Gold</span>: some group could.
-{% if not negotiation.synthetic %}<span class="bad">Red</span>: somebody would get less than its own data is worth. {% endif %}Dashed: a party's own data alone.</figcaption></figure>
+{% if not negotiation.synthetic %}<span class="bad">Red</span>: somebody would get less than its own data is worth. {% endif %}{% if record.parties | length <= 16 %}Dashed: a party's own data alone.{% endif %}</figcaption></figure>
 <div class="{{ 'tall' if negotiation.many }}"{% if negotiation.many %} tabindex="0"{% endif %}>
 <table class="cards" id="rewards">
 <thead><tr><th class="text">party</th><th class="text line">from its own data to its reward</th>
@@ -253,7 +254,7 @@ SCRIPT = r"""
     names.forEach((_, i) => {
       const line = samples.map((s, k) => `${k ? "L" : "M"}${x(grid[k]).toFixed(1)} ${y(s[i]).toFixed(1)}`).join("");
       if (n <= 16) parts.push(`<line x1="${x(0)}" x2="${x(1)}" y1="${y(alone[i])}" y2="${y(alone[i])}" stroke="${colour(i)}" stroke-dasharray="2 5" opacity=".75"/>`);
-      parts.push(`<path d="${line}" fill="none" stroke="${colour(i)}" stroke-width="2.2"/>`);
+      parts.push(`<path d="${line}" fill="none" stroke="${colour(i)}" stroke-width="${n > 16 ? 1 : 2.2}" opacity="${n > 16 ? .6 : 1}"/>`);
     });
     parts.push(`<line x1="${x(rho)}" x2="${x(rho)}" y1="${over}" y2="${height - under}" stroke="var(--ink)" stroke-width="1.4"/>`);
     game.rewards(rho).values.forEach((v, i) =>
@@ -306,7 +307,7 @@ def negotiation_data(record: Record, directory: Path | None) -> dict[str, Any] |
     directory : of the run, named in the command that delivers; None where there is none
     """
     kind = str(record.get("kind") or "model")
-    if kind not in KINDS or not all("shapley" in party and "ceiling" in party for party in record["parties"]):
+    if kind not in KINDS or not record["parties"] or not tells(record, "value", "shapley", "ceiling"):
         return None
     if record.get("values") is None and any(party.get("floor") is None for party in record["parties"]):
         return None  # of a run from before floors were kept, too large for a table

@@ -150,7 +150,7 @@ def _chosen(record: Record) -> tuple[list[dict[str, Any]], str]:
     parties = [{**party, "row": i} for i, party in enumerate(record["parties"])]
     if len(parties) <= MOST:
         return parties, ""
-    largest = sorted(parties, key=lambda party: -party["shapley"])[:MOST]
+    largest = sorted(parties, key=lambda party: -(party.get("shapley") or 0.0))[:MOST]
     return largest, f"The {MOST} of {len(parties)} parties with the largest Shapley values."
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from strategies.report.numbers import number_text, percent_text, unit_text
 
-__all__ = ["joined", "summary"]
+__all__ = ["joined", "summary", "tells"]
 
 Record = Mapping[str, Any]
 
@@ -17,11 +17,20 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 def summary(record: Record) -> list[str]:
     """Sentences for whoever opens the page: what was pooled, who added what, what each gets, and whether it helps."""
     parties: Sequence[Record] = record["parties"]
-    sentences = [_pooled(record, parties), _contributed(parties)]
-    if all(party.get("target") is not None for party in parties):
-        sentences.append(_rewarded(record, parties))
+    sentences = []
+    if parties and tells(record, "rows", "value"):
+        sentences.append(_pooled(record, parties))
+        if tells(record, "shapley"):
+            sentences.append(_contributed(parties))
+        if tells(record, "target"):
+            sentences.append(_rewarded(record, parties))
     sentences += _scored(parties)
     return [sentence for sentence in sentences if sentence]
+
+
+def tells(record: Record, *keys: str) -> bool:
+    """Whether the record has these numbers for all parties: a strategy of one's own may value in another way."""
+    return all(party.get(key) is not None for party in record["parties"] for key in keys)
 
 
 def joined(names: Sequence[str], most: int = 6) -> str:

@@ -232,6 +232,7 @@ def test_without_a_table_the_values_of_the_parties_do(page: Browser, tmp_path: P
     assert found["reward"] == pytest.approx(RhoShapley(0.4)(phi, table).values, abs=1e-9)
     assert float(found["stable"]) == pytest.approx(rho_thresholds(phi, table).stable, abs=1e-9)
     assert [found["holds"][name] for name in ("F1", "F2", "F3", "stability", "R5")] == ["null"] * 5
+    assert "from the values that are known" in page.run("document.getElementById('certificate').textContent")
 
 
 def test_a_scheme_of_ones_own_is_compared_with(page: Browser, tmp_path: Path) -> None:

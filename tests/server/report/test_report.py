@@ -118,6 +118,25 @@ def test_it_is_drawn_again_without_what_was_purged(tmp_path: Path) -> None:
     assert "Worth against the number of rows" in text
 
 
+def test_a_strategy_of_ones_own_has_what_it_tells(tmp_path: Path) -> None:
+    """It may value parties in another way, or not at all; its scores are shown."""
+    parties = [{"party": name, "alone": {"accuracy": 0.5}, "reward": {"accuracy": 0.75}} for name in ("a", "b")]
+    record = {"run": "r", "stage": "delivered", "kind": "trained", "parties": parties}
+    text = mediator_page(record, pictures=run_pictures(record))
+    assert "two of two classify better" in text
+    assert "Accuracy on held-out rows" in text
+    assert "no ρ to negotiate" in text
+    assert "Who added how much" not in text
+
+
+def test_what_was_handed_out_goes_when_the_rewards_come(tmp_path: Path) -> None:
+    directory = run(tmp_path, stop_after="valuation", **MODEL)
+    assert (directory.path / "parties" / "east.html").exists()
+    directory.save_allocation(directory.read_allocation() | {"stage": "delivered"})
+    write_report(directory)
+    assert not (directory.path / "parties").exists()
+
+
 def test_a_run_that_valued_nothing_has_none(tmp_path: Path) -> None:
     directory = RunDirectory.create(tmp_path / "run")
     directory.event("stage", stage="join")
