@@ -63,7 +63,7 @@ aria-label="{{ 'holds' if check.holds else 'fails' if check.holds is false else 
 {% for note in record.get('diagnostics') or [] %}<p>{{ note[:1] | upper }}{{ note[1:] }}.</p>{% endfor %}
 {% if pages %}<p>Each party has a page of its own, which shows no more than it may see{% if record.stage == 'valued' %}; hand it out before you agree{% endif %}:
 {% for name, address in pages %}{% if address %}<a href="{{ address }}">{{ name }}</a>{% else %}{{ name }}{% endif %}{{ ", " if not loop.last }}{% endfor %}.
-{% if record.stage != 'valued' %}It lies in its reward store and has predictions, or rows, beside its own data, which never left it.{% endif %}</p>{% endif %}
+{% if record.stage != 'valued' %}It lies in its reward store, with predictions on the rows that it held out, or its rows beside the synthetic ones.{% endif %}</p>{% endif %}
 <table class="cards"><tbody>{% for key, text in details %}<tr><th class="text" scope="row">{{ key }}</th><td class="text"><code>{{ text }}</code></td></tr>{% endfor %}</tbody></table>
 <p class="warning">This page shows the values of all coalitions{% if record.kind == 'synthetic' %} and some of the pooled rows{% endif %}: it is for the mediator, and for all parties
 together where they agreed to see it. Their own pages are for handing out.</p>
