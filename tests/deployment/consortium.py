@@ -22,6 +22,12 @@ from simulations.superlink import QUIET
 ROOT = Path(__file__).parents[2]
 PARTIES = ("north", "south")
 
+NODE = (executable("flower-supernode"), "--max-retries", "1")
+"""Flower's own SuperNode, which gives up where it is refused."""
+
+UNKNOWN_KEY = "[code: 2004]"
+"""Flower's words for: no SuperNode is registered with this key."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -29,7 +35,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(what: str, true: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_until(what: str, true: Callable[[], bool], seconds: float = 180.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
@@ -125,9 +131,7 @@ class Consortium:
         argv = [sys.executable, "-m", "clients.supernode", *(f"--approve={text}" for text in approve)]
         argv += self.node_options(folder / "ca.crt", folder / name)
         service = self.start(name, [*argv, "--node-config", f'party="{name}" {node}'], folder)
-        wait_until(
-            f"{name} connects", lambda: "SuperNode ID" in service.tail(1000) or service.ended() is not None, 90.0
-        )
+        wait_until(f"{name} connects", lambda: "SuperNode ID" in service.tail(1000) or service.ended() is not None)
         assert service.ended() is None, service.tail()
         return service
 

@@ -13,7 +13,7 @@ from clients.reward_store import load_predictor, load_reward
 from server.door import CONNECTION
 from simulations.processes import Service
 from simulations.staging import stage
-from tests.deployment.consortium import PARTIES, Consortium, json_of, wait_until
+from tests.deployment.consortium import NODE, PARTIES, UNKNOWN_KEY, Consortium, json_of, wait_until
 from tests.deployment.runs import Run, node_config, store, write_data
 
 pytestmark = [pytest.mark.deployment, pytest.mark.slow]
@@ -80,12 +80,18 @@ def test_the_approved_app_runs_from_its_bundle_and_each_party_holds_its_reward(
     assert sorted(run.delivered()) == sorted(PARTIES)
 
 
-def test_a_party_whose_key_is_withdrawn_is_out(consortium: Consortium, parties: dict[str, Service]) -> None:
-    """Runs last: `flwr supernode unregister` ends a connected node and its key opens nothing any more."""
+def test_a_party_whose_key_is_withdrawn_is_out(
+    consortium: Consortium, parties: dict[str, Service], tmp_path: Path
+) -> None:
+    """Runs last: `flwr supernode unregister` ends the node, and started again with the same key it is refused."""
     nodes = json_of(consortium.flwr("supernode", "list", CONNECTION, "--format", "json").stdout)["nodes"]
     own = next(line for line in parties["south"].tail(1000).splitlines() if "SuperNode ID" in line).split()[-1]
     assert own in [str(node["node-id"]) for node in nodes]
     done = consortium.flwr("supernode", "unregister", own, CONNECTION)
     assert done.returncode == 0, done.stdout + done.stderr
     wait_until("south ends", lambda: parties["south"].ended() is not None, 120.0)
+    folder = consortium.folder / "south"
+    again = consortium.start("south", [*NODE, *consortium.node_options(folder / "ca.crt", folder / "south")], tmp_path)
+    wait_until("south is refused", lambda: again.ended() is not None, 120.0)
+    assert UNKNOWN_KEY in again.tail(100)
     assert parties["north"].ended() is None

@@ -1,7 +1,7 @@
 """Parties and mediators that break down in a run of real processes; docs/reliability.md has the table.
 
-A row ends with what must hold: nothing that was pooled or made is lost, nobody holds another's reward, and a resumed run
-comes to the bits that the same files and the same secret seed give in one process without a network.
+A row ends with what must hold: nothing that was pooled or made is lost, nobody holds another's reward, and a resumed
+run comes to the bits that the same files and the same secret seed give in one process without a network.
 """
 
 from __future__ import annotations
@@ -10,17 +10,15 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
 
 import pytest
 
 from clients.app import app as client_app
 from clients.approval import app_hash
-from clients.reward_store import load_reward
 from server.app import mediate
 from simulations.processes import Service
 from simulations.staging import stage
-from tests.deployment.consortium import PARTIES, Consortium, wait_until
+from tests.deployment.consortium import PARTIES, ROOT, Consortium, wait_until
 from tests.deployment.runs import Run, file_hash, held, node_config, store, write_data
 from tests.fakes import LocalGrid
 
@@ -30,28 +28,6 @@ slow = pytest.mark.slow
 THREE = (*PARTIES, "west")
 
 SEED = {"GUERDON_NOISE_SEED": "11"}
-
-GATED = '''
-import time
-from dataclasses import dataclass
-from pathlib import Path
-
-from guerdon.shapley import ExactShapley
-
-
-@dataclass(frozen=True)
-class Gated:
-    """Shapley values that wait until the file ``gate`` is there."""
-
-    gate: str
-
-    def __call__(self, game, *, rng=None):
-        Path(self.gate + ".reached").touch()
-        while not Path(self.gate).exists():
-            time.sleep(0.05)
-        return ExactShapley()(game, rng=rng)
-'''
-"""A part of the parties' own, which stops the mediator at a known place: pooled, but not valued."""
 
 
 class Parties:
@@ -84,13 +60,13 @@ class Parties:
 
     def wait_until_asked(self, name: str, kind: str) -> None:
         """Wait until a party's SuperNode holds a request of this kind; its app takes seconds to answer."""
-        wait_until(f"{name} is asked to {kind}", lambda: f"Receiving: {kind}" in self._nodes[name].tail(5000), 120.0)
+        wait_until(f"{name} is asked to {kind}", lambda: f"Receiving: {kind}" in self._nodes[name].tail(5000))
 
     def come_back(self) -> None:
         """What a service manager does: Flower's SuperNodes end when the SuperLink does not know them any more."""
         names = list(self._nodes)
         for name in names:
-            wait_until(f"{name} ends", lambda name=name: self._nodes[name].ended() is not None, 120.0)  # type: ignore[misc]
+            wait_until(f"{name} ends", lambda name=name: self._nodes[name].ended() is not None)  # type: ignore[misc]
         self.connect(*names)
 
 
@@ -104,9 +80,8 @@ def consortium(tmp_path_factory: pytest.TempPathFactory, nginx: None) -> Iterato
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("app")
-    (folder / "gated.py").write_text(GATED)
-    return stage([folder / "gated.py"], folder / "app")
+    """With a part of the parties' own, ``Gated``."""
+    return stage([ROOT / "tests" / "gated.py"], tmp_path_factory.mktemp("app") / "app")
 
 
 @pytest.fixture(scope="module")
@@ -216,13 +191,13 @@ def test_a_party_that_is_not_there_is_waited_for_and_then_left_out(
 ) -> None:
     parties.leave()
     parties.connect(*PARTIES)
-    run = Run(tmp_path / "without", THREE, **{"join-timeout": 40.0})
+    run = Run(tmp_path / "without", THREE, **{"join-timeout": 60.0})
     run.submit(consortium, parties.app)
     run.finish()
-    assert 40.0 <= run.seconds("join", "contribute") < 60.0
+    assert run.seconds("join", "contribute") >= 60.0
     (refused,) = run.record()["refused"]
     assert refused["party"] == "west"
-    assert refused["reason"] == "it did not introduce itself within join-timeout = 40 s"
+    assert refused["reason"] == "it did not introduce itself within join-timeout = 60 s"
     same_bits(run, consortium, PARTIES, tmp_path)
 
 
@@ -232,12 +207,12 @@ def test_fewer_parties_than_min_parties_fail_the_run_by_name(
 ) -> None:
     parties.leave()
     parties.connect(*PARTIES)
-    run = Run(tmp_path / "too-few", THREE, **{"join-timeout": 40.0, "min-parties": 3})
+    run = Run(tmp_path / "too-few", THREE, **{"join-timeout": 60.0, "min-parties": 3})
     run.submit(consortium, parties.app)
     end = run.end()
     assert end["event"] == "failed"
     assert "2 of the at least 3 parties" in end["reason"]
-    assert end["reason"].endswith("Missing: west: it did not introduce itself within join-timeout = 40 s")
+    assert end["reason"].endswith("Missing: west: it did not introduce itself within join-timeout = 60 s")
     assert run.ledger("contributed") == []  # nobody was asked for data in vain
 
 
@@ -264,7 +239,7 @@ def test_a_party_slower_than_the_timeout_is_left_out_and_its_late_answer_counts_
     consortium: Consortium, parties: Parties, tmp_path: Path
 ) -> None:
     parties.connect(*THREE)
-    run = Run(tmp_path / "slow", THREE, timeout=40.0)
+    run = Run(tmp_path / "slow", THREE, timeout=90.0)
     run.submit(consortium, parties.app)
     parties.wait_until_asked("west", "train.contribute")
     parties.freeze("west")
@@ -272,7 +247,7 @@ def test_a_party_slower_than_the_timeout_is_left_out_and_its_late_answer_counts_
     parties.thaw("west")
     run.finish()
     (refused,) = run.record()["refused"]
-    assert refused == {"party": "west", "stage": "contribute", "reason": "no answer within 40 s"}
+    assert refused == {"party": "west", "stage": "contribute", "reason": "no answer within 90 s"}
     assert [entry["party"] for entry in run.ledger("contributed")] == sorted(PARTIES)
     assert held(consortium, "west") == {}
     same_bits(run, consortium, PARTIES, tmp_path)
@@ -359,7 +334,7 @@ def test_a_run_resumed_while_a_party_is_away_gives_the_others_theirs_and_waits_w
     break_down(consortium)
     parties.come_back()
     parties.kill("south")
-    run.resume(consortium, parties.app, **{"join-timeout": 40.0})
+    run.resume(consortium, parties.app, **{"join-timeout": 60.0})
     run.finish()
     assert run.delivered() == {"north": run.made()["north"]}
     assert held(consortium, "south") == {}
