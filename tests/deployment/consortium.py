@@ -25,8 +25,8 @@ PARTIES = ("north", "south")
 NODE = (executable("flower-supernode"), "--max-retries", "1")
 """Flower's own SuperNode, which gives up where it is refused."""
 
-UNKNOWN_KEY = "[code: 2004]"
-"""Flower's words for: no SuperNode is registered with this key."""
+NOT_ACTIVATED = "[code: 2004]"
+"""Flower's words for: no SuperNode is registered with this key, or the one that is counts as connected."""
 
 
 def free_port() -> int:
@@ -126,14 +126,24 @@ class Consortium:
         return env | QUIET | {"FLWR_HOME": str(home), "PATH": path, "PYTHONPATH": str(ROOT)}
 
     def party(self, name: str, approve: Sequence[str], node: str) -> Service:
-        """A party's SuperNode, through our entry point; returns once it is connected."""
+        """A party's SuperNode, through our entry point; returns once it is connected.
+
+        After a kill it is started again until it is let in, as a service manager does: for up to a minute the SuperLink
+        counts the one before it as connected.
+        """
         folder = self.folder / name
         argv = [sys.executable, "-m", "clients.supernode", *(f"--approve={text}" for text in approve)]
-        argv += self.node_options(folder / "ca.crt", folder / name)
-        service = self.start(name, [*argv, "--node-config", f'party="{name}" {node}'], folder)
-        wait_until(f"{name} connects", lambda: "SuperNode ID" in service.tail(1000) or service.ended() is not None)
-        assert service.ended() is None, service.tail()
-        return service
+        deadline = time.monotonic() + 240.0
+        while True:
+            options = self.node_options(folder / "ca.crt", folder / name)
+            service = self.start(name, [*argv, *options, "--node-config", f'party="{name}" {node}'], folder)
+            wait_until(f"{name} connects", lambda s=service: connected(s) or s.ended() is not None)  # type: ignore[misc]
+            if service.ended() is None:
+                return service
+            assert NOT_ACTIVATED in service.tail(100), service.tail()
+            assert time.monotonic() < deadline, service.tail()
+            self.services.remove(service)
+            service.stop()
 
     def node_options(self, ca: Path | None, key: Path | None) -> list[str]:
         options = ["--superlink", self.address, "--port", str(free_port())]
@@ -156,6 +166,11 @@ class Consortium:
 def json_of(said: str) -> Any:
     """The JSON that a ``flwr`` command printed, after whatever else it said."""
     return json.loads(said[said.index("{") :])
+
+
+def connected(service: Service) -> bool:
+    """Flower's SuperNode has said so."""
+    return "SuperNode ID" in service.tail(1000)
 
 
 def _open_port(port: int) -> bool:

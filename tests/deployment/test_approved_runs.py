@@ -13,7 +13,7 @@ from clients.reward_store import load_predictor, load_reward
 from server.door import CONNECTION
 from simulations.processes import Service
 from simulations.staging import stage
-from tests.deployment.consortium import NODE, PARTIES, UNKNOWN_KEY, Consortium, json_of, wait_until
+from tests.deployment.consortium import NODE, NOT_ACTIVATED, PARTIES, Consortium, json_of, wait_until
 from tests.deployment.runs import Run, node_config, store, write_data
 
 pytestmark = [pytest.mark.deployment, pytest.mark.slow]
@@ -93,5 +93,7 @@ def test_a_party_whose_key_is_withdrawn_is_out(
     folder = consortium.folder / "south"
     again = consortium.start("south", [*NODE, *consortium.node_options(folder / "ca.crt", folder / "south")], tmp_path)
     wait_until("south is refused", lambda: again.ended() is not None, 120.0)
-    assert UNKNOWN_KEY in again.tail(100)
+    assert NOT_ACTIVATED in again.tail(100)
+    nodes = json_of(consortium.flwr("supernode", "list", CONNECTION, "--format", "json").stdout)["nodes"]
+    assert own not in [str(node["node-id"]) for node in nodes]  # the key is unknown, not in use
     assert parties["north"].ended() is None

@@ -39,14 +39,15 @@ class Parties:
         self._nodes: dict[str, Service] = {}
 
     def connect(self, *names: str) -> None:
-        """Start the SuperNodes of these that are not running."""
+        """Start the SuperNodes of these that are not running, and end the others'."""
+        self.leave(*(set(self._nodes) - set(names)))
         for name in names:
             if name not in self._nodes or self._nodes[name].ended() is not None:
                 node = node_config(self.consortium, name)
                 self._nodes[name] = self.consortium.party(name, [app_hash(self.app)], node)
 
-    def leave(self) -> None:
-        for name in list(self._nodes):
+    def leave(self, *names: str) -> None:
+        for name in names:
             self._nodes.pop(name).stop()
 
     def kill(self, name: str) -> None:
@@ -88,7 +89,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _parties(consortium: Consortium, app: Path) -> Iterator[Parties]:
     parties = Parties(consortium, app)
     yield parties
-    parties.leave()
+    parties.connect()
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ def noise(run: Run) -> list[float]:
 def test_a_run_whose_parties_are_not_there_fails_and_names_them(
     consortium: Consortium, parties: Parties, tmp_path: Path
 ) -> None:
-    parties.leave()
+    parties.connect()
     run = Run(tmp_path / "offline", **{"join-timeout": 2.0})
     run.submit(consortium, parties.app)
     end = run.end()
@@ -155,7 +156,7 @@ def test_parties_are_waited_for_and_a_mediator_killed_with_the_rewards_made_deli
     consortium: Consortium, parties: Parties, tmp_path: Path
 ) -> None:
     """Two rows in one run, since each half of a run takes half a minute."""
-    parties.leave()
+    parties.connect()
     run = Run(tmp_path / "made", **{"join-timeout": 120.0})
     run.submit(consortium, parties.app)
     run.wait_for_stage("join")
@@ -189,7 +190,6 @@ def test_an_undisturbed_run_comes_to_the_bits_of_one_process(
 def test_a_party_that_is_not_there_is_waited_for_and_then_left_out(
     consortium: Consortium, parties: Parties, tmp_path: Path
 ) -> None:
-    parties.leave()
     parties.connect(*PARTIES)
     run = Run(tmp_path / "without", THREE, **{"join-timeout": 60.0})
     run.submit(consortium, parties.app)
@@ -205,7 +205,6 @@ def test_a_party_that_is_not_there_is_waited_for_and_then_left_out(
 def test_fewer_parties_than_min_parties_fail_the_run_by_name(
     consortium: Consortium, parties: Parties, tmp_path: Path
 ) -> None:
-    parties.leave()
     parties.connect(*PARTIES)
     run = Run(tmp_path / "too-few", THREE, **{"join-timeout": 60.0, "min-parties": 3})
     run.submit(consortium, parties.app)
@@ -229,7 +228,7 @@ def test_a_party_killed_while_it_contributes_is_left_out(
     (refused,) = run.record()["refused"]
     assert (refused["party"], refused["stage"]) == ("west", "contribute")
     assert "Flower error 5" in refused["reason"]
-    parties.connect("west")
+    parties.connect(*THREE)
     assert held(consortium, "west") == {}
     same_bits(run, consortium, PARTIES, tmp_path)
 
@@ -267,13 +266,13 @@ def test_a_party_killed_between_the_rounds_gets_its_reward_when_the_run_is_resum
     assert run.delivered() == {"north": made["north"]}
     assert "Flower error 5" in run.ledger("missed")[-1]["reason"]
     assert held(consortium, "south") == {}
-    parties.connect("south")
+    parties.connect(*PARTIES)
     run.resume(consortium, parties.app)
     run.finish()
     assert run.made() == made
     same_bits(run, consortium, PARTIES, tmp_path)
     parties.kill("south")
-    parties.connect("south")
+    parties.connect(*PARTIES)
     assert held(consortium, "south") == {"between": made["south"]}
 
 
@@ -338,7 +337,7 @@ def test_a_run_resumed_while_a_party_is_away_gives_the_others_theirs_and_waits_w
     run.finish()
     assert run.delivered() == {"north": run.made()["north"]}
     assert held(consortium, "south") == {}
-    parties.connect("south")
+    parties.connect(*PARTIES)
     run.resume(consortium, parties.app)
     run.finish()
     same_bits(run, consortium, PARTIES, tmp_path)

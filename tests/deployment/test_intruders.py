@@ -13,7 +13,7 @@ import pytest
 from server.credentials import make_credentials
 from server.door import CONNECTION
 from simulations.processes import executable
-from tests.deployment.consortium import NODE, PARTIES, ROOT, UNKNOWN_KEY, Consortium, json_of, wait_until
+from tests.deployment.consortium import NODE, NOT_ACTIVATED, PARTIES, ROOT, Consortium, connected, json_of, wait_until
 
 pytestmark = pytest.mark.deployment
 
@@ -47,7 +47,11 @@ def test_a_node_without_a_registered_key_gets_no_connection(consortium: Consorti
     for name, options in nodes.items():
         (tmp_path / name).mkdir()
         services[name] = consortium.start(name, [*NODE, *options], tmp_path / name)
-    wait_until("the registered one connects", lambda: "SuperNode ID" in services["registered"].tail(100))
+    wait_until("the registered one connects", lambda: connected(services["registered"]))
+    intruders["its-twin"] = consortium.node_options(
+        north / "ca.crt", north / "north"
+    )  # a stolen key, while it is in use
+    services["its-twin"] = consortium.start("its-twin", [*NODE, *intruders["its-twin"]], tmp_path / "registered")
     wait_until("the intruders end", lambda: all(services[name].ended() is not None for name in intruders))
     assert services["registered"].ended() is None  # what keeps the others out is not how they were started
     said = {name: service.tail(100) for name, service in services.items()}
@@ -56,7 +60,8 @@ def test_a_node_without_a_registered_key_gets_no_connection(consortium: Consorti
     assert {name: services[name].ended() for name in intruders} == dict.fromkeys(intruders, 1)
     assert [name for name in intruders if CONNECTION_ERROR not in said[name]] == []
     assert [name for name, text in said.items() if "SuperNode ID" in text] == ["registered"]
-    assert UNKNOWN_KEY in said["unregistered-key"]
+    assert NOT_ACTIVATED in said["unregistered-key"]
+    assert NOT_ACTIVATED in said["its-twin"]
     assert "CERTIFICATE_VERIFY_FAILED" in said["another-mediator"]
 
 
