@@ -1,4 +1,4 @@
-"""A name is worth no less than its key, between real processes: in another party's name a registered node gets nothing."""
+"""Between real processes: in another party's name a registered node gets nothing."""
 
 from __future__ import annotations
 
