@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from logging import ERROR, INFO, WARNING
 from pathlib import Path
+from typing import cast
 
-from flwr.app import Context, Message, RecordDict
+from flwr.app import Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.logger import log
 
@@ -16,6 +17,7 @@ from clients.approval import running_app
 from clients.consent import consent, keep_proposal, note, read_ledger
 from clients.evaluation import score
 from clients.party_data import PartyData, PartyError, PartyFile
+from clients.report import write_report
 from clients.reward_store import load_reward, save_reward
 from strategies import messages
 from strategies.messages import Introduction, MessageError, Proposal
@@ -25,6 +27,9 @@ from strategies.signing import KeyFileError, PartySeal
 __all__ = ["app"]
 
 app = ClientApp()
+
+ALONE = "alone"
+"""Where the party's state keeps what it scored with its own data alone."""
 
 
 @app.query("introduce")
@@ -98,7 +103,9 @@ def score_alone(message: Message, context: Context) -> Message:
                 text=receipt.text,
                 signature=receipt.signature,
             )
-        return messages.encode_scores(score(alone, PartyData.read(party.file)) if alone is not None else {})
+        scores = score(alone, PartyData.read(party.file)) if alone is not None else {}
+        context.state[ALONE] = MetricRecord(dict(scores))  # for the party's own report, in the round after
+        return messages.encode_scores(scores)
 
     return _answer(message, context, answer)
 
@@ -114,6 +121,7 @@ def keep_reward(message: Message, context: Context) -> Message:
         if reward.about.get("run") != party.proposal.run:
             raise PartyError(f"this reward is of run {reward.about.get('run')!r}, not of {party.proposal.run!r}")
         folder = save_reward(party.file.store, party.proposal.run, reward)
+        _report(folder, lambda: write_report(folder, reward))
         sha256 = load_reward(folder).hash
         note(party.file.store, "rewarded", run=party.proposal.run, party=party.name, sha256=sha256)
         return messages.encode_receipt(sha256, str(folder))
@@ -126,8 +134,12 @@ def score_reward(message: Message, context: Context) -> Message:
     """Score the reward that lies in the store."""
 
     def answer(party: _Party) -> RecordDict:
-        reward = load_reward(party.file.store / party.proposal.run)
-        return messages.encode_scores(score(reward, PartyData.read(party.file)))
+        folder = party.file.store / party.proposal.run
+        reward, data = load_reward(folder), PartyData.read(party.file)
+        scores = score(reward, data)
+        alone = cast(Mapping[str, float], context.state.get(ALONE, {}))
+        _report(folder, lambda: write_report(folder, reward, data, alone=alone, scores=scores))
+        return messages.encode_scores(scores)
 
     return _answer(message, context, answer)
 
@@ -160,6 +172,16 @@ def _party(message: Message, context: Context, seal: PartySeal | None) -> _Party
     if message.metadata.message_type in (messages.INTRODUCE, messages.CONTRIBUTE):
         consent(file.store, proposal, schema, str(context.node_config.get("confirm-schema") or ""))
     return _Party(file, proposal, seal)
+
+
+def _report(folder: Path, write: Callable[[], object]) -> None:
+    """Draw the party's own page; what goes wrong with it is in the party's log, and the reward stays."""
+    try:
+        write()
+    except Exception:
+        log(
+            WARNING, "The report beside the reward in %s could not be drawn; the reward is whole", folder, exc_info=True
+        )
 
 
 def _answer(message: Message, context: Context, answer: Callable[[_Party], RecordDict]) -> Message:

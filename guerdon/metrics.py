@@ -23,6 +23,7 @@ __all__ = [
     "mmd2_biased",
     "mmd2_unbiased",
     "mnlp",
+    "proportionality",
     "rmse",
     "wasserstein2_squared",
 ]
@@ -213,3 +214,23 @@ def _points(values: ArrayLike, name: str, at_least: int) -> FloatArray:
             f"{name} must be finite with shape (rows, features), {at_least} rows or more, got {points.shape}"
         )
     return points
+
+
+def proportionality(rewards: ArrayLike, shapley: ArrayLike) -> float:
+    """How nearly rewards are proportional to Shapley values, in (0, 1]: Jain's index of x_i = r_i / phi_i.
+
+    (sum x)^2 / (n sum x^2) over the parties with phi_i > 1e-12 max |phi| (Jain, Chiu and Hawe, 1984): 1 at rho = 1,
+    less the more rewards are levelled; NaN where there is no such party, or none of them gets anything.
+
+    Examples
+    --------
+    >>> round(proportionality([8.0, 4.8], [5.0, 3.0]), 12)
+    1.0
+    """
+    r, phi = np.asarray(rewards, dtype=np.float64), np.asarray(shapley, dtype=np.float64)
+    if r.shape != phi.shape or r.ndim != 1:
+        raise ValueError(f"rewards and Shapley values must share one shape (n,), got {r.shape} and {phi.shape}")
+    some = phi > 1e-12 * np.abs(phi).max(initial=0.0)
+    x = r[some] / phi[some]
+    squares = float(x @ x)
+    return float(x.sum() ** 2 / (len(x) * squares)) if squares > 0.0 else float("nan")

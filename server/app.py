@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from guerdon import __version__
 from server.config import ConfigError, RunConfig
+from server.report import write_report
 from server.run_directory import RunDirectory
 from strategies import Session
 from strategies.files import read_arrays
@@ -57,9 +58,25 @@ def mediate(grid: Grid, run_config: Any, app_sha256: str = "") -> RunDirectory:
     except Exception as error:
         directory.event("failed", reason=f"{error}" or type(error).__name__)
         raise
+    if not config.dry_run:
+        _report(directory)
     directory.event("finished")
     log(20, "Run directory: %s", directory.path)
     return directory
+
+
+def _report(directory: RunDirectory) -> None:
+    """Draw the report of a run that is done; what goes wrong with it is said, and the run stays done."""
+    directory.event("stage", stage="report", total=None)
+    try:
+        write_report(directory)
+    except Exception as error:
+        log(40, "The report could not be drawn", exc_info=True)
+        directory.event(
+            "note",
+            text=f"report.html could not be drawn ({type(error).__name__}: {error}); everything else of the run is "
+            "there, and `python -m simulations report RUN` draws it again",
+        )
 
 
 def _strategy(config: RunConfig, directory: RunDirectory) -> tuple[Any, Session]:

@@ -28,7 +28,7 @@ __all__ = ["RunDirectory", "RunDirectoryError"]
 
 PURGED = (
     *("pool.json", "pool", "rewards.json", "rewards", "noise_seed", "synthetic.parquet", "data", "app"),
-    *("generator.npz", "samples.png"),
+    *("generator.npz", "samples.png", "view.npz", "report.html", "parties"),
 )
 """What holds data, or was made from it."""
 
@@ -180,6 +180,15 @@ class RunDirectory:
 
     def save_samples(self, images: FloatArray) -> None:
         write_whole(self.path / "samples.png", picture_grid(images))
+
+    # What the report shows of the data.
+
+    def save_view(self, arrays: Arrays) -> None:
+        write_arrays(self.path / "view.npz", arrays)
+
+    def load_view(self) -> dict[str, NDArray[Any]] | None:
+        path = self.path / "view.npz"
+        return read_arrays(path) if path.exists() else None
 
     def secret_seed(self) -> int:
         """GUERDON_NOISE_SEED where it is set (reproducible simulations), else drawn from the operating system and kept.

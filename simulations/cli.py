@@ -1,4 +1,4 @@
-"""The commands: run, list, prepare, show, resume, purge and paper.
+"""The commands: run, list, prepare, show, report, compare, resume, purge and paper.
 
 Each imports what it needs when it is called, so that ``--help`` and ``list`` answer at once.
 """
@@ -37,6 +37,11 @@ Value first, look, then agree on rho and deliver:
   python -m simulations run diabetes --set stop-after=valuation
   python -m simulations resume runs/diabetes-20260131-120000
   python -m simulations show runs/diabetes-20260131-120000
+
+Draw the report again, or several runs side by side:
+
+  python -m simulations report runs/diabetes-20260131-120000
+  python -m simulations compare runs/diabetes-20260131-120000 runs/diabetes-20260131-121500
 
 Draw the papers' figures and tables again:
 
@@ -126,6 +131,33 @@ def show(run: RunArgument) -> None:
 
 
 @app.command()
+def report(run: RunArgument) -> None:
+    """Draw the report of an earlier run again, RUN/report.html, and print its path.
+
+    RUN is a run directory. One file, for any browser: what happened, what
+    every rho would give, the certificate and pictures.
+    """
+    from server.report import write_report
+    from server.run_directory import RunDirectory
+
+    typer.echo(write_report(RunDirectory(run)).resolve())
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN ...")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path("compare.html"),
+) -> None:
+    """Show several runs side by side: the same parties under other schemes, or with another rho.
+
+    RUN is a run directory; give two or more.
+    """
+    from server.report import write_comparison
+
+    typer.echo(write_comparison(runs, output).resolve())
+
+
+@app.command()
 def resume(
     run: RunArgument,
     overrides: Set = [],  # noqa: B006
@@ -152,6 +184,10 @@ def purge(run: RunArgument) -> None:
     gone = directory.purge()
     for path in gone:
         typer.echo(f"deleted {path}")
+    if (directory.path / "allocation.json").exists():
+        from server.report import write_report
+
+        typer.echo(f"drew {write_report(directory)} again, without the data")
     typer.echo(f"The record of the run stays in {run}." if gone else f"There was nothing left to delete in {run}.")
 
 

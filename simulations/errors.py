@@ -11,6 +11,7 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 def exit_status(error: BaseException) -> tuple[int | None, str]:
     """(status, sentence) of an expected error; (None, "") where it is a mistake of ours, which keeps its traceback."""
+    from server.report import ComparisonError
     from server.run_directory import RunDirectoryError
     from simulations.papers.study import StudyError
     from simulations.prepare import PrepareError
@@ -27,7 +28,7 @@ def exit_status(error: BaseException) -> tuple[int | None, str]:
         case click.ClickException():
             error.show()
             return error.exit_code, ""
-        case PrepareError() | ScenarioError() | RunDirectoryError() | StudyError():
+        case PrepareError() | ScenarioError() | RunDirectoryError() | ComparisonError() | StudyError():
             return MISUSED, str(error)
         case FileNotFoundError():
             return FAILED, str(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +11,8 @@ from rich.console import Console, Group, RenderableType
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
+
+from strategies.report.numbers import count_text, number_text, with_error
 
 __all__ = ["present", "present_rehearsal"]
 
@@ -52,7 +53,8 @@ def present(allocation: Record, run: Path, console: Console) -> None:
     parts += _notes(allocation.get("diagnostics") or [])
     parts += _notes(allocation.get("notes") or [])
     console.print(Group(*parts), highlight=False)
-    for line in ("", f"Run directory: {run}", *_what_is_left(allocation, run)):  # paths to copy are not broken
+    report = [f"Report: {run / 'report.html'}"] if (run / "report.html").exists() else []
+    for line in ("", f"Run directory: {run}", *report, *_what_is_left(allocation, run)):  # paths to copy are not broken
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -115,18 +117,18 @@ def _summary(allocation: Record, unit: str) -> Text:
     """v_N, rho and the two thresholds, in one line; for synthetic rewards what they were valued with, too."""
     thresholds = allocation.get("thresholds") or {}
     synthetic = allocation.get("kind") == "synthetic"
-    facts = [f"v_N = {_number(allocation['grand_value'])}" + ("" if synthetic else f" {unit}")]
+    facts = [f"v_N = {number_text(allocation['grand_value'])}" + ("" if synthetic else f" {unit}")]
     valued_with = allocation.get("model") or {}
     for symbol, value in (
         ("v*", allocation.get("maximum") if synthetic else None),
         ("length-scale", valued_with.get("lengthscale")),
-        ("|G|", _count(valued_with.get("synthetic_rows")) if synthetic else None),
+        ("|G|", count_text(valued_with.get("synthetic_rows")) if synthetic else None),
         ("rho", allocation.get("rho")),
         ("rho_r", thresholds.get("rational")),
         ("rho_s", thresholds.get("stable")),
     ):
         if value is not None:
-            facts.append(f"{symbol} = {_number(value)}")
+            facts.append(f"{symbol} = {number_text(value)}")
     if allocation.get("shapley_method"):
         facts.append(f"Shapley values: {allocation['shapley_method']}")
     return Text("   ".join(facts))
@@ -173,45 +175,17 @@ def _what_is_left(allocation: Record, run: Path) -> list[str]:
     return [f"Not delivered to {', '.join(missed)}. To try again: python -m simulations resume {run}"]
 
 
-def _number(value: object, decimals: int | None = None) -> str:
-    """A number in four significant digits, or fixed decimals; a dash for what is not there."""
-    if value is None:
-        return "–"
-    if isinstance(value, str):
-        return {"inf": "∞", "-inf": "-∞"}.get(value, value)
-    if not isinstance(value, int | float):
-        return str(value)
-    if not math.isfinite(value):
-        return "∞" if value > 0 else "-∞"
-    if decimals is not None:
-        return f"{value:.{decimals}f}"
-    size = abs(value)
-    if value == 0:
-        return "0"
-    if 1e-3 <= size < 1e5:
-        return f"{value:.{max(0, 3 - math.floor(math.log10(size)))}f}"
-    return f"{value:.3g}"
-
-
-def _with_error(value: float, error: float | None) -> str:
-    return _number(value) if error is None else f"{_number(value)} ± {error:.1g}"
-
-
-def _count(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"
-
-
 def _held_out(party: Record) -> str:
     """How many rows the scores stand on."""
     rows = (party.get("alone") or party.get("reward") or {}).get("rows")
-    return _count(None if rows is None else int(rows))
+    return count_text(None if rows is None else int(rows))
 
 
 def _calibration(party: Record) -> str:
     """Shares of the held-out rows within the reward's 50 % and 90 % predictive intervals."""
     scores = party.get("reward") or {}
     shares = [scores.get(f"coverage_{level}") for level in (50, 90)]
-    return ", ".join(_number(share, 2) for share in shares) if any(share is not None for share in shares) else "–"
+    return ", ".join(number_text(share, 2) for share in shares) if any(share is not None for share in shares) else "–"
 
 
 def _gain(party: Record, score: str) -> str:
@@ -221,22 +195,22 @@ def _gain(party: Record, score: str) -> str:
 
 def _sides(found: Record) -> str:
     sides = [found.get(side) for side in ("alone", "reward")]
-    return ARROW.join(_number(value) for value in sides) if any(value is not None for value in sides) else "–"
+    return ARROW.join(number_text(value) for value in sides) if any(value is not None for value in sides) else "–"
 
 
 WORTH = (
     _Column("rows", lambda p: f"{p['rows']:,}"),
-    _Column("v_i", lambda p: _number(p["value"])),
-    _Column("Shapley", lambda p: _with_error(p["shapley"], p.get("shapley_error"))),
-    _Column("alpha", lambda p: _number(p["alpha"], 3)),
+    _Column("v_i", lambda p: number_text(p["value"])),
+    _Column("Shapley", lambda p: with_error(p["shapley"], p.get("shapley_error"))),
+    _Column("alpha", lambda p: number_text(p["alpha"], 3)),
 )
 COLUMNS = {
     "model": _Columns(
         WORTH,
         (
-            _Column("target r_i", lambda p: _number(p.get("target"))),
-            _Column("eta_i", lambda p: _number(p.get("eta"))),
-            _Column("reached", lambda p: _number(p.get("reached"))),
+            _Column("target r_i", lambda p: number_text(p.get("target"))),
+            _Column("eta_i", lambda p: number_text(p.get("eta"))),
+            _Column("reached", lambda p: number_text(p.get("reached"))),
         ),
         (
             _Column("rows\nheld out", _held_out),
@@ -248,11 +222,11 @@ COLUMNS = {
     "synthetic": _Columns(
         WORTH,
         (
-            _Column("floor", lambda p: _number(p.get("floor"))),
-            _Column("target r_i", lambda p: _number(p.get("target"))),
-            _Column("ceiling", lambda p: _number(p.get("ceiling"))),
-            _Column("rows got", lambda p: _count(p.get("synthetic_rows"))),
-            _Column("reached", lambda p: _number(p.get("reached"))),
+            _Column("floor", lambda p: number_text(p.get("floor"))),
+            _Column("target r_i", lambda p: number_text(p.get("target"))),
+            _Column("ceiling", lambda p: number_text(p.get("ceiling"))),
+            _Column("rows got", lambda p: count_text(p.get("synthetic_rows"))),
+            _Column("reached", lambda p: number_text(p.get("reached"))),
         ),
         (
             _Column("unbiased MMD²\nalone → reward", lambda p: _sides(p.get("mmd2") or {})),

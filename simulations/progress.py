@@ -38,6 +38,7 @@ STAGES = {
     "alone": "scoring alone",
     "deliver": "delivering rewards",
     "score": "scoring rewards",
+    "report": "drawing the report",
 }
 WIDTH = max(len(words) for words in STAGES.values())
 BAR = 24

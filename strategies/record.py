@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from guerdon.pipeline import Allocation
+from guerdon.rewards import weaker_coalitions
 from guerdon.shapley.exact import MAX_EXACT_PARTIES
 from guerdon.types import Contribution, game_table
 
@@ -28,7 +29,7 @@ def allocation_record(
     """Everything the mechanism decided, as allocation.json holds it; ``eta`` and ``reached`` are for the strategy."""
     game, shapley, targets = allocation.game, allocation.shapley, allocation.targets
     n = len(allocation.parties)
-    alone = game(np.eye(n, dtype=bool))
+    alone, floors = game(np.eye(n, dtype=bool)), game(weaker_coalitions(shapley))
     errors = shapley.standard_errors
     return {
         "run": run,
@@ -52,6 +53,7 @@ def allocation_record(
                 "shapley": float(shapley.values[i]),
                 "shapley_error": None if errors is None else float(errors[i]),
                 "alpha": float(shapley.alpha[i]),
+                "floor": float(floors[i]),
                 "target": float(targets.values[i]),
                 "ceiling": float(targets.ceilings[i]),
                 "eta": None,

@@ -43,6 +43,10 @@ class Journal(Protocol):
         """Show images that the generator drew: (k, height, width, channels), pixels from 0 to 1."""
         ...
 
+    def save_view(self, arrays: Arrays) -> None:
+        """Keep what a picture of the allocation shows of the data; see ``synthetic_view``."""
+        ...
+
     def refusals(self) -> dict[str, tuple[str, str]]:
         """Stage and reason of every refusal, in this or an earlier part of the run."""
         ...

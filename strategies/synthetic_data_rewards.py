@@ -23,13 +23,13 @@ from guerdon.generators import (
 from guerdon.images import ImageShape, from_pixels, image_shape
 from guerdon.pipeline import Allocation, conclude
 from guerdon.realization import SyntheticReward
-from guerdon.rewards import weaker_coalitions
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, FloatArray
 from strategies.mediator import TrustedMediator
 from strategies.messages import MessageError, Reward, listed
 from strategies.record import allocation_record, number, party_view
 from strategies.session import Outcome
+from strategies.synthetic_view import growth_record, synthetic_view
 from strategies.trained_generator import fit_generator, quality_record
 
 __all__ = ["SyntheticDataRewards"]
@@ -102,6 +102,8 @@ class SyntheticDataRewards(TrustedMediator):
             grown.game, grown.shapley, grown.targets, realization, rng=rng_rewards, progress=self._progress
         )
         work = _Work(contributions, self.target, scaling, features, grown, quality)
+        columns = None if features is not None else contributions[0].feature_names
+        self.journal.save_view(synthetic_view(grown.game, allocation, columns, scaling))
         return Outcome(
             record=self._record(allocation, work),
             alone={c.party: Reward(scaling.arrays(), {"kind": "synthetic", "alone": True}) for c in contributions},
@@ -211,9 +213,6 @@ class SyntheticDataRewards(TrustedMediator):
             "sizes_tried": list(work.grown.sizes),
             "quality": work.quality,
         }
-        floors = game(weaker_coalitions(allocation.shapley))
-        for i, entry in enumerate(record["parties"]):
-            entry["floor"] = float(floors[i])
         for entry, made in zip(record["parties"], allocation.rewards, strict=False):
             entry.update(
                 reached=made.reached,
@@ -221,6 +220,7 @@ class SyntheticDataRewards(TrustedMediator):
                 mmd2={"alone": number(made.mmd2_alone), "reward": number(made.mmd2_reached)},
                 stopped=made.stopped,
                 drift=made.drift,
+                growth=growth_record(made.values),
             )
             if made.stopped != "target":
                 self._note(

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "server": {"server", "strategies", "guerdon"},
     "clients": {
         *("clients", "guerdon", "strategies.messages", "strategies.files", "strategies.pictures"),
-        *("strategies.schema", "strategies.signing"),
+        *("strategies.report", "strategies.schema", "strategies.signing"),
     },
     "simulations": {"simulations", "server", "strategies", "guerdon"},
 }

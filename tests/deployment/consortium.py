@@ -125,8 +125,8 @@ class Consortium:
         path = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
         return env | QUIET | {"FLWR_HOME": str(home), "PATH": path, "PYTHONPATH": str(ROOT)}
 
-    def party(self, name: str, approve: Sequence[str], node: str) -> Service:
-        """A party's SuperNode, through our entry point; returns once it is connected.
+    def party(self, name: str, approve: Sequence[str], node: str, says: str = "") -> Service:
+        """A party's SuperNode, through our entry point; returns once it is connected. It ``says`` that it is another.
 
         After a kill it is started again until it is let in, as a service manager does: for up to a minute the SuperLink
         counts the one before it as connected.
@@ -136,7 +136,7 @@ class Consortium:
         deadline = time.monotonic() + 240.0
         while True:
             options = self.node_options(folder / "ca.crt", folder / name)
-            service = self.start(name, [*argv, *options, "--node-config", f'party="{name}" {node}'], folder)
+            service = self.start(name, [*argv, *options, "--node-config", f'party="{says or name}" {node}'], folder)
             wait_until(f"{name} connects", lambda s=service: connected(s) or s.ended() is not None)  # type: ignore[misc]
             if service.ended() is None:
                 return service

@@ -132,7 +132,7 @@ def store(consortium: Consortium, party: str) -> Path:
 def held(consortium: Consortium, party: str) -> dict[str, str]:
     """The hash of each reward that a party holds, by its run; each must be the party's own."""
     rewards = {}
-    for folder in sorted(store(consortium, party).glob("*")):
+    for folder in sorted(path.parent for path in store(consortium, party).glob("*/reward.json")):
         reward = load_reward(folder)
         assert reward.about["party"] == party, f"{party} holds a reward of {reward.about['party']}"
         rewards[folder.name] = reward.hash

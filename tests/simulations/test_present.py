@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from simulations.present import _number, present, present_rehearsal
+from simulations.present import present, present_rehearsal
+from strategies.report.numbers import number_text
 
 
 def party(name: str, **changes: Any) -> dict[str, Any]:
@@ -130,7 +131,7 @@ def test_who_has_not_received_a_reward() -> None:
     ],
 )
 def test_numbers_have_four_digits(value: object, text: str) -> None:
-    assert _number(value) == text
+    assert number_text(value) == text
 
 
 def test_a_dry_run_shows_who_would_bring_what() -> None:

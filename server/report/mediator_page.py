@@ -1,0 +1,140 @@
+"""The mediator's page: everything about a run, with the negotiation as its heart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from server.report.columns import columns_of
+from server.report.mathematics import MATHEMATICS
+from server.report.negotiation import NEGOTIATION, SCRIPT, STYLE, negotiation_data
+from server.report.words import summary
+from strategies.report.glossary import CONDITIONS, MEANINGS, STAGES
+from strategies.report.page import render
+from strategies.report.pictures import Picture
+
+__all__ = ["mediator_page"]
+
+TEMPLATE = (
+    """{% extends "skeleton" %}
+{% import "macros" as part with context %}
+{% block eyebrow %}The mediator's view{% endblock %}
+{% block opening %}
+<ul class="chips"><li><b>{{ stage }}</b></li><li>{{ record.parties | length }} parties</li>{% if record.scheme %}<li>scheme <b>{{ record.scheme }}</b></li>{% endif %}
+{% if record.shapley_method is defined %}<li>Shapley values: <b>{{ record.shapley_method }}</b></li>{% endif %}</ul>
+{% endblock %}
+{% block navigation %}<nav aria-label="sections"><ul><li><a href="#outcome">Outcome</a></li>{% if negotiation %}<li><a href="#negotiation">Negotiate ρ</a></li>{% endif %}
+<li><a href="#certificate">Certificate</a></li><li><a href="#pictures">Pictures</a></li><li><a href="#details">Details</a></li></ul></nav>{% endblock %}
+{% block content %}
+<style>{{ extra_style | safe }}</style>
+<section id="outcome">
+<h2>What happened</h2>
+<p class="lead">{{ sentences | join(" ") }}</p>
+{% for entry in record.refused %}<p class="warning"><b class="bad">Refused:</b> <b>{{ entry.party }}</b>, {{ entry.reason }}</p>{% endfor %}
+{{ part.table(columns, record.parties) }}
+</section>
+{% if negotiation %}
+"""
+    + NEGOTIATION
+    + """
+{% else %}<section id="negotiation"><h2>Negotiate ρ</h2><p>{{ no_negotiation }}</p></section>
+{% endif %}
+<section id="certificate">
+<h2>Certificate</h2>
+<p>Which of the papers' conditions the rewards of this run satisfy, computed from the values{% if not record['values'] %} that are known{% else %} of all coalitions{% endif %},
+each with its witness.</p>
+<ul class="checks">{% for check in record.certificate %}
+<li title="{{ conditions.get(check.name, ('', ''))[1] }}"><span class="mark {{ 'good' if check.holds else 'bad' if check.holds is false else 'quiet' }}"
+aria-label="{{ 'holds' if check.holds else 'fails' if check.holds is false else 'not checked' }}">{{ '✓' if check.holds else '✗' if check.holds is false else '–' }}</span>
+<span>{% if check.name | length < 3 %}<b>{{ check.name }}</b> {% endif %}{{ check.title }}<small>{{ check.witness }}</small></span></li>{% endfor %}
+</ul>
+<details><summary>What the conditions mean</summary><dl>{% for check in record.certificate %}{% if check.name in conditions %}
+<dt>{{ check.name }}, {{ check.title }}</dt><dd>{{ conditions[check.name][1] }}</dd>{% endif %}{% endfor %}</dl></details>
+</section>
+<section id="pictures">
+<h2>Pictures</h2>
+<div class="figures">{% for picture in pictures %}{{ part.figure(picture) }}{% endfor %}</div>
+{% if samples %}<p class="note">What the generator draws is in <a href="samples.png">samples.png</a> beside this page.</p>{% endif %}
+</section>
+<section id="details">
+<h2>Details</h2>
+{% for note in notes %}<p class="warning">{{ note }}</p>{% endfor %}
+{% for note in record.get('diagnostics') or [] %}<p>{{ note[:1] | upper }}{{ note[1:] }}.</p>{% endfor %}
+{% if pages %}<p>Each party has a page of its own, which shows no more than it may see{% if record.stage == 'valued' %}; hand it out before you agree{% endif %}:
+{% for name, address in pages %}{% if address %}<a href="{{ address }}">{{ name }}</a>{% else %}{{ name }}{% endif %}{{ ", " if not loop.last }}{% endfor %}.
+{% if record.stage != 'valued' %}It lies in its reward store and has predictions, or rows, beside its own data, which never left it.{% endif %}</p>{% endif %}
+<table class="cards"><tbody>{% for key, text in details %}<tr><th class="text" scope="row">{{ key }}</th><td class="text"><code>{{ text }}</code></td></tr>{% endfor %}</tbody></table>
+<p class="warning">This page shows the values of all coalitions{% if record.kind == 'synthetic' %} and some of the pooled rows{% endif %}: it is for the mediator, and for all parties
+together where they agreed to see it. Their own pages are for handing out.</p>
+</section>
+{% if negotiation %}<script>{{ script | safe }}</script>{% endif %}
+{% endblock %}
+{% block closing %}Run {{ record.run }}.{% endblock %}
+"""
+)
+
+
+def mediator_page(
+    record: Mapping[str, Any],
+    *,
+    directory: Path | None = None,
+    pictures: Sequence[Picture] = (),
+    pages: Sequence[tuple[str, str | None]] = (),
+) -> str:
+    """The page of a run.
+
+    Parameters
+    ----------
+    record : content of allocation.json
+    directory : of the run, for the command that goes on with it
+    pictures : what ``run_pictures`` drew
+    pages : each party's name and the address of its own page, where it can be reached from this one
+    """
+    record = {
+        "kind": "model",
+        "scheme": "",
+        "unit": "",
+        "values": None,
+        "certificate": [],
+        "refused": [],
+        "notes": [],
+        **record,
+    }
+    negotiation = negotiation_data(record, directory)
+    return render(
+        TEMPLATE,
+        title=str(record["run"]),
+        record=record,
+        stage=STAGES.get(str(record.get("stage")), str(record.get("stage"))),
+        sentences=summary(record),
+        columns=columns_of(record),
+        negotiation=negotiation,
+        no_negotiation="Rewards of this kind have no ρ to negotiate.",
+        meanings=MEANINGS,
+        conditions=CONDITIONS,
+        pictures=list(pictures),
+        samples=directory is not None and (directory / "samples.png").exists(),
+        notes=record["notes"],
+        pages=list(pages),
+        details=_details(record),
+        extra_style=STYLE,
+        script=MATHEMATICS + SCRIPT,
+    )
+
+
+def _details(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The parts that the run was made of, and what they learned, as they are in allocation.json."""
+    parts = [(str(key), str(text)) for key, text in (record.get("parts") or {}).items()]
+    learned = record.get("model") or {}
+    return parts + [(str(key).replace("_", " "), _plain(value)) for key, value in learned.items() if value is not None]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_plain(inner) for inner in value[:12]) + (", …" if len(value) > 12 else "")
+    return str(value)

@@ -1,0 +1,99 @@
+"""What happened in a run, in a few sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from strategies.report.numbers import number_text, percent_text, unit_text
+
+__all__ = ["joined", "summary", "tells"]
+
+Record = Mapping[str, Any]
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def summary(record: Record) -> list[str]:
+    """Sentences for whoever opens the page: what was pooled, who added what, what each gets, and whether it helps."""
+    parties: Sequence[Record] = record["parties"]
+    sentences = []
+    if parties and tells(record, "rows", "value"):
+        sentences.append(_pooled(record, parties))
+        if tells(record, "shapley"):
+            sentences.append(_contributed(parties))
+        if tells(record, "target"):
+            sentences.append(_rewarded(record, parties))
+    sentences += _scored(parties)
+    return [sentence for sentence in sentences if sentence]
+
+
+def tells(record: Record, *keys: str) -> bool:
+    """Whether the record has these numbers for all parties: a strategy of one's own may value in another way."""
+    return all(party.get(key) is not None for party in record["parties"] for key in keys)
+
+
+def joined(names: Sequence[str], most: int = 6) -> str:
+    """a, b and c; of many the first few and how many more."""
+    if len(names) > most:
+        return f"{', '.join(names[: most - 2])} and {len(names) - most + 2} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _pooled(record: Record, parties: Sequence[Record]) -> str:
+    rows = sum(int(party["rows"]) for party in parties)
+    best = max(parties, key=lambda party: party["value"])
+    pool, own = record["grand_value"], best["value"]
+    more = f", {pool / own:.3g} times the most that one of them has alone ({best['party']})" if own > 0.0 else ""
+    return (
+        f"{_number(len(parties)).capitalize()} parties pooled {rows:,} rows. Together their data is worth "
+        f"{number_text(pool)} {unit_text(str(record['unit']))}{more}."
+    )
+
+
+def _contributed(parties: Sequence[Record]) -> str:
+    total = sum(party["shapley"] for party in parties)
+    ranked = sorted(parties, key=lambda party: -party["shapley"])
+    first, last = ranked[0], ranked[-1]
+    if total <= 0.0 or first is last:
+        return ""
+    return (
+        f"{first['party']} added most, {percent_text(first['shapley'] / total)} of it by the Shapley value; "
+        f"{last['party']} least, {percent_text(last['shapley'] / total)}."
+    )
+
+
+def _rewarded(record: Record, parties: Sequence[Record]) -> str:
+    gains = [(party["target"] - party["value"], str(party["party"])) for party in parties]
+    slack = 1e-9 * abs(record["grand_value"])
+    losing = [name for gain, name in gains if gain < -slack]
+    rho = "" if record.get("rho") is None else f" with ρ = {number_text(record['rho'])}"
+    would = "would be" if record.get("stage") == "valued" else "is"
+    if losing:
+        return f"As decided{rho}, the reward {would} worth less than its own data for {joined(losing)}."
+    (least, who), (most, whom) = min(gains), max(gains)
+    span = f"from {number_text(max(least, 0.0))} more ({who}) to {number_text(most)} more ({whom})"
+    return f"As decided{rho}, every party's reward {would} worth at least its own data: {span}."
+
+
+def _scored(parties: Sequence[Record]) -> list[str]:
+    told = []
+    for key, words, lower in (("mnlp", "predict better (log loss)", True), ("accuracy", "classify better", False)):
+        known = [
+            (party["alone"][key], party["reward"][key], int(party["reward"].get("rows", 0)))
+            for party in parties
+            if key in (party.get("alone") or {}) and key in (party.get("reward") or {})
+        ]
+        if known:
+            better = sum((after < before) if lower else (after > before) for before, after, _ in known)
+            rows = [count for *_, count in known]
+            on = f"{rows[0]:,}" if min(rows) == max(rows) else f"{min(rows):,} to {max(rows):,}"
+            told.append(
+                f"On rows that they held out ({on} each), {_number(better)} of {_number(len(known))} {words} with "
+                "their reward than alone."
+            )
+    return told
+
+
+def _number(count: int) -> str:
+    return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"

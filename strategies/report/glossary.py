@@ -1,0 +1,73 @@
+"""Every number of a report in a sentence: the same words wherever it stands."""
+
+from __future__ import annotations
+
+__all__ = ["CONDITIONS", "MEANINGS", "STAGES"]
+
+MEANINGS: dict[str, str] = {
+    "rows": "Rows that the party contributed; what it held out to score its reward was not sent.",
+    "value": "What the party's own data is worth, alone (vᵢ).",
+    "shapley": "The Shapley value: what the party's data adds to the others' on average over all orders of joining. "
+    "They add up to the value of all data together.",
+    "alpha": "The Shapley value divided by the largest one: 1 for whoever contributed most.",
+    "target": "What its reward should be worth (rᵢ).",
+    "ceiling": "What its data with all synthetic rows would be worth: no reward can be worth more.",
+    "floor": "What the party could reach together with all that contributed no more: a stable reward is worth at least "
+    "this.",
+    "eta": "Variance of the noise on the others' outputs in its reward, in squared units of the target: 0 is the "
+    "pool's own model, ∞ the party's own.",
+    "reached": "What the reward that was made is worth, computed from it.",
+    "synthetic_rows": "Synthetic rows that were drawn for it.",
+    "mmd2": "Unbiased squared maximum mean discrepancy to all data, with its own rows, then with its reward; lower is "
+    "better. It estimates a number near 0 and can be slightly negative.",
+    "mnlp": "Mean negative log probability (nats) of outputs that it held out, with its own data, then with its "
+    "reward; lower is better.",
+    "rmse": "Root mean squared error on rows that it held out, in the target's units, alone, then with its reward; "
+    "lower is better.",
+    "coverage": "Shares of the held-out rows within the reward's central 50 % and 90 % predictive intervals; 0.50 and "
+    "0.90 where it is calibrated.",
+    "accuracy": "Share of held-out labels that a logistic regression gets right, trained on its own rows, then with "
+    "its reward; higher is better.",
+    "held_out": "Rows that the scores stand on; on few, chance decides.",
+    "share": "The reward's worth divided by that of the best reward.",
+    "rho": "ρ trades fairness for welfare: at 1 rewards are proportional to Shapley values, at 0 all parties get the "
+    "same.",
+    "rational": "ρᵣ, the largest ρ at which nobody gets less than its own data is worth.",
+    "stable": "ρₛ, the largest ρ at which no group of parties does better by itself.",
+    "welfare": "The sum of all rewards, and its share of what it could be if everybody got the most that can be given.",
+    "fairness": "Jain's index of reward per Shapley value: 1 where rewards are proportional to what parties added, "
+    "lower the more they are levelled.",
+    "maximum": "v*, the worth of the best reward: as large as the parties' ceilings allow.",
+}
+
+CONDITIONS: dict[str, tuple[str, str]] = {
+    "R1": ("non-negativity", "Nobody gets a reward of negative worth."),
+    "R2": ("feasibility", "No reward is worth more than can be made for the party."),
+    "R3": ("weak efficiency", "Somebody gets the most that can be given."),
+    "R4": ("individual rationality", "Nobody gets less than its own data is worth."),
+    "R5": ("fairness", "F1 to F4 hold."),
+    "F1": ("uselessness", "Who adds nothing to any coalition gets nothing."),
+    "F2": ("symmetry", "Parties that are interchangeable get the same."),
+    "F3": ("strict desirability", "Who adds no less to every coalition and more to some gets more."),
+    "F4": ("strict monotonicity", "Who comes to add more, all else the same, gets more. It compares two games."),
+    "R6": (
+        "stability of the grand coalition",
+        "No coalition is worth more than the reward of its largest contributor.",
+    ),
+    "R7": (
+        "group welfare",
+        "Everybody gets the most that can be given. Fairness is at odds with it.",
+    ),
+    "stability": (
+        "stability (Definition 3)",
+        "Every coalition has a member who would not gain by leaving with it.",
+    ),
+    "order": ("order of the parties", "Sampling leaves no doubt about who added more than whom."),
+}
+"""Title and meaning of each condition of the certificate, by name."""
+
+STAGES: dict[str, str] = {
+    "valued": "valued; nothing given yet",
+    "rewarded": "rewards made, not all delivered",
+    "delivered": "rewards delivered",
+}

@@ -1,0 +1,47 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["count_text", "number_text", "percent_text", "unit_text", "with_error"]
+
+
+def number_text(value: object, decimals: int | None = None) -> str:
+    """A number in four significant digits, or fixed decimals; a dash for what is not there."""
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return {"inf": "∞", "-inf": "-∞"}.get(value, value)
+    if not isinstance(value, int | float):
+        return str(value)
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "-∞"
+    if decimals is not None:
+        return f"{value:.{decimals}f}"
+    size = abs(value)
+    if value == 0:
+        return "0"
+    if 1e-3 <= size < 1e5:
+        return f"{value:.{max(0, 3 - math.floor(math.log10(size)))}f}"
+    return f"{value:.3g}"
+
+
+def with_error(value: float, error: float | None) -> str:
+    """A value and its standard error, where it has one."""
+    return number_text(value) if error is None else f"{number_text(value)} ± {error:.1g}"
+
+
+def count_text(value: int | None) -> str:
+    """A whole number with commas."""
+    return "–" if value is None else f"{value:,}"
+
+
+def percent_text(share: float) -> str:
+    """A share as a percentage: whole, with one decimal where it is small."""
+    return f"{100 * share:.0f} %" if abs(share) >= 0.095 or share == 0 else f"{100 * share:.1f} %"
+
+
+def unit_text(unit: str) -> str:
+    """The unit behind a number: a word as it is, a formula in brackets."""
+    return unit if unit.isalpha() else f"({unit})"

@@ -1,0 +1,217 @@
+"""A party's own page: its numbers, and what is common knowledge; nothing else about the others' data.
+
+Names, alpha, rho, the thresholds and r_i / r_max of all are common knowledge. It is made from what the reward is sent
+with (``strategies.record.party_view``), and at the party from its own rows, so it can't show more than the party has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from strategies.report.glossary import MEANINGS
+from strategies.report.numbers import number_text, percent_text, unit_text
+from strategies.report.page import Column, render
+from strategies.report.pictures import Picture
+
+__all__ = ["party_page", "view_of"]
+
+View = Mapping[str, Any]
+
+SAME = 1e-9
+"""Shares this close to alpha^rho are those of rho-Shapley rewards."""
+
+KNOWN = ("run", "unit", "kind", "strategy", "scheme", "rho", "thresholds")
+
+COLUMNS = (
+    Column("α", MEANINGS["alpha"], lambda row: number_text(row["alpha"])),
+    Column("reward / best", MEANINGS["share"], lambda row: number_text(row["share_of_best"])),
+)
+
+SCORES = (
+    ("mnlp", "log loss (MNLP)", MEANINGS["mnlp"]),
+    ("rmse", "error (RMSE)", MEANINGS["rmse"]),
+    ("accuracy", "accuracy", MEANINGS["accuracy"]),
+)
+
+TEMPLATE = """{% extends "skeleton" %}
+{% import "macros" as part with context %}
+{% block eyebrow %}A party's own view{% endblock %}
+{% block opening %}
+<p class="lead">{{ opening }}</p>
+<ul class="chips"><li>run <b>{{ view.run }}</b></li><li>scheme <b>{{ view.scheme }}</b></li>
+{% if view.rho is not none %}<li title="{{ meanings.rho }}">ρ = <b>{{ view.rho | number }}</b></li>{% endif %}</ul>
+{% endblock %}
+{% block content %}
+<section>
+<h2>What you {{ 'get' if given else 'would get' }}</h2>
+<div class="tiles">
+<div class="tile"><b>{{ view.own_value | number }}</b><span>your own data alone, {{ view.unit }}</span></div>
+<div class="tile"><b>{{ view.target | number }}</b><span>your reward should be worth this, {{ view.unit }}</span></div>
+{% if given %}<div class="tile"><b>{{ view.reached | number }}</b><span>the reward that was made is worth this</span></div>{% endif %}
+<div class="tile"><b>{{ (view.target - view.own_value) | number }}</b><span>gained over your own data</span></div>
+</div>
+{% if given %}<p>It holds {{ view.contains }}.</p>
+<p class="note screen">Beside this page lie the reward's files. <code>python -m clients show FOLDER</code> says what it is{% if view.kind == 'model' %}, and
+<code>python -m clients predict FOLDER NEW.csv</code> predicts with it{% endif %}.</p>{% endif %}
+</section>
+{% if scores %}
+<section>
+<h2>What it does on rows you held out</h2>
+<p class="note">{{ scores[0].rows | count }} rows that never left you; on few rows, chance decides.</p>
+<table class="cards"><thead><tr><th class="text">score</th><th>your own data alone</th><th>with your reward</th></tr></thead><tbody>
+{% for score in scores %}<tr><th class="text" scope="row" title="{{ score.meaning }}">{{ score.name }}</th>
+<td data-label="your own data alone">{{ score.alone | number }}</td><td data-label="with your reward">{{ score.reward | number }}</td></tr>{% endfor %}
+</tbody></table>
+<details><summary>What the scores mean</summary><dl>{% for score in scores %}<dt>{{ score.name }}</dt><dd>{{ score.meaning }}</dd>{% endfor %}</dl></details>
+</section>
+{% endif %}
+{% if pictures %}<section><h2>Your rows and your reward</h2><div class="figures">{% for picture in pictures %}{{ part.figure(picture) }}{% endfor %}</div></section>{% endif %}
+<section>
+<h2>How all parties are rewarded</h2>
+<p>α is what a party's data added, relative to whoever added most. {% if view.rho is not none %}With ρ = {{ view.rho | number }} rewards follow it
+{{ 'in proportion' if view.rho == 1 else 'not at all' if view.rho == 0 else 'less than in proportion' }}: {{ meanings.rho }}{% endif %}
+
+This much is common knowledge; what the others' data are worth by themselves is not on this page.</p>
+{{ part.table(columns, view.parties) }}
+{% if view.thresholds %}
+<p class="note">ρᵣ = {{ view.thresholds.rational | number }}: the largest ρ at which nobody gets less than its own data is worth.
+ρₛ = {{ view.thresholds.stable | number }}: the largest at which no group of parties does better by itself.</p>
+{% endif %}
+</section>
+{% if slider %}
+<section id="negotiation">
+<h2>What another ρ would mean</h2>
+<p>{{ 'The rewards are made and stay as they are; this shows what else could have been agreed on.' if given
+else 'Nothing is given yet: this is what there is to agree on.' }}</p>
+<div class="slider"><div class="marks" aria-hidden="true"></div>
+<input id="rho" type="range" min="0" max="1" step="0.001" value="{{ view.rho }}" aria-label="rho, the fairness exponent">
+<div class="ends"><span>0: all get the same</span><span>1: in proportion to Shapley values</span></div></div>
+<div class="tiles"><div class="tile"><b id="rho-text"></b><span>ρ</span></div><div class="tile"><b id="own"></b><span>your reward, {{ view.unit }}</span></div>
+<div class="tile"><b id="gain"></b><span>over your own data</span></div>
+<div class="tile"><b id="verdict"></b><span id="verdict-text"></span></div></div>
+<table id="shares" class="cards"><thead><tr><th class="text">party</th><th>reward / best</th></tr></thead><tbody>
+{% for row in view.parties %}<tr><th class="text" scope="row">{{ part.party(loop.index0, row.party) }}</th><td data-label="reward / best" class="share"></td></tr>{% endfor %}
+</tbody></table>
+</section>
+<script type="application/json" id="data">{{ slider | safe }}</script>
+<script>
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent), slider = document.getElementById("rho");
+  const text = x => x === 0 ? "0" : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3 ? x.toExponential(2) : String(+x.toPrecision(4));
+  const show = (element, value) => { element.textContent = text(value); element.dataset.value = value; };
+  const update = rho => {
+    document.getElementById("rho-text").textContent = text(rho);
+    slider.setAttribute("aria-valuetext", `rho ${text(rho)}`);
+    const shares = data.alpha.map(a => a === 1 || rho === 0 ? 1 : Math.exp(rho * Math.log(a)));
+    document.querySelectorAll("#shares .share").forEach((cell, i) => show(cell, shares[i]));
+    const own = data.target * shares[data.row] / data.share;
+    show(document.getElementById("own"), own);
+    show(document.getElementById("gain"), own - data.own);
+    const lost = rho > data.rational * (1 + 1e-9), open = rho > data.stable * (1 + 1e-9);
+    document.getElementById("verdict").textContent = lost ? "✗" : open ? "–" : "✓";
+    document.getElementById("verdict-text").textContent = lost ? "beyond ρᵣ: somebody would get less than it has"
+      : open ? "beyond ρₛ: a group could do better by itself" : "up to ρₛ: no group does better by itself";
+  };
+  document.querySelector(".marks").innerHTML = [["ρₛ", data.stable], ["ρᵣ", data.rational]].filter(([, x]) => x <= 1)
+    .map(([name, x]) => `<span style="left: ${100 * x}%">${name}</span>`).join("");
+  slider.addEventListener("input", () => update(Number(slider.value)));
+  update(data.rho);
+})();
+</script>
+{% endif %}
+{% endblock %}
+{% block closing %}It shows {{ view.party }}'s own numbers and what all parties know.{% endblock %}
+"""
+
+
+def party_page(
+    view: View,
+    *,
+    alone: Mapping[str, float] | None = None,
+    reward: Mapping[str, float] | None = None,
+    pictures: Sequence[Picture] = (),
+) -> str:
+    """The page of the party that ``view`` is for.
+
+    Parameters
+    ----------
+    view : what came with the reward, or ``view_of`` a record where nothing was given yet
+    alone, reward : the party's own scores on rows that it held out
+    pictures : drawn from its own rows
+    """
+    given = view.get("reached") is not None
+    scores = [
+        {"name": name, "meaning": meaning, "alone": (alone or {}).get(key), "reward": reward[key],
+         "rows": int(reward.get("rows", 0))}
+        for key, name, meaning in SCORES
+        if reward and key in reward
+    ]  # fmt: skip
+    return render(
+        TEMPLATE,
+        title=f"{view['party']}'s reward" if given else f"What {view['party']} would get",
+        view={"contains": "", **view},
+        given=given,
+        opening=_opening(view, given),
+        meanings=MEANINGS,
+        columns=COLUMNS,
+        scores=scores,
+        pictures=list(pictures),
+        slider=_slider(view),
+    )
+
+
+def view_of(record: Mapping[str, Any], party: str) -> dict[str, Any]:
+    """What this party may see of a run's record, as it is also sent with a reward."""
+    best = max(float(entry["target"]) for entry in record["parties"])
+    own = next(entry for entry in record["parties"] if entry["party"] == party)
+    return {
+        **{key: record.get(key) for key in KNOWN},
+        "party": party,
+        "own_value": own["value"],
+        "target": own["target"],
+        "parties": [
+            {"party": entry["party"], "alpha": entry["alpha"], "share_of_best": entry["target"] / best}
+            for entry in record["parties"]
+        ],
+    }
+
+
+def _opening(view: View, given: bool) -> str:
+    own, target = float(view["own_value"]), float(view["target"])
+    share = next(row["share_of_best"] for row in view["parties"] if row["party"] == view["party"])
+    what = {"model": "a model", "synthetic": "synthetic data"}.get(str(view.get("kind")), "a reward")
+    verb = "is" if given else "would be"
+    rank = "the best of all" if share == 1.0 else f"{percent_text(share)} of what the best one is worth"
+    more = f", {target / own:.3g} times your own data" if own > 0.0 else ""
+    return f"Your reward {verb} {what} worth {number_text(target)} {unit_text(str(view['unit']))}{more}: {rank}."
+
+
+def _slider(view: View) -> str | None:
+    """What the slider computes from, as JSON: common knowledge and the party's own numbers.
+
+    Only where r_i / r_max = alpha_i^rho follows from that: with synthetic rewards the others' own data come in too.
+    """
+    thresholds = view.get("thresholds")
+    own = next(i for i, row in enumerate(view["parties"]) if row["party"] == view["party"])
+    share = float(view["parties"][own]["share_of_best"])
+    if view.get("kind") != "model" or view["rho"] is None or not thresholds or share <= 0.0:
+        return None
+    alpha = [float(row["alpha"]) for row in view["parties"]]
+    if any(
+        abs(row["share_of_best"] - max(a, 0.0) ** view["rho"]) > SAME
+        for row, a in zip(view["parties"], alpha, strict=True)
+    ):
+        return None  # a scheme of its own
+    limits = {name: float(thresholds[name]) for name in ("rational", "stable")}
+    data = {
+        "alpha": alpha,
+        "row": own,
+        "share": share,
+        "target": view["target"],
+        "own": view["own_value"],
+        "rho": view["rho"],
+        **{name: min(limit, 1e9) for name, limit in limits.items()},
+    }
+    return json.dumps(data, allow_nan=False).replace("<", "\\u003c")
