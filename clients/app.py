@@ -9,6 +9,7 @@ from logging import ERROR, INFO, WARNING
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 from flwr.app import Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.logger import log
@@ -64,7 +65,7 @@ def contribute(message: Message, context: Context) -> Message:
             raise PartyError("this run says that it is a dry run, and asks for data all the same; it gets none")
         data = PartyData.read(party.file)
         own = data.contribution
-        size = sum(a.nbytes for a in (own.X, own.y) if a is not None) / 1e6
+        size = sum(np.asarray(a).nbytes for a in (own.X, own.y, own.noise) if a is not None) / 1e6
         limit = float(context.run_config.get("max-contribution-mb", 512.0))
         if size > limit:
             raise PartyError(f"the contribution is {size:.1f} MB; the limit is max-contribution-mb = {limit:g}")

@@ -80,10 +80,10 @@ class Consortium:
         door = Door(self.mediator, f"127.0.0.1:{self.door_port}", self.superlink_port)
         door.write()
         self._superlink = door.superlink
-        nginx = self.start("door", door.nginx, self.mediator)
+        self.door = self.start("door", door.nginx, self.mediator)
         self.start_mediator()
-        wait_until(nginx.tail(), lambda: _open_port(self.door_port))
-        assert nginx.ended() is None, nginx.tail()
+        wait_until(self.door.tail(), lambda: _open_port(self.door_port))
+        assert self.door.ended() is None, self.door.tail()
 
     def start_mediator(self) -> None:
         """Start the SuperLink and tell it the parties' keys: it keeps them in its memory."""

@@ -31,7 +31,10 @@ def write_data(consortium: Consortium) -> None:
 
 
 def node_config(consortium: Consortium, party: str) -> str:
-    return f'data-path="{consortium.folder / party / "data.csv"}" target="y"'
+    """Its file, the key with which it signs, and whose signature it answers."""
+    folder = consortium.folder / party
+    files = {"data-path": folder / "data.csv", "key": folder / party, "mediator-key": folder / "mediator.pub"}
+    return " ".join([*(f'{key}="{path}"' for key, path in files.items()), 'target="y"'])
 
 
 class Run:
@@ -53,7 +56,9 @@ class Run:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._before = len(self._lines("events"))
         config = self.path.with_suffix(".toml")
-        config.write_text(tomli_w.dumps({**self.config, **changes}))
+        keys = {"keys-dir": consortium.mediator / "parties", "signing-key": consortium.mediator / "mediator"}
+        signed = {key: str(path) for key, path in keys.items()}
+        config.write_text(tomli_w.dumps({**self.config, **signed, **changes}))
         consortium.submit(app, config)
 
     def resume(self, consortium: Consortium, app: Path, **changes: object) -> None:
