@@ -109,7 +109,8 @@ class Browser:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", media="", features=[scheme])
-        self.call("Page.navigate", url=path.as_uri())
+        answer = self.call("Page.navigate", url=path.as_uri())
+        assert "errorText" not in answer, answer
         while True:
             message = self._next()
             self._note(message)

@@ -163,6 +163,7 @@ footer { color: var(--quiet); font-size: .84rem; padding-bottom: 2.5rem; }
   figure, tr, .tile, .command { break-inside: avoid; }
   h2 { break-after: avoid; }
   .tall { max-height: none; overflow: visible; }
+  .dot, .track i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .scroll { overflow: visible; }
   figure.long .scroll svg { width: 100%; }
   .tile, .command, .chips li, .warning { border: 1px solid var(--line); background: #fff; }
