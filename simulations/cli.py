@@ -178,10 +178,17 @@ def paper(
 
     Results are kept in OUTPUT_DIR/NAME.parquet as they come: after an interruption the same command
     goes on where it stopped, and with all results there it only draws.
+
+    Exit status: 0 if everything is there, 1 if a part has no numbers (the tables say why and hold the
+    rest), 2 if it can't be run as asked.
     """
     from simulations.papers.command import run_papers
 
-    run_papers(name, quick=quick, repeats=repeats, only=only, seed=seed, jobs=jobs, folder=output_dir)
+    missing = run_papers(name, quick=quick, repeats=repeats, only=only, seed=seed, jobs=jobs, folder=output_dir)
+    for reason in dict.fromkeys(missing.values()):
+        _complain(f"Missing: {reason}")
+    if missing:
+        raise typer.Exit(1)
 
 
 def _prepared(

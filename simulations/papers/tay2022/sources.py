@@ -14,7 +14,7 @@ from guerdon.generators import GivenRows, KernelDensity, SyntheticData
 from guerdon.images import from_pixels
 from guerdon.types import Contribution, FloatArray
 from simulations.datasets import Cifar10, CreditCard, CreditRatings, Dataset, DatasetSource, Mnist, Rows
-from simulations.papers.tay2022.cases import PAPER_SIZES, Case
+from simulations.papers.tay2022.cases import Case
 from simulations.papers.tay2022.valued import parties
 
 __all__ = ["Problem", "load_problem", "planar"]
@@ -76,12 +76,12 @@ def _source(case: Case) -> DatasetSource:
 
 def _credit_ratings(case: Case, data: Generator) -> Problem:
     """The paper's own data and synthetic pool, or the first rows of each: they are in no order."""
-    limit = min(case.limit, PAPER_SIZES[case.dataset].synthetic)
-    dataset = CreditRatings(case.split, synthetic=limit, test=case.size.test).load(data)
+    size = case.size.synthetic  # and no more: rows that are given can't be drawn anew
+    dataset = CreditRatings(case.split, synthetic=size, test=case.size.test).load(data)
     assert dataset.synthetic is not None
     assert dataset.held_out is not None
     generator = GivenRows(SyntheticData(*dataset.synthetic))
-    return Problem(_contributions(dataset, case.size.rows), generator, dataset.held_out, limit)
+    return Problem(_contributions(dataset, case.size.rows), generator, dataset.held_out, size)
 
 
 def _contributions(dataset: Dataset, most: int | None = None) -> tuple[Contribution, ...]:
