@@ -30,6 +30,7 @@ def run_papers(
     quick: bool = False,
     repeats: int | None = None,
     only: Sequence[str] = (),
+    generator_file: Path | None = None,
     seed: int = 0,
     jobs: int | None = None,
     folder: Path = Path("papers"),
@@ -39,7 +40,7 @@ def run_papers(
     Returns the reason for each task that has no numbers, by its key: empty where nothing is missing.
     """
     studies = find_studies(name)
-    options = Options(quick, seed, repeats, _parts(only), jobs or os.cpu_count() or 1, folder)
+    options = Options(quick, seed, repeats, _parts(only), generator_file, jobs or os.cpu_count() or 1, folder)
     console = Console()
     if len(studies) > 1:  # of a whole paper, what --only leaves
         studies = tuple(study for study in studies if study.tasks(options))

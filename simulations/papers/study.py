@@ -21,7 +21,17 @@ import polars as pl
 
 from guerdon.linalg import one_thread
 
-__all__ = ["IMPOSSIBLE", "ImpossibleTaskError", "Options", "Outcome", "Study", "StudyError", "Task", "run_study"]
+__all__ = [
+    "IMPOSSIBLE",
+    "ImpossibleTaskError",
+    "Options",
+    "Outcome",
+    "Study",
+    "StudyError",
+    "Task",
+    "run_study",
+    "without_generator",
+]
 
 KEY = "task"
 
@@ -51,6 +61,7 @@ class Options:
     seed : of everything random
     repeats : how many random partitions, draws or the like; the paper's number (or the study's) when None
     only : the part of the study to run, by name of the dimension, such as {"dataset": "mnist"}
+    generator_file : a trained generator, for the studies that draw images
     jobs : processes
     folder : where results, pictures and tables go
     """
@@ -59,6 +70,7 @@ class Options:
     seed: int = 0
     repeats: int | None = None
     only: Mapping[str, str] = field(default_factory=dict)
+    generator_file: Path | None = None
     jobs: int = 1
     folder: Path = Path("papers")
 
@@ -98,6 +110,12 @@ class Study(Protocol):
     def draw(self, results: pl.DataFrame, options: Options) -> Sequence[Path]:
         """Pictures and tables from the rows of these tasks, into ``options.folder``; returns what was written."""
         ...
+
+
+def without_generator(options: Options, name: str) -> None:
+    """Refuse a generator where nothing is drawn from one."""
+    if options.generator_file is not None:
+        raise StudyError(f"{name} draws nothing from a generator: leave --generator-file out")
 
 
 class Outcome(NamedTuple):

@@ -26,8 +26,8 @@ DENSITY = "a kernel density of the eight features, its bandwidth by Silverman's 
 INSTEAD = {
     "credit-ratings": "",
     "credit-card": "a subset of the card transactions that has all of the frauds",
-    "mnist": f"{DENSITY} in place of the pre-trained MMD GAN",
-    "cifar10": f"{DENSITY} in place of the MMD GAN, an EfficientNet-lite0 in place of the Inception network",
+    "mnist": "{generator} in place of the pre-trained MMD GAN",
+    "cifar10": "{generator} in place of the MMD GAN, an EfficientNet-lite0 in place of the Inception network",
 }
 """What is not as in the paper, besides sizes."""
 
@@ -40,7 +40,8 @@ def about(cases: Sequence[Case], results: pl.DataFrame) -> str:
         text = f"{DATASETS[case.dataset]}: {size.rows} rows a party, |G| = {size.synthetic}"
         if (size.rows, size.synthetic) != (paper.rows, paper.synthetic):
             text += f" (paper: {paper.rows}, {paper.synthetic})"
-        lines.append(f"{text}; {INSTEAD[case.dataset]}." if INSTEAD[case.dataset] else f"{text}; the paper's own data.")
+        instead = INSTEAD[case.dataset].format(generator=DENSITY if case.generator is None else case.generator.label)
+        lines.append(f"{text}; {instead}." if instead else f"{text}; the paper's own data.")
     reasons = [missing(results, case) for case in cases]
     return "\n".join([*lines, *(f"Missing: {reason}" for reason in reasons if reason is not None)])
 

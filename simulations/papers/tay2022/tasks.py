@@ -128,6 +128,7 @@ def value(case: Case, folder: Path) -> list[Row]:
             size=case.size.synthetic,
             limit=problem.limit,
             rng=draw,
+            features=problem.features,
         )
     except (InfeasibleRewardsError, GeneratorFitError) as error:
         raise ImpossibleTaskError(f"{case.label}: {error}") from error
