@@ -203,6 +203,14 @@ def paper(
         list[str],
         typer.Option("--only", metavar="KEY=VALUE", help="A part of a study, e.g. [bold]dataset=mnist[/bold]."),
     ] = [],  # noqa: B006
+    generator_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--generator-file",
+            help="tay2022: draw images from this trained MmdGan, the generator.npz of a run such as `run mnist`.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same numbers.")] = 0,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; all cores by default.")] = None,
     output_dir: Annotated[Path, typer.Option("--output-dir", help="Where results and pictures go.")] = Path("papers"),
@@ -214,10 +222,26 @@ def paper(
 
     Results are kept in OUTPUT_DIR/NAME.parquet as they come: after an interruption the same command
     goes on where it stopped, and with all results there it only draws.
+
+    Exit status: 0 if everything is there, 1 if a part has no numbers (the tables say why and hold the
+    rest), 2 if it can't be run as asked.
     """
     from simulations.papers.command import run_papers
 
-    run_papers(name, quick=quick, repeats=repeats, only=only, seed=seed, jobs=jobs, folder=output_dir)
+    missing = run_papers(
+        name,
+        quick=quick,
+        repeats=repeats,
+        only=only,
+        generator_file=generator_file,
+        seed=seed,
+        jobs=jobs,
+        folder=output_dir,
+    )
+    for reason in dict.fromkeys(missing.values()):
+        _complain(f"Missing: {reason}")
+    if missing:
+        raise typer.Exit(1)
 
 
 def _prepared(
