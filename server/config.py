@@ -14,7 +14,7 @@ from guerdon.features import ImageFeatures
 from guerdon.generators import GaussianMixture, KernelDensity, MmdGan, ResumableGenerator
 from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProcess
 from guerdon.plugins import Offer, PluginError, build
-from guerdon.realization import NoiseInjection, WeightedSampling
+from guerdon.realization import LikelihoodTempering, NoiseInjection, WeightedSampling
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
 from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, StratifiedShapley
 from guerdon.valuation import MaximumMeanDiscrepancy
@@ -41,13 +41,18 @@ OFFERS: Mapping[str, Offer] = {
         "StratifiedShapley": StratifiedShapley,
     },
     "scheme": {"RhoShapley": RhoShapley, "RectifiedRhoShapley": RectifiedRhoShapley},
-    "realization": {"NoiseInjection": NoiseInjection, "WeightedSampling": WeightedSampling},
+    "realization": {
+        "NoiseInjection": NoiseInjection,
+        "LikelihoodTempering": LikelihoodTempering,
+        "WeightedSampling": WeightedSampling,
+    },
 }
 """The parts that go by their bare name, by the run-config key that takes them."""
 
 SUITS: Mapping[str, type] = {
     "RhoShapley": ModelRewards,
     "NoiseInjection": ModelRewards,
+    "LikelihoodTempering": ModelRewards,
     "RectifiedRhoShapley": SyntheticDataRewards,
     "WeightedSampling": SyntheticDataRewards,
 }
