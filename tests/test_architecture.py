@@ -18,7 +18,10 @@ MAY_IMPORT = {
     "guerdon": {"guerdon"},
     "strategies": {"strategies", "guerdon"},
     "server": {"server", "strategies", "guerdon"},
-    "clients": {"clients", "strategies.messages", "strategies.files", "strategies.pictures", "guerdon"},
+    "clients": {
+        *("clients", "guerdon", "strategies.messages", "strategies.files", "strategies.pictures"),
+        *("strategies.schema", "strategies.signing"),
+    },
     "simulations": {"simulations", "server", "strategies", "guerdon"},
 }
 """simulations -> server -> strategies -> guerdon <- clients; clients speak the messages' language too."""
