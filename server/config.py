@@ -19,7 +19,7 @@ from guerdon.realization import LikelihoodTempering, NoiseInjection, WeightedSam
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
 from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, StratifiedShapley
 from guerdon.valuation import MaximumMeanDiscrepancy
-from strategies import ModelRewards, Settings, SyntheticDataRewards
+from strategies import CosineGradientRewards, ModelRewards, Settings, SyntheticDataRewards, TrainingTimeRewards
 from strategies.messages import MessageError, check_party_name
 from strategies.schema import Schema, SchemaError
 from strategies.signing import KeyFileError, MediatorSeal, read_party_keys, read_private_key
@@ -27,7 +27,12 @@ from strategies.signing import KeyFileError, MediatorSeal, read_party_keys, read
 __all__ = ["OFFERS", "PART_KEYS", "ConfigError", "Parts", "RunConfig"]
 
 OFFERS: Mapping[str, Offer] = {
-    "strategy": {"ModelRewards": ModelRewards, "SyntheticDataRewards": SyntheticDataRewards},
+    "strategy": {
+        "ModelRewards": ModelRewards,
+        "SyntheticDataRewards": SyntheticDataRewards,
+        "CosineGradientRewards": CosineGradientRewards,
+        "TrainingTimeRewards": TrainingTimeRewards,
+    },
     "generator": {"GaussianMixture": GaussianMixture, "KernelDensity": KernelDensity, "MmdGan": MmdGan},
     "features": {"ImageFeatures": ImageFeatures},
     "valuation": {"MaximumMeanDiscrepancy": MaximumMeanDiscrepancy},
