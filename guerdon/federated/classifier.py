@@ -71,7 +71,7 @@ def train(weights: Weights, X: FloatArray, y: FloatArray, recipe: Recipe, seed: 
     labels = torch.from_numpy(check_labels(y, classes))
     rng = np.random.default_rng(seed)
     with _one_thread():
-        inputs = torch.from_numpy(np.ascontiguousarray(X, dtype=np.float64)) / recipe.scale
+        inputs = torch.from_numpy(np.array(X, dtype=np.float64, order="C")) / recipe.scale
         moving = {name: torch.from_numpy(array.copy()).requires_grad_() for name, array in weights.items()}
         for _ in range(recipe.epochs):
             order = rng.permutation(len(X))
@@ -88,7 +88,7 @@ def train(weights: Weights, X: FloatArray, y: FloatArray, recipe: Recipe, seed: 
 def predict(weights: Weights, X: FloatArray, scale: float = 1.0) -> NDArray[np.int64]:
     """The most probable class of each row of X (k, d): (k,)."""
     with _one_thread(), torch.no_grad():
-        inputs = torch.from_numpy(np.ascontiguousarray(X, dtype=np.float64)) / scale
+        inputs = torch.from_numpy(np.array(X, dtype=np.float64, order="C")) / scale
         tensors = {name: torch.from_numpy(np.array(array, dtype=np.float64)) for name, array in weights.items()}
         found: NDArray[np.int64] = _logits(tensors, inputs).argmax(dim=1).numpy()
     return found
