@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from logging import INFO
 from pathlib import Path
 
@@ -131,25 +131,24 @@ def score_reward(message: Message, context: Context) -> Message:
     return answered(message, context, answer)
 
 
-@app.lifespan()
-def with_the_strategys_handlers(context: Context) -> Iterator[None]:
-    """Let the app answer what the run's strategy brings handlers for, before a message is looked up."""
-    for kind in _handlers(context):
-        _listen(kind)
-    yield
+def _listener(own: ClientApp) -> Callable[[Context], Iterator[None]]:
+    """Lets the app answer what the run's strategy brings handlers for, before a message is looked up.
 
+    Flower reloads this module between messages while an earlier app is still in use, so each app listens by itself. A
+    type of message is registered once; whose handler answers it is looked up in each run.
+    """
+    listening: set[str] = set()
 
-_listening: set[str] = set()
+    def lifespan(context: Context) -> Iterator[None]:
+        for kind in set(_handlers(context)) - listening:
+            category, _, action = kind.partition(".")
+            if category not in ("query", "train", "evaluate") or not action.isidentifier():
+                raise ValueError(f"a handler answers query.NAME, train.NAME or evaluate.NAME, got {kind!r}")
+            getattr(own, category)(action)(_hand_over)
+            listening.add(kind)
+        yield
 
-
-def _listen(kind: str) -> None:
-    """Register a type of message once; whose handler answers it is looked up in each run."""
-    category, _, action = kind.partition(".")
-    if category not in ("query", "train", "evaluate") or not action.isidentifier():
-        raise ValueError(f"a handler answers query.NAME, train.NAME or evaluate.NAME, got {kind!r}")
-    if kind not in _listening:
-        getattr(app, category)(action)(_hand_over)
-        _listening.add(kind)
+    return lifespan
 
 
 def _hand_over(message: Message, context: Context) -> Message:
@@ -159,3 +158,6 @@ def _hand_over(message: Message, context: Context) -> Message:
 
 def _handlers(context: Context) -> Mapping[str, Handler]:
     return handlers_of(str(context.run_config.get("strategy", "")), HOME)
+
+
+app.lifespan()(_listener(app))

@@ -6,7 +6,7 @@ For tests of strategies: no Ray, no processes. It reaches into Flower's private 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
@@ -89,6 +89,6 @@ class LocalGrid(Grid):
 def over_the_wire(message: Message) -> Message:
     """The message as the other side gets it: deflated to bytes and inflated again."""
     contents = {object_id: o.deflate() for object_id, o in get_all_nested_objects(message).items()}
-    received = inflate_object_from_contents(message.object_id, contents)
+    received = cast(Message, inflate_object_from_contents(message.object_id, contents))
     received.metadata.__dict__["_message_id"] = message.metadata.message_id
     return received

@@ -53,13 +53,13 @@ class FederatedLearning(TrustedMediator):
 
     def __init__(
         self,
-        rounds: int,
-        hidden: Sequence[int],
-        classes: int,
-        epochs: int,
-        batch: int,
-        learning_rate: float,
-        scale: float,
+        rounds: int = 60,
+        hidden: Sequence[int] = (32,),
+        classes: int = 10,
+        epochs: int = 1,
+        batch: int = 32,
+        learning_rate: float = 0.1,
+        scale: float = 1.0,
     ) -> None:
         hidden = (hidden,) if isinstance(hidden, int) else tuple(hidden)
         if not (isinstance(rounds, int) and rounds >= 1 and isinstance(classes, int) and classes >= 2):

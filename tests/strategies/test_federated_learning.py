@@ -264,3 +264,25 @@ def test_there_is_nothing_between_valuing_and_rewarding(small: Path, tmp_path: P
 def test_numbers_that_are_none(small: Path, tmp_path: Path, strategy: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         run(small, tmp_path / "run", strategy)
+
+
+def test_an_app_of_a_module_that_was_loaded_again_still_listens(small: Path, tmp_path: Path) -> None:
+    """Flower reloads the module of the parties' app between messages and goes on with the app that it had."""
+    import importlib
+
+    import clients.app
+
+    earlier = clients.app.app
+    importlib.reload(clients.app)
+    assert clients.app.app is not earlier
+    settings = {
+        "data-dir": str(small),
+        "run-dir": str(tmp_path / "run"),
+        "target": "digit",
+        "parties": "east,north,west",
+        "strategy": "CosineGradientRewards(rounds=1, classes=4)",
+        "join-timeout": 0.5,
+        "timeout": 0.5,
+    }
+    grid = LocalGrid(earlier, {k: {"partition-id": k} for k in range(3)}, settings)
+    assert mediate(grid, settings).read_allocation()["stage"] == "delivered"
