@@ -134,8 +134,8 @@ def score_reward(message: Message, context: Context) -> Message:
 def _listener(own: ClientApp) -> Callable[[Context], Iterator[None]]:
     """Lets the app answer what the run's strategy brings handlers for, before a message is looked up.
 
-    Flower reloads this module between messages while an earlier app is still in use, so each app listens by itself. A
-    type of message is registered once; whose handler answers it is looked up in each run.
+    What Ray's workers run in a simulation is a pickled copy of the app, not this module's, so each copy listens by
+    itself. A type of message is registered once; whose handler answers it is looked up in each run.
     """
     listening: set[str] = set()
 
