@@ -1,8 +1,10 @@
 """What a party is asked for, has agreed to and has withdrawn from, in files beside its rewards.
 
-STORE/proposals/RUN.json    what a run is for and what the party would send, written before anything is
-STORE/withdrawn.json        runs (or "*", all of them) that get nothing from this party
-STORE/ledger.jsonl          what it sent and got, with hashes, and the mediator's receipts
+STORE/_proposals/RUN.json    what a run is for and what the party would send, written before anything is
+STORE/_withdrawn.json        runs (or "*", all of them) that get nothing from this party
+STORE/_ledger.jsonl          what it sent and got, with hashes, and the mediator's receipts
+
+No run can have such a name: none begins with an underscore.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ def consent(store: Path, proposal: Proposal, schema: Schema | None, confirmed: s
 
 def keep_proposal(store: Path, proposal: Proposal, bring: Mapping[str, Any]) -> Path:
     """Write down what the run is for and what the party would bring to it; returns the file."""
-    folder = make_folder(store / "proposals")
+    folder = make_folder(store / "_proposals")
     path = folder / f"{proposal.run}.json"
     about = {
         "time": _now(),
@@ -59,13 +61,13 @@ def keep_proposal(store: Path, proposal: Proposal, bring: Mapping[str, Any]) -> 
 
 def proposals(store: Path) -> list[dict[str, Any]]:
     """The proposals kept, the oldest first."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in (store / "proposals").glob("*.json")]
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in (store / "_proposals").glob("*.json")]
     return sorted(found, key=lambda about: str(about["time"]))
 
 
 def withdrawn(store: Path) -> frozenset[str]:
     """The runs that this party has withdrawn from; ``ALL`` among them where it has from all."""
-    path = store / "withdrawn.json"
+    path = store / "_withdrawn.json"
     return frozenset(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else frozenset()
 
 
@@ -74,7 +76,7 @@ def set_withdrawn(store: Path, run: str, undo: bool = False) -> frozenset[str]:
     before = withdrawn(store)
     after = before - {run} if undo else before | {run}
     make_folder(store)
-    write_whole(store / "withdrawn.json", json.dumps(sorted(after)).encode())
+    write_whole(store / "_withdrawn.json", json.dumps(sorted(after)).encode())
     if after != before:
         note(store, "withdrawal undone" if undo else "withdrawn", run=run)
     return after
@@ -83,12 +85,12 @@ def set_withdrawn(store: Path, run: str, undo: bool = False) -> frozenset[str]:
 def note(store: Path, action: str, **fields: Any) -> None:
     """Add an entry to the party's own ledger."""
     make_folder(store)
-    append_line(store / "ledger.jsonl", {"time": _now(), "action": action, **fields})
+    append_line(store / "_ledger.jsonl", {"time": _now(), "action": action, **fields})
 
 
 def read_ledger(store: Path) -> list[dict[str, Any]]:
     """The party's own ledger."""
-    return read_lines(store / "ledger.jsonl")
+    return read_lines(store / "_ledger.jsonl")
 
 
 def _now() -> str:

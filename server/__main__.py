@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from server.credentials import AUTHORITY, CredentialsError, make_credentials
+from server.credentials import AUTHORITY, MEDIATOR, CredentialsError, make_credentials
 from server.door import CONNECTION, Door, DoorError
 from server.run_directory import RunDirectory, RunDirectoryError
 
@@ -85,7 +85,10 @@ def door(
         "Each party's key, once:\n"
         f"  {home} flwr supernode register {keys}/NAME.pub {CONNECTION} --name NAME\n"
         "A run, once the parties are connected:\n"
-        f"  {home} flwr run . {CONNECTION} --run-config FILE.toml --stream"
+        f"  {home} flwr run . {CONNECTION} --run-config FILE.toml --stream\n"
+        "with these two lines in FILE.toml, so that no name is worth more than its key:\n"
+        f"  keys-dir = {json.dumps(str(folder.resolve() / 'parties'))}\n"
+        f"  signing-key = {json.dumps(str(folder.resolve() / MEDIATOR))}"
     )
 
 

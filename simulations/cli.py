@@ -282,9 +282,14 @@ def _launch(prepared: Prepared) -> None:
 def _show(run: Path) -> str:
     """Print a run's table; returns how far the run came: valued, rewarded or delivered."""
     from server.run_directory import RunDirectory
-    from simulations.present import present
+    from simulations.present import present, present_rehearsal
 
-    allocation = RunDirectory(run).read_allocation()
+    directory = RunDirectory(run)
+    ledger = directory.read_ledger()
+    if directory.load_allocation() is None and any(entry.get("dry_run") for entry in ledger):
+        present_rehearsal(ledger, Console())
+        return "rehearsed"
+    allocation = directory.read_allocation()
     present(allocation, run.resolve(), Console())
     return str(allocation["stage"])
 

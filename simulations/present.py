@@ -14,7 +14,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["present"]
+__all__ = ["present", "present_rehearsal"]
 
 Record = Mapping[str, Any]
 NAME_WIDTH, LEAST_NAME_WIDTH = 16, 9  # longer names are folded
@@ -84,6 +84,24 @@ def _looked_up(place: str, party: Record) -> str:
     if all(value is None for value in found):
         return "–"
     return ARROW.join(f"{value:,}" if type(value) is int else _number(value) for value in found)
+
+
+def present_rehearsal(ledger: Sequence[Record], console: Console) -> None:
+    """Print what came of the last dry run: who would bring what, and who was refused and why."""
+    last = max(k for k, entry in enumerate(ledger) if entry["action"] == "started")
+    entries = ledger[last + 1 :]
+    columns = [
+        _Column("rows", lambda entry: str(entry["rows"])),
+        _Column("columns", lambda entry: str(entry["columns"])),
+        _Column("target", lambda entry: str(entry["target"])),
+    ]
+    came = [entry for entry in entries if entry["action"] == "introduced"]
+    longest = max((len(str(entry["party"])) for entry in came), default=LEAST_NAME_WIDTH)
+    table = _table(
+        "Dry run: what each party would bring; no data was asked for", columns, came, min(longest, NAME_WIDTH)
+    )
+    refused = [entry for entry in entries if entry["action"] == "refused"]
+    console.print(Group(table, *_refusals(refused)), highlight=False)
 
 
 def _table(title: str, columns: Sequence[_Column], parties: Sequence[Record], name_width: int) -> Table:

@@ -79,7 +79,10 @@ def join(
     if not settings.parties:
         refused.update({f"unnamed-{k + 1}": reason for k, reason in enumerate(unnamed)})
     for party, (node, introduction) in found.items():
-        journal.ledger("introduced", party=party, node=str(node), rows=introduction.rows)
+        columns, target = len(introduction.feature_names), introduction.target
+        journal.ledger(
+            "introduced", party=party, node=str(node), rows=introduction.rows, columns=columns, target=target
+        )
     return Joined(
         nodes={party: node for party, (node, _) in found.items()},
         introductions={party: introduction for party, (_, introduction) in found.items()},

@@ -102,7 +102,8 @@ class TrustedMediator(Strategy):
         ------
         QuorumError
         """
-        self._join(grid)
+        for party, reason in self._join(grid).items():
+            self._refuse(party, "join", reason)
         self._require_quorum(len(self.nodes))
 
     def _join(self, grid: Grid) -> dict[str, str]:

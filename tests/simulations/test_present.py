@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from simulations.present import _number, present
+from simulations.present import _number, present, present_rehearsal
 
 
 def party(name: str, **changes: Any) -> dict[str, Any]:
@@ -164,3 +165,15 @@ def test_who_has_not_received_a_reward() -> None:
 )
 def test_numbers_have_four_digits(value: object, text: str) -> None:
     assert _number(value) == text
+
+
+def test_a_dry_run_shows_who_would_bring_what() -> None:
+    start = {"action": "started", "dry_run": True}
+    came = {"action": "introduced", "party": "north", "rows": 18, "columns": 4, "target": "y"}
+    ledger = [start, {**came, "rows": 1}, start, came, {"action": "refused", "party": "west", "reason": "it has gaps"}]
+    console = Console(width=80, file=io.StringIO(), force_terminal=False)
+    present_rehearsal(ledger, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert re.search(r"north +18 +4 +y", text)
+    assert "refused west: it has gaps" in text
+    assert text.count("north") == 1
