@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from logging import ERROR, INFO, WARNING
+from collections.abc import Callable, Iterator, Mapping
+from logging import INFO, WARNING
 from pathlib import Path
 from typing import cast
 
@@ -14,16 +12,16 @@ from flwr.app import Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.logger import log
 
+from clients.answering import Party, answered
 from clients.approval import running_app
-from clients.consent import consent, keep_proposal, note, read_ledger
+from clients.consent import keep_proposal, note, read_ledger
+from clients.errors import PartyError
 from clients.evaluation import score
-from clients.party_data import PartyData, PartyError, PartyFile
 from clients.report import write_report
 from clients.reward_store import load_reward, save_reward
 from strategies import messages
-from strategies.messages import Introduction, MessageError, Proposal
-from strategies.schema import Schema, SchemaError
-from strategies.signing import KeyFileError, PartySeal
+from strategies.handlers import Handler, handlers_of
+from strategies.messages import Introduction
 
 __all__ = ["app"]
 
@@ -32,13 +30,16 @@ app = ClientApp()
 ALONE = "alone"
 """Where the party's state keeps what it scored with its own data alone."""
 
+HOME = Path(__file__).resolve().parents[1]
+"""The folder that the running app's packages lie in, and a user's own module beside them."""
+
 
 @app.query("introduce")
 def introduce(message: Message, context: Context) -> Message:
     """Say who this is and what it would bring; no data. What it is asked for, and would send, is kept for the party."""
 
-    def answer(party: _Party) -> RecordDict:
-        data = PartyData.read(party.file)
+    def answer(party: Party) -> RecordDict:
+        data = party.data
         own = data.contribution
         bring = {
             "file": party.file.path.name,
@@ -53,17 +54,15 @@ def introduce(message: Message, context: Context) -> Message:
         log(INFO, "%s would send %d rows of %s; what for: %s", party.name, len(own), bring["file"], path)
         return messages.encode_introduction(Introduction(party.name, len(own), own.feature_names or (), data.target))
 
-    return _answer(message, context, answer)
+    return answered(message, context, answer)
 
 
 @app.train("contribute")
 def contribute(message: Message, context: Context) -> Message:
     """Send the rows that are not held out."""
 
-    def answer(party: _Party) -> RecordDict:
-        if party.proposal.dry_run:
-            raise PartyError("this run says that it is a dry run, and asks for data all the same; it gets none")
-        data = PartyData.read(party.file)
+    def answer(party: Party) -> RecordDict:
+        data = party.data
         own = data.contribution
         size = sum(np.asarray(a).nbytes for a in (own.X, own.y, own.noise) if a is not None) / 1e6
         limit = float(context.run_config.get("max-contribution-mb", 512.0))
@@ -83,14 +82,14 @@ def contribute(message: Message, context: Context) -> Message:
         )
         return messages.encode_contribution(own, data.target)
 
-    return _answer(message, context, answer)
+    return answered(message, context, answer)
 
 
 @app.evaluate("alone")
 def score_alone(message: Message, context: Context) -> Message:
     """Keep the receipt for the contribution, and score what this party could do without the others."""
 
-    def answer(party: _Party) -> RecordDict:
+    def answer(party: Party) -> RecordDict:
         receipt, alone = messages.decode_pooled(message.content)
         if party.seal is not None:
             party.seal.check_text(receipt.text, receipt.signature)
@@ -104,18 +103,18 @@ def score_alone(message: Message, context: Context) -> Message:
                 text=receipt.text,
                 signature=receipt.signature,
             )
-        scores = score(alone, PartyData.read(party.file)) if alone is not None else {}
+        scores = score(alone, party.data) if alone is not None else {}
         context.state[ALONE] = MetricRecord(dict(scores))  # for the party's own report, in the round after
         return messages.encode_scores(scores)
 
-    return _answer(message, context, answer)
+    return answered(message, context, answer)
 
 
 @app.train("reward")
 def keep_reward(message: Message, context: Context) -> Message:
     """Keep the reward in the party's own store, and confirm what was received."""
 
-    def answer(party: _Party) -> RecordDict:
+    def answer(party: Party) -> RecordDict:
         reward = messages.decode_reward(message.content)
         if reward.about.get("party") != party.name:
             raise PartyError(f"this reward is for {reward.about.get('party')!r}, not for {party.name!r}")
@@ -127,52 +126,42 @@ def keep_reward(message: Message, context: Context) -> Message:
         note(party.file.store, "rewarded", run=party.proposal.run, party=party.name, sha256=sha256)
         return messages.encode_receipt(sha256, str(folder))
 
-    return _answer(message, context, answer)
+    return answered(message, context, answer)
 
 
 @app.evaluate("reward")
 def score_reward(message: Message, context: Context) -> Message:
     """Score the reward that lies in the store."""
 
-    def answer(party: _Party) -> RecordDict:
+    def answer(party: Party) -> RecordDict:
         folder = party.file.store / party.proposal.run
-        reward, data = load_reward(folder), PartyData.read(party.file)
+        reward, data = load_reward(folder), party.data
         scores = score(reward, data)
         alone = cast(Mapping[str, float], context.state.get(ALONE, {}))
         _report(folder, lambda: write_report(folder, reward, data, alone=alone, scores=scores))
         return messages.encode_scores(scores)
 
-    return _answer(message, context, answer)
+    return answered(message, context, answer)
 
 
-@dataclass(frozen=True)
-class _Party:
-    """Who answers, to what, and with which keys."""
+def _listener(own: ClientApp) -> Callable[[Context], Iterator[None]]:
+    """Lets the app answer what the run's strategy brings handlers for, before a message is looked up.
 
-    file: PartyFile
-    proposal: Proposal
-    seal: PartySeal | None
-
-    @property
-    def name(self) -> str:
-        return self.file.party
-
-
-def _party(message: Message, context: Context, seal: PartySeal | None) -> _Party:
-    """Everything that has to be right before a request is answered.
-
-    Raises
-    ------
-    MessageError, PartyError, SchemaError
+    What Ray's workers run in a simulation is a pickled copy of the app, not this module's, so each copy listens by
+    itself. A type of message is registered once; whose handler answers it is looked up in each run.
     """
-    if seal is not None:
-        seal.open(message.content, message.metadata.message_type, context.node_id)
-    proposal = messages.decode_proposal(message.content)
-    schema = Schema.from_json(proposal.schema) if proposal.schema else None
-    file = PartyFile.of(context.node_config, context.run_config, schema)
-    if message.metadata.message_type in (messages.INTRODUCE, messages.CONTRIBUTE):
-        consent(file.store, proposal, schema, str(context.node_config.get("confirm-schema") or ""))
-    return _Party(file, proposal, seal)
+    listening: set[str] = set()
+
+    def lifespan(context: Context) -> Iterator[None]:
+        for kind in set(_handlers(context)) - listening:
+            category, _, action = kind.partition(".")
+            if category not in ("query", "train", "evaluate") or not action.isidentifier():
+                raise ValueError(f"a handler answers query.NAME, train.NAME or evaluate.NAME, got {kind!r}")
+            getattr(own, category)(action)(_hand_over)
+            listening.add(kind)
+        yield
+
+    return lifespan
 
 
 def _report(folder: Path, write: Callable[[], object]) -> None:
@@ -185,25 +174,13 @@ def _report(folder: Path, write: Callable[[], object]) -> None:
         )
 
 
-def _answer(message: Message, context: Context, answer: Callable[[_Party], RecordDict]) -> Message:
-    """The reply, signed where the party has a key; what it can't do is said by name and with the reason.
+def _hand_over(message: Message, context: Context) -> Message:
+    handler = _handlers(context)[message.metadata.message_type]
+    return answered(message, context, lambda party: handler(party, message.content))
 
-    An error that nobody foresaw could quote the party's rows, so only its kind and place are sent; the rest is in the
-    party's own log.
-    """
-    name, seal = str(context.node_config.get("party", "")), None
-    try:
-        name = PartyFile.of(context.node_config, context.run_config).party
-        seal = PartySeal.of(name, context.node_config)
-        content = answer(_party(message, context, seal))
-    except (PartyError, MessageError, SchemaError, KeyFileError) as error:
-        log(WARNING, "%s refuses: %s", name, error)
-        content = messages.encode_refusal(name, str(error))
-    except Exception as error:
-        log(ERROR, "%s can't answer", name, exc_info=True)
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(place.filename).name}, line {place.lineno}"
-        content = messages.encode_refusal(name, f"{type(error).__name__} in {where}; its own log has the details")
-    if seal is not None:
-        content = seal.sealed(content, message.metadata.message_type, context.node_id, message.content)
-    return Message(content, reply_to=message)
+
+def _handlers(context: Context) -> Mapping[str, Handler]:
+    return handlers_of(str(context.run_config.get("strategy", "")), HOME)
+
+
+app.lifespan()(_listener(app))

@@ -15,11 +15,11 @@ from guerdon.features import ImageFeatures
 from guerdon.generators import GaussianMixture, KernelDensity, MmdGan, ResumableGenerator
 from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProcess
 from guerdon.plugins import Offer, PluginError, build
-from guerdon.realization import NoiseInjection, WeightedSampling
+from guerdon.realization import LikelihoodTempering, NoiseInjection, WeightedSampling
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
 from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, StratifiedShapley
 from guerdon.valuation import MaximumMeanDiscrepancy
-from strategies import ModelRewards, Settings, SyntheticDataRewards
+from strategies import CosineGradientRewards, ModelRewards, Settings, SyntheticDataRewards, TrainingTimeRewards
 from strategies.messages import MessageError, check_party_name
 from strategies.schema import Schema, SchemaError
 from strategies.signing import KeyFileError, MediatorSeal, read_party_keys, read_private_key
@@ -27,7 +27,12 @@ from strategies.signing import KeyFileError, MediatorSeal, read_party_keys, read
 __all__ = ["OFFERS", "PART_KEYS", "ConfigError", "Parts", "RunConfig"]
 
 OFFERS: Mapping[str, Offer] = {
-    "strategy": {"ModelRewards": ModelRewards, "SyntheticDataRewards": SyntheticDataRewards},
+    "strategy": {
+        "ModelRewards": ModelRewards,
+        "SyntheticDataRewards": SyntheticDataRewards,
+        "CosineGradientRewards": CosineGradientRewards,
+        "TrainingTimeRewards": TrainingTimeRewards,
+    },
     "generator": {"GaussianMixture": GaussianMixture, "KernelDensity": KernelDensity, "MmdGan": MmdGan},
     "features": {"ImageFeatures": ImageFeatures},
     "valuation": {"MaximumMeanDiscrepancy": MaximumMeanDiscrepancy},
@@ -44,13 +49,18 @@ OFFERS: Mapping[str, Offer] = {
         "StratifiedShapley": StratifiedShapley,
     },
     "scheme": {"RhoShapley": RhoShapley, "RectifiedRhoShapley": RectifiedRhoShapley},
-    "realization": {"NoiseInjection": NoiseInjection, "WeightedSampling": WeightedSampling},
+    "realization": {
+        "NoiseInjection": NoiseInjection,
+        "LikelihoodTempering": LikelihoodTempering,
+        "WeightedSampling": WeightedSampling,
+    },
 }
 """The parts that go by their bare name, by the run-config key that takes them."""
 
 SUITS: Mapping[str, type] = {
     "RhoShapley": ModelRewards,
     "NoiseInjection": ModelRewards,
+    "LikelihoodTempering": ModelRewards,
     "RectifiedRhoShapley": SyntheticDataRewards,
     "WeightedSampling": SyntheticDataRewards,
 }

@@ -50,6 +50,7 @@ class RunDirectory:
         if not self.path.is_dir():
             raise RunDirectoryError(f"{self.path} is not a run directory: it does not exist")
         self._stage = "join"
+        self._counts_rounds = False
 
     @classmethod
     def create(cls, path: Path | str) -> RunDirectory:
@@ -68,12 +69,13 @@ class RunDirectory:
 
     def event(self, event: str, **fields: Any) -> None:
         if event == "stage":
-            self._stage = fields["stage"]
+            self._stage, self._counts_rounds = fields["stage"], fields.get("counts") == "rounds"
         append_line(self.path / "events.jsonl", {"time": _now(), "event": event, **fields})
 
     def arrived(self, done: int, total: int) -> None:
-        """Progress of whatever stage the run is in."""
-        self.event("progress", stage=self._stage, done=done, total=total)
+        """Progress of whatever stage the run is in, but of one that counts its rounds itself."""
+        if not self._counts_rounds:
+            self.event("progress", stage=self._stage, done=done, total=total)
 
     def ledger(self, action: str, **fields: Any) -> dict[str, Any]:
         entry = {"time": _now(), "action": action, **fields}

@@ -1,4 +1,4 @@
-"""The commands: run, list, prepare, show, report, compare, resume, purge and paper.
+"""The commands: run, list, prepare, show, report, compare, export, resume, purge and paper.
 
 Each imports what it needs when it is called, so that ``--help`` and ``list`` answer at once.
 """
@@ -29,6 +29,7 @@ parties' files, the config, every value and reward, and the log.
 
   python -m simulations run diabetes
   python -m simulations run diabetes --parties 5 --seed 7
+  python -m simulations run diabetes --seeds 5
   python -m simulations run diabetes --set "scheme=RhoShapley(rho=0.5)"
   python -m simulations run diabetes --set "scheme=my_module:EqualReward()"
 
@@ -67,6 +68,9 @@ Set = Annotated[
 ]
 Parties = Annotated[int | None, typer.Option("--parties", min=1, help="Number of parties; the scenario's by default.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Same seed, same data, split, noise and result.")]
+Seeds = Annotated[
+    int, typer.Option("--seeds", min=1, help="Runs, one after another, with this seed, the next, and so on.")
+]
 OutputDir = Annotated[
     Path | None,
     typer.Option("--output-dir", help="Where run directories are made; ./runs by default.", show_default=False),
@@ -80,15 +84,20 @@ def run(
     parties: Parties = None,
     seed: Seed = None,
     output_dir: OutputDir = None,
+    seeds: Seeds = 1,
 ) -> None:
     """Simulate a scenario from the data to the rewards, and show what each party gained.
 
-    SCENARIO is one of `list`, or the path of a .toml file of your own.
+    SCENARIO is one of `list`, or the path of a .toml file of your own. With --seeds K it is run K
+    times, and the mean and spread of every measure are shown, and written to a CSV file.
 
     Exit status: 0 only if the run truly completed (every party has its reward), 1 if it failed,
     2 if the config can't be used (then nothing was started), 130 after Ctrl-C.
     """
-    _launch(_prepared(scenario, overrides, parties, seed, output_dir))
+    if seeds == 1:
+        _launch(_prepared(scenario, overrides, parties, seed, output_dir))
+    else:
+        _launch_all(scenario, overrides, parties, seed, output_dir, seeds)
 
 
 @app.command("list")
@@ -155,6 +164,28 @@ def compare(
     from server.report import write_comparison
 
     typer.echo(write_comparison(runs, output).resolve())
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="The file to write; printed if left out.")
+    ] = None,
+) -> None:
+    """Write what each party gave and got as CSV: one row a party, one column a measure.
+
+    RUN is a run directory.
+    """
+    from server.run_directory import RunDirectory
+    from simulations.spread import allocation_table
+
+    text = allocation_table(RunDirectory(run).read_allocation()).write_csv()
+    if csv is None:
+        typer.echo(text, nl=False)
+    else:
+        csv.write_text(text, encoding="utf-8")
+        typer.echo(f"Wrote {csv}")
 
 
 @app.command()
@@ -253,6 +284,36 @@ def _prepared(
     from simulations.prepare import prepare
 
     return prepare(scenario, overrides, parties=parties, seed=seed, output_dir=output_dir)
+
+
+def _launch_all(
+    scenario: str, overrides: list[str], parties: int | None, seed: int | None, output_dir: Path | None, seeds: int
+) -> None:
+    """A run for each seed, then the mean and spread of those that completed; status 1 where one did not."""
+    from server.run_directory import RunDirectory
+    from simulations.spread import spread_table, spread_view
+
+    records, failed = [], []
+    prepared = _prepared(scenario, overrides, parties, seed, output_dir)
+    first = prepared.config.seed
+    for k in range(seeds):
+        if k:
+            prepared = _prepared(scenario, overrides, parties, first + k, output_dir)
+        try:
+            _launch(prepared)
+            records.append(RunDirectory(prepared.run).read_allocation())
+        except typer.Exit:
+            failed.append(first + k)
+    if records:
+        spread = spread_table(records)
+        path = prepared.run.with_name(f"{prepared.run.name}-{len(records)}-seeds.csv")
+        spread.write_csv(path)
+        console = Console()
+        console.print(spread_view(spread, len(records)), highlight=False)
+        console.print(f"All measures: {path}", highlight=False, markup=False, soft_wrap=True)
+    if failed:
+        _complain(f"{len(failed)} of {seeds} runs did not complete, those with seed {', '.join(map(str, failed))}.")
+        raise typer.Exit(1)
 
 
 def _launch(prepared: Prepared) -> None:

@@ -28,6 +28,7 @@ from flwr.serverapp.strategy import Strategy
 from guerdon.duplicates import count_duplicates, without_repeats
 from guerdon.types import Contribution
 from strategies import messages
+from strategies.handlers import Handler
 from strategies.joining import join
 from strategies.messages import Introduction, MessageError, Proposal, Receipt
 from strategies.session import Outcome, Session
@@ -53,11 +54,13 @@ class TrustedMediator(Strategy):
 
     Parties are rows in the order of their names wherever numbers are computed. ``rounds`` is what to pass to
     ``Strategy.start`` as ``num_rounds``; ``parts`` are the run-config keys of the parts it composes, with the part that
-    each is where the config leaves it open.
+    each is where the config leaves it open; ``handlers`` are what it brings for the parties' side, by the type of
+    message that they answer (``strategies.handlers``).
     """
 
-    rounds: ClassVar[int] = 2
+    rounds: int = 2
     parts: ClassVar[Mapping[str, str]] = {}
+    handlers: ClassVar[Mapping[str, Handler]] = {}
 
     def begin(self, session: Session) -> None:
         """Take the settings, parts and journal of this run; to be called before ``start``."""
@@ -116,7 +119,7 @@ class TrustedMediator(Strategy):
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
-        if server_round == 2:
+        if server_round == self.rounds:
             return self._deliver()
         refused = self._join(grid)
         if self.settings.resume and (loaded := self.journal.load_pool()) is not None:
@@ -132,7 +135,7 @@ class TrustedMediator(Strategy):
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        if server_round == 2:
+        if server_round == self.rounds:
             self._take_receipts(replies)
             return None, None
         if (delivering := self._made_before()) is not None:
@@ -298,7 +301,7 @@ class TrustedMediator(Strategy):
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         record = self._outcome.record
-        if server_round == 1:
+        if server_round < self.rounds:
             alone, receipts = self._outcome.alone, self._receipts()
             present = {party: node for party, node in self.nodes.items() if party in receipts}
             self._stage("alone", len(present))
@@ -314,7 +317,7 @@ class TrustedMediator(Strategy):
         return self._ask(messages.SCORE_REWARD, holders)
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
-        column = "alone" if server_round == 1 else "reward"
+        column = "alone" if server_round < self.rounds else "reward"
         entries = {entry["party"]: entry for entry in self._outcome.record["parties"]}
         for party, content, _ in self._answers("score", replies):
             try:
@@ -387,13 +390,17 @@ class TrustedMediator(Strategy):
                     continue
                 except MessageError as error:
                     reason = str(error)
-            if stage == "contribute":
-                self._refuse(party, stage, reason)
-            elif stage == "deliver":
-                self._missed(party, reason)
-            else:
-                self._note(f"{party} did not score what it has: {reason}")
+            self._unanswered(party, stage, reason)
         return answers
+
+    def _unanswered(self, party: str, stage: str, reason: str) -> None:
+        """What comes of a party that failed or was silent."""
+        if stage == "contribute":
+            self._refuse(party, stage, reason)
+        elif stage == "deliver":
+            self._missed(party, reason)
+        else:
+            self._note(f"{party} did not score what it has: {reason}")
 
     def _proof(self, party: str, request: Message, reply: Message) -> Proof | None:
         """That it was this party which answered, where parties have keys.

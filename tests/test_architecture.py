@@ -20,9 +20,9 @@ MAY_IMPORT = {
     "server": {"server", "strategies", "guerdon"},
     "clients": {
         *("clients", "guerdon", "strategies.messages", "strategies.files", "strategies.pictures"),
-        *("strategies.report", "strategies.schema", "strategies.signing"),
+        *("strategies.report", "strategies.schema", "strategies.signing", "strategies.handlers"),
     },
-    "simulations": {"simulations", "server", "strategies", "guerdon"},
+    "simulations": {"simulations", "server", "strategies", "guerdon", "clients.app"},
 }
 """simulations -> server -> strategies -> guerdon <- clients; clients speak the messages' language too."""
 
