@@ -569,7 +569,7 @@ def test_an_error_that_nobody_foresaw_is_sent_without_its_words(data: Path, monk
             raise RuntimeError("patient Jane Doe")
         return read(file)
 
-    monkeypatch.setattr("clients.app.PartyData.read", fail)
+    monkeypatch.setattr("clients.answering.PartyData.read", fail)
     reason = refused(run(config(data)))["north"]
     assert reason.startswith("RuntimeError in ")
     assert "Jane" not in reason
