@@ -17,6 +17,7 @@ from clients.check import check_file
 from clients.consent import ALL, proposals, read_ledger, set_withdrawn, withdrawn
 from clients.party_data import PartyError, numbers, read_table
 from clients.reward_store import load_predictor, load_reward, synthetic_images, synthetic_table
+from guerdon.federated import predict as classify
 from strategies.files import read_lines
 from strategies.messages import Reward, listed
 from strategies.signing import KeyFileError, read_public_key
@@ -147,16 +148,22 @@ def show(reward: RewardArgument) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for line in _lines(found):
         console.print(line, markup=False)
+    parties = found.about.get("parties") or []
+    if not parties:
+        return
     table = Table(title="All parties of the run")
     for column, justify in (("party", "left"), ("alpha", "right"), ("reward / best", "right")):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    for entry in found.about["parties"]:
-        table.add_row(entry["party"], f"{entry['alpha']:.4f}", f"{entry['share_of_best']:.4f}")
+    for entry in parties:
+        share = entry.get("share_of_best")
+        table.add_row(entry["party"], f"{entry['alpha']:.4f}", "–" if share is None else f"{share:.4f}")
     console.print(table)
 
 
 def _lines(reward: Reward) -> list[str]:
     about = reward.about
+    if about.get("kind") not in ("model", "synthetic"):
+        return _own_lines(reward)
     unit = about["unit"]
     thresholds = about.get("thresholds") or {}
     rho = "none" if about["rho"] is None else f"{about['rho']:.6g}"
@@ -169,6 +176,21 @@ def _lines(reward: Reward) -> list[str]:
         f"Scheme {about['scheme']}; rho = {rho}" + (f" ({limits})." if limits else "."),
         how,
         f"It holds {about['contains']}.",
+    ]
+
+
+def _own_lines(reward: Reward) -> list[str]:
+    """Of a reward of a strategy's own kind: what it says of itself."""
+    about = reward.about
+    arrays = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in sorted(reward.arrays.items()))
+    predicts = []
+    if about.get("kind") == "classifier":
+        predicts = [f"It predicts {about['target_name']} from {listed(about['features'])}."]
+    return [
+        f"A {about.get('kind')} reward for {about.get('party')}, from run {about.get('run')}.",
+        *predicts,
+        f"Strategy {about['strategy']}." if "strategy" in about else f"Arrays: {arrays}.",
+        f"It holds {about.get('contains', arrays)}.",
     ]
 
 
@@ -220,18 +242,12 @@ def predict(
         typer.Option("--noise-column", help="A column of FILE with the noise variance of each new observation."),
     ] = None,
 ) -> None:
-    """Add the predicted mean and standard deviation of the target, in its own units, to every row of a file."""
-    predictor = load_predictor(load_reward(reward))
-    table = read_table(file)
-    wanted = [*predictor.feature_names, *([noise_column] if noise_column else [])]
-    missing = [name for name in wanted if name not in table.columns]
-    if missing:
-        raise PartyError(f"{file.name} lacks the columns {', '.join(missing)}; it has {', '.join(table.columns)}")
-    X = np.column_stack([numbers(table, name, file.name) for name in predictor.feature_names])
-    mean, variance = predictor.predict(X, numbers(table, noise_column, file.name) if noise_column else None)
-    result = table.with_columns(
-        pl.Series(f"{predictor.target}_mean", mean), pl.Series(f"{predictor.target}_sd", np.sqrt(variance))
-    )
+    """Add the predicted mean and standard deviation of the target, in its own units, to every row of a file.
+
+    Of a classifier, the predicted class.
+    """
+    found, table = load_reward(reward), read_table(file)
+    result = table.with_columns(_predictions(found, table, file.name, noise_column))
     if output is None:
         typer.echo(result.write_csv(), nl=False)
     elif output.suffix == ".parquet":
@@ -240,6 +256,21 @@ def predict(
         result.write_csv(output)
     else:
         raise PartyError(f"{output.name} must end in .csv or .parquet")
+
+
+def _predictions(found: Reward, table: pl.DataFrame, file: str, noise_column: str | None) -> list[pl.Series]:
+    classifier = found.about.get("kind") == "classifier"
+    predictor = None if classifier else load_predictor(found)
+    features = [str(name) for name in found.about["features"]] if predictor is None else predictor.feature_names
+    missing = [name for name in (*features, *filter(None, [noise_column])) if name not in table.columns]
+    if missing:
+        raise PartyError(f"{file} lacks the columns {listed(missing)}; it has {listed(table.columns)}")
+    X = np.column_stack([numbers(table, name, file) for name in features])
+    if predictor is None:
+        classes = classify(found.arrays, X, float(found.about["scale"]))
+        return [pl.Series(f"{found.about['target_name']}_class", classes)]
+    mean, variance = predictor.predict(X, numbers(table, noise_column, file) if noise_column else None)
+    return [pl.Series(f"{predictor.target}_mean", mean), pl.Series(f"{predictor.target}_sd", np.sqrt(variance))]
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ def present(allocation: Record, run: Path, console: Console) -> None:
     unit = str(allocation.get("unit", "nats"))
     tables = _tables(allocation["parties"], unit, _columns(allocation), console)
     parts: list[RenderableType] = [*tables, *_refusals(allocation.get("refused") or []), ""]
-    parts += [_summary(allocation, unit)]
+    parts += [_summary(allocation, unit)] if allocation.get("facts", True) else []
     if allocation.get("certificate") or "columns" not in allocation:
         parts += ["", _certificate(allocation.get("certificate") or [])]
     parts += _notes(allocation.get("diagnostics") or [])
