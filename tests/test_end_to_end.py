@@ -21,13 +21,8 @@ ROOT = Path(__file__).parents[1]
 MODULE = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)[0]
 
 
-AVERAGING = next(
-    block
-    for block in re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs" / "extending.md").read_text(encoding="utf-8"), re.DOTALL
-    )
-    if block.startswith("# my_averaging.py")
-)
+EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+(AVERAGING,) = re.findall(r"```python\n(# my_averaging\.py\n.*?)```", EXTENDING, flags=re.DOTALL)
 
 
 class Silent:
