@@ -147,6 +147,8 @@ class _Rows(NamedTuple):
 def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], _Rows]:
     """The names of the features, or those asked for, and the rows of a table or of images."""
     if path.suffix.lower() == ".npz":
+        if file.schema is not None:
+            raise PartyError(f"{path.name} holds images, and the run's schema is for tables; nothing else is sent")
         return _images(file, path, features)
     noise = file.noise if isinstance(file.noise, str) else ""
     if file.schema is not None:

@@ -156,6 +156,13 @@ def test_a_noise_column_keeps_to_the_rows_that_are_kept(tmp_path: Path, schema: 
     assert np.asarray(noise).tolist() == [1, 2, 4]
 
 
+def test_images_are_not_what_a_schema_asks_for(tmp_path: Path, schema: Schema) -> None:
+    np.savez(tmp_path / "north.npz", images=np.zeros((4, 2, 2, 1), dtype=np.uint8))
+    party = PartyFile("north", tmp_path / "north.npz", None, tmp_path, "", None, 0.25, schema)
+    with pytest.raises(PartyError, match="the run's schema is for tables"):
+        PartyData.read(party)
+
+
 def test_check_says_what_would_be_sent_and_how_to_send_nothing_else(tmp_path: Path, schema: Schema) -> None:
     csv(tmp_path, GOOD)
     (tmp_path / "schema.toml").write_text(SCHEMA)
