@@ -19,7 +19,7 @@ from clients.party_data import PartyData, PartyFile
 from strategies import messages
 from strategies.messages import MessageError, Proposal
 from strategies.schema import Schema, SchemaError
-from strategies.signing import KeyFileError, PartySeal
+from strategies.signing import KeyFileError, PartySeal, Proof
 
 __all__ = ["Party", "answered"]
 
@@ -34,6 +34,7 @@ class Party:
     file: PartyFile
     proposal: Proposal
     seal: PartySeal | None
+    proof: Proof | None = None  # that the mediator asked, where parties have keys
 
     @property
     def name(self) -> str:
@@ -56,17 +57,16 @@ def _identified(message: Message, context: Context, seal: PartySeal | None) -> P
     ------
     MessageError, PartyError, SchemaError
     """
-    if seal is not None:
-        seal.open(message.content, message.metadata.message_type, context.node_id)
+    kind = message.metadata.message_type
+    proof = seal.open(message.content, kind, context.node_id) if seal is not None else None
     proposal = messages.decode_proposal(message.content)
     schema = Schema.from_json(proposal.schema) if proposal.schema else None
     file = PartyFile.of(context.node_config, context.run_config, schema)
-    kind = message.metadata.message_type
     if proposal.dry_run and kind != messages.INTRODUCE:
         raise PartyError("this run says that it is a dry run, and asks for data all the same; it gets none")
     if kind not in NOTHING_ASKED:
         consent(file.store, proposal, schema, str(context.node_config.get("confirm-schema") or ""))
-    return Party(file, proposal, seal)
+    return Party(file, proposal, seal, proof)
 
 
 def answered(message: Message, context: Context, answer: Callable[[Party], RecordDict]) -> Message:

@@ -14,7 +14,7 @@ from flwr.common.logger import log
 
 from clients.answering import Party, answered
 from clients.approval import running_app
-from clients.consent import keep_proposal, note, read_ledger
+from clients.consent import keep_proposal, read_ledger
 from clients.errors import PartyError
 from clients.evaluation import score
 from clients.report import write_report
@@ -68,11 +68,8 @@ def contribute(message: Message, context: Context) -> Message:
         limit = float(context.run_config.get("max-contribution-mb", 512.0))
         if size > limit:
             raise PartyError(f"the contribution is {size:.1f} MB; the limit is max-contribution-mb = {limit:g}")
-        note(
-            party.file.store,
+        party.note(
             "contributed",
-            run=party.proposal.run,
-            party=party.name,
             sha256=messages.content_hash(own),
             rows=len(own),
             columns=own.X.shape[1],
@@ -95,14 +92,7 @@ def score_alone(message: Message, context: Context) -> Message:
             party.seal.check_text(receipt.text, receipt.signature)
         known = [entry.get("text") for entry in read_ledger(party.file.store) if entry["action"] == "receipt"]
         if receipt.text not in known:
-            note(
-                party.file.store,
-                "receipt",
-                run=party.proposal.run,
-                party=party.name,
-                text=receipt.text,
-                signature=receipt.signature,
-            )
+            party.note("receipt", text=receipt.text, signature=receipt.signature)
         scores = score(alone, party.data) if alone is not None else {}
         context.state[ALONE] = MetricRecord(dict(scores))  # for the party's own report, in the round after
         return messages.encode_scores(scores)
@@ -123,7 +113,7 @@ def keep_reward(message: Message, context: Context) -> Message:
         folder = save_reward(party.file.store, party.proposal.run, reward)
         _report(folder, lambda: write_report(folder, reward))
         sha256 = load_reward(folder).hash
-        note(party.file.store, "rewarded", run=party.proposal.run, party=party.name, sha256=sha256)
+        party.note("rewarded", sha256=sha256, **(party.proof.fields() if party.proof else {}))
         return messages.encode_receipt(sha256, str(folder))
 
     return answered(message, context, answer)

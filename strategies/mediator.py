@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from logging import INFO
 from typing import Any, ClassVar, NamedTuple
 
@@ -448,5 +448,4 @@ class TrustedMediator(Strategy):
 
 
 def _fields(proof: Proof | None) -> dict[str, str]:
-    """A proof as the ledger holds it."""
-    return {} if proof is None else asdict(proof)
+    return {} if proof is None else proof.fields()

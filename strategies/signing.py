@@ -18,7 +18,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -73,6 +73,10 @@ class Proof:
     nonce: str
     digest: str
     signature: str
+
+    def fields(self) -> dict[str, str]:
+        """As a ledger holds it."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -148,19 +152,20 @@ class PartySeal:
             )
         return cls(party, read_private_key(Path(own)), read_public_key(Path(mediator)))
 
-    def open(self, content: RecordDict, kind: str, node: int) -> None:
+    def open(self, content: RecordDict, kind: str, node: int) -> Proof:
         """Make sure that the mediator sent this content, to this node.
 
         Raises
         ------
         MessageError
         """
-        seal = _read_seal(content)
-        statement = _statement(MEDIATOR, "party", node, seal.run, seal.nonce, kind, content_digest(content))
+        seal, digest = _read_seal(content), content_digest(content)
+        statement = _statement(MEDIATOR, "party", node, seal.run, seal.nonce, kind, digest)
         if not verified(self.mediator, statement, seal.signature):
             raise MessageError(
                 "this request is not signed by the mediator's key that this party knows: nothing is sent"
             )
+        return Proof(seal.nonce, digest, seal.signature.hex())
 
     def check_text(self, text: str, signature: str) -> None:
         """Make sure that the mediator signed this text, such as a receipt.

@@ -23,7 +23,7 @@ from server.credentials import make_credentials
 from server.run_directory import RunDirectory
 from strategies import QuorumError, messages
 from strategies.schema import Schema
-from strategies.signing import read_public_key
+from strategies.signing import content_digest, read_public_key
 from tests.fakes import LocalGrid
 
 PARTIES = ("east", "north", "west")
@@ -335,6 +335,11 @@ def test_both_ledgers_agree_and_the_receipt_is_the_mediators(consortium: Consort
     assert [(f.what, f.agrees) for f in findings] == [
         *(("receipt, signed", True), ("contribution", True), ("reward", True)),
     ]
+    (rewarded,) = [e for e in read_ledger(consortium.store("north")) if e["action"] == "rewarded"]
+    reward = next(m.content for m in consortium.grid.sent if rewarded["digest"] == content_digest(m.content))
+    seal = reward["seal"]
+    assert isinstance(seal, ConfigRecord)
+    assert rewarded["signature"] == bytes(seal["signature"]).hex()  # the mediator's, on the very message
     wrong = audit(read_ledger(consortium.store("north")), theirs, read_public_key(consortium.keys / "west/west.pub"))
     assert (wrong[0].what, wrong[0].agrees) == ("receipt, not the mediator's", False)
     for entry in theirs:
