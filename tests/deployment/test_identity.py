@@ -46,12 +46,6 @@ def test_a_registered_key_with_another_partys_name_is_refused_and_both_ledgers_a
     schema = {"schema-file": str(tmp_path / "schema.toml"), "target": ""}
     run = Run(tmp_path / "runs" / "signed", ("north", "south"), **keys, **schema)
 
-    run.submit(signing, ROOT, **{"dry-run": True})
-    run.finish()
-    assert [e["party"] for e in run.ledger("introduced")] == ["north", "south"]
-    assert not run.ledger("contributed")
-    assert [about["dry_run"] for about in proposals(store(signing, "north"))] == [True]
-
     run.submit(signing, ROOT)
     run.finish()
     refusals = run.ledger("refused")
@@ -60,7 +54,7 @@ def test_a_registered_key_with_another_partys_name_is_refused_and_both_ledgers_a
     }
     assert all(e["party"].startswith("node-") for e in refusals)
     assert run.delivered() == run.made()
-    (started,) = (e for e in run.ledger("started") if not e["dry_run"])
+    (started,) = run.ledger("started")
     assert started["app"] == approved[0]
     key = read_public_key(signing.folder / "north" / "mediator.pub")
     for party in ("north", "south"):
@@ -71,5 +65,7 @@ def test_a_registered_key_with_another_partys_name_is_refused_and_both_ledgers_a
         assert [f.agrees for f in audit(own, theirs, key)] == [True, True, True]
         sent = [e for e in own if e["action"] == "contributed"]
         assert [e["app"] for e in sent] == approved  # the code that touched the data, on both sides
+        (about,) = proposals(store(signing, party))
+        assert about["sha256"] == sent[0]["sha256"]
     assert read_ledger(store(signing, "eve")) == []
     assert json.loads((run.path / "allocation.json").read_text())["stage"] == "delivered"
