@@ -1,9 +1,10 @@
-"""What a party does with a reward: ``python -m clients show REWARD`` and ``python -m clients predict REWARD FILE``."""
+"""What a party does before a run and with its reward: check, proposals, withdraw; show, predict; audit."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
@@ -11,21 +12,133 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from clients.audit import audit
+from clients.check import check_file
+from clients.consent import ALL, proposals, read_ledger, set_withdrawn, withdrawn
 from clients.party_data import PartyError, numbers, read_table
 from clients.reward_store import load_predictor, load_reward, synthetic_images, synthetic_table
-from strategies.messages import Reward
+from guerdon.federated import predict as classify
+from strategies.files import read_lines
+from strategies.messages import Reward, listed
+from strategies.signing import KeyFileError, read_public_key
 
 __all__ = ["cli", "main"]
 
 cli = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Use the reward that a run left in a party's store (NAME-reward/RUN beside its own file).",
+    pretty_exceptions_enable=False,
+    help="""Before a run: check your file, see what you are asked for, withdraw.
+Afterwards: use the reward that the run left in your store (NAME-reward/RUN
+beside your own file), and compare your ledger with the mediator's.""",
 )
 
 RewardArgument = Annotated[
     Path, typer.Argument(metavar="REWARD", help="The reward's folder, with reward.npz and reward.json in it.")
 ]
+
+
+StoreArgument = Annotated[
+    Path, typer.Argument(metavar="STORE", help="Where your rewards lie: NAME-reward beside your own file.")
+]
+
+
+@cli.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Your data: .csv or .parquet.")],
+    schema: Annotated[Path, typer.Option("--schema", help="The schema that the mediator gave out (.toml).")],
+    holdout: Annotated[float, typer.Option("--holdout", help="The share of rows that you keep to yourself.")] = 0.25,
+    holdout_path: Annotated[
+        Path | None, typer.Option("--holdout-path", help="Or a file of its own with rows that you keep to yourself.")
+    ] = None,
+    party: Annotated[str, typer.Option("--party", help="Your name in the run.")] = "party",
+) -> None:
+    """Say before you join whether your file is what the schema asks for, and what you would send.
+
+    Nothing leaves this machine. Exit status: 0 if the file can be used, 1 if
+    not, with everything that is wrong, by column and row.
+    """
+    raise typer.Exit(check_file(file, schema, holdout, holdout_path, party, Console(highlight=False, soft_wrap=True)))
+
+
+@cli.command("proposals")
+def show_proposals(store: StoreArgument) -> None:
+    """Show what the mediator has asked you for: each run, its terms, and what you would send or have sent."""
+    found = proposals(store)
+    if not found:
+        raise PartyError(f"{store} holds no proposal: no run has asked this party yet")
+    gone = withdrawn(store)
+    console = Console(highlight=False, soft_wrap=True)
+    for about in found:
+        for line in _proposal(about, gone):
+            console.print(line, markup=False)
+
+
+def _proposal(about: Mapping[str, Any], gone: frozenset[str]) -> list[str]:
+    run = about["run"]
+    out = ALL in gone or run in gone
+    schema = about["schema_sha256"]
+    names = listed(about["columns"])
+    return [
+        f"Run {run}, asked at {about['time']}" + (" as a dry run" if about["dry_run"] else ""),
+        f"  with: {', '.join(about['parties']) or 'whoever comes'}",
+        *(f"  {key}: {text}" for key, text in sorted(about["terms"].items())),
+        f"  schema: {schema or 'none; your own columns are taken'}",
+        f"  from {about['file']}: {about['rows']} rows of {len(about['columns'])} features ({names}), target "
+        f"{about['target'] or 'none'}; {about['rows_held_out']} rows stay here",
+        f"  sha256 of that: {about['sha256']}",
+        "  You have withdrawn: nothing is sent." if out else "  To withdraw: python -m clients withdraw STORE " + run,
+    ]
+
+
+@cli.command()
+def withdraw(
+    store: StoreArgument,
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run's name; every run if left out.")] = ALL,
+    undo: Annotated[bool, typer.Option("--undo", help="Take part again.")] = False,
+) -> None:
+    """Withdraw from a run, or from all: from now on your SuperNode answers it with a refusal.
+
+    What was pooled before stays with the mediator until it is purged. Rewards
+    that were made can still be taken.
+    """
+    left = ["every run" if name == ALL else name for name in sorted(set_withdrawn(store, run, undo))]
+    typer.echo(f"Withdrawn from: {', '.join(left) or 'nothing'}.")
+
+
+@cli.command("audit")
+def audit_ledgers(
+    store: StoreArgument,
+    mediator: Annotated[
+        Path | None,
+        typer.Argument(metavar="[LEDGER]", help="What `python -m server extract RUN PARTY` printed, if you have it."),
+    ] = None,
+    mediator_key: Annotated[
+        Path | None, typer.Option("--mediator-key", help="The mediator's public key, to verify its receipts.")
+    ] = None,
+) -> None:
+    """Compare what you sent and got with what the mediator says, by hash.
+
+    Exit status: 0 if everything that was sent is acknowledged and agrees, 1 if
+    something differs or is missing on one side.
+    """
+    try:
+        key = read_public_key(mediator_key) if mediator_key else None
+    except KeyFileError as error:
+        raise PartyError(str(error)) from error
+    if mediator is not None and not mediator.is_file():
+        raise PartyError(f"{mediator} does not exist")
+    findings = audit(read_ledger(store), read_lines(mediator) if mediator else [], key)
+    if not findings:
+        raise PartyError(f"{store} holds no ledger of a run")
+    table = Table(title=f"Ledger of {store}")
+    for column in ("run", "what", "you", "mediator", ""):
+        table.add_column(column)
+    for f in findings:
+        verdict = {True: "agrees", False: "DIFFERS", None: "nothing on either side"}[f.agrees]
+        table.add_row(f.run, f.what, f.party_says[:12] or "-", f.mediator_says[:12] or "-", verdict)
+    Console(highlight=False, soft_wrap=True).print(table)
+    raise typer.Exit(1 if any(f.agrees is False for f in findings) else 0)
 
 
 @cli.command()
@@ -35,16 +148,22 @@ def show(reward: RewardArgument) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for line in _lines(found):
         console.print(line, markup=False)
+    parties = found.about.get("parties") or []
+    if not parties:
+        return
     table = Table(title="All parties of the run")
     for column, justify in (("party", "left"), ("alpha", "right"), ("reward / best", "right")):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    for entry in found.about["parties"]:
-        table.add_row(entry["party"], f"{entry['alpha']:.4f}", f"{entry['share_of_best']:.4f}")
+    for entry in parties:
+        share = entry.get("share_of_best")
+        table.add_row(entry["party"], f"{entry['alpha']:.4f}", "–" if share is None else f"{share:.4f}")
     console.print(table)
 
 
 def _lines(reward: Reward) -> list[str]:
     about = reward.about
+    if about.get("kind") not in ("model", "synthetic"):
+        return _own_lines(reward)
     unit = about["unit"]
     thresholds = about.get("thresholds") or {}
     rho = "none" if about["rho"] is None else f"{about['rho']:.6g}"
@@ -57,6 +176,21 @@ def _lines(reward: Reward) -> list[str]:
         f"Scheme {about['scheme']}; rho = {rho}" + (f" ({limits})." if limits else "."),
         how,
         f"It holds {about['contains']}.",
+    ]
+
+
+def _own_lines(reward: Reward) -> list[str]:
+    """Of a reward of a strategy's own kind: what it says of itself."""
+    about = reward.about
+    arrays = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in sorted(reward.arrays.items()))
+    predicts = []
+    if about.get("kind") == "classifier":
+        predicts = [f"It predicts {about['target_name']} from {listed(about['features'])}."]
+    return [
+        f"A {about.get('kind')} reward for {about.get('party')}, from run {about.get('run')}.",
+        *predicts,
+        f"Strategy {about['strategy']}." if "strategy" in about else f"Arrays: {arrays}.",
+        f"It holds {about.get('contains', arrays)}.",
     ]
 
 
@@ -108,18 +242,12 @@ def predict(
         typer.Option("--noise-column", help="A column of FILE with the noise variance of each new observation."),
     ] = None,
 ) -> None:
-    """Add the predicted mean and standard deviation of the target, in its own units, to every row of a file."""
-    predictor = load_predictor(load_reward(reward))
-    table = read_table(file)
-    wanted = [*predictor.feature_names, *([noise_column] if noise_column else [])]
-    missing = [name for name in wanted if name not in table.columns]
-    if missing:
-        raise PartyError(f"{file.name} lacks the columns {', '.join(missing)}; it has {', '.join(table.columns)}")
-    X = np.column_stack([numbers(table, name, file.name) for name in predictor.feature_names])
-    mean, variance = predictor.predict(X, numbers(table, noise_column, file.name) if noise_column else None)
-    result = table.with_columns(
-        pl.Series(f"{predictor.target}_mean", mean), pl.Series(f"{predictor.target}_sd", np.sqrt(variance))
-    )
+    """Add the predicted mean and standard deviation of the target, in its own units, to every row of a file.
+
+    Of a classifier, the predicted class.
+    """
+    found, table = load_reward(reward), read_table(file)
+    result = table.with_columns(_predictions(found, table, file.name, noise_column))
     if output is None:
         typer.echo(result.write_csv(), nl=False)
     elif output.suffix == ".parquet":
@@ -128,6 +256,21 @@ def predict(
         result.write_csv(output)
     else:
         raise PartyError(f"{output.name} must end in .csv or .parquet")
+
+
+def _predictions(found: Reward, table: pl.DataFrame, file: str, noise_column: str | None) -> list[pl.Series]:
+    classifier = found.about.get("kind") == "classifier"
+    predictor = None if classifier else load_predictor(found)
+    features = [str(name) for name in found.about["features"]] if predictor is None else predictor.feature_names
+    missing = [name for name in (*features, *filter(None, [noise_column])) if name not in table.columns]
+    if missing:
+        raise PartyError(f"{file} lacks the columns {listed(missing)}; it has {listed(table.columns)}")
+    X = np.column_stack([numbers(table, name, file) for name in features])
+    if predictor is None:
+        classes = classify(found.arrays, X, float(found.about["scale"]))
+        return [pl.Series(f"{found.about['target_name']}_class", classes)]
+    mean, variance = predictor.predict(X, numbers(table, noise_column, file) if noise_column else None)
+    return [pl.Series(f"{predictor.target}_mean", mean), pl.Series(f"{predictor.target}_sd", np.sqrt(variance))]
 
 
 def main() -> None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Mapping
-from logging import ERROR, WARNING
+from collections.abc import Callable, Iterator, Mapping
+from logging import INFO, WARNING
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 from flwr.app import Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.logger import log
 
+from clients.answering import Party, answered
+from clients.approval import running_app
+from clients.consent import keep_proposal, read_ledger
+from clients.errors import PartyError
 from clients.evaluation import score
-from clients.party_data import PartyData, PartyError, PartyFile
 from clients.report import write_report
 from clients.reward_store import load_reward, save_reward
 from strategies import messages
-from strategies.messages import Introduction, MessageError
+from strategies.handlers import Handler, handlers_of
+from strategies.messages import Introduction
 
 __all__ = ["app"]
 
@@ -26,74 +30,128 @@ app = ClientApp()
 ALONE = "alone"
 """Where the party's state keeps what it scored with its own data alone."""
 
+HOME = Path(__file__).resolve().parents[1]
+"""The folder that the running app's packages lie in, and a user's own module beside them."""
+
 
 @app.query("introduce")
 def introduce(message: Message, context: Context) -> Message:
-    """Say who this is and what it would bring; no data."""
+    """Say who this is and what it would bring; no data. What it is asked for, and would send, is kept for the party."""
 
-    def answer(file: PartyFile) -> RecordDict:
-        data = PartyData.read(file)
+    def answer(party: Party) -> RecordDict:
+        data = party.data
         own = data.contribution
-        return messages.encode_introduction(Introduction(file.party, len(own), own.feature_names or (), data.target))
+        bring = {
+            "file": party.file.path.name,
+            "rows": len(own),
+            "rows_held_out": len(data.held_inputs),
+            "columns": list(own.feature_names or ()),
+            "target": data.target,
+            "schema_sha256": party.file.schema.hash if party.file.schema else None,
+            "sha256": messages.content_hash(own),
+        }
+        path = keep_proposal(party.file.store, party.proposal, bring)
+        log(INFO, "%s would send %d rows of %s; what for: %s", party.name, len(own), bring["file"], path)
+        return messages.encode_introduction(Introduction(party.name, len(own), own.feature_names or (), data.target))
 
-    return _answer(message, context, answer)
+    return answered(message, context, answer)
 
 
 @app.train("contribute")
 def contribute(message: Message, context: Context) -> Message:
     """Send the rows that are not held out."""
 
-    def answer(file: PartyFile) -> RecordDict:
-        data = PartyData.read(file)
-        size = sum(a.nbytes for a in (data.contribution.X, data.contribution.y) if a is not None) / 1e6
+    def answer(party: Party) -> RecordDict:
+        data = party.data
+        own = data.contribution
+        size = sum(np.asarray(a).nbytes for a in (own.X, own.y, own.noise) if a is not None) / 1e6
         limit = float(context.run_config.get("max-contribution-mb", 512.0))
         if size > limit:
             raise PartyError(f"the contribution is {size:.1f} MB; the limit is max-contribution-mb = {limit:g}")
-        return messages.encode_contribution(data.contribution, data.target)
+        party.note(
+            "contributed",
+            sha256=messages.content_hash(own),
+            rows=len(own),
+            columns=own.X.shape[1],
+            terms=dict(party.proposal.terms),
+            schema=party.file.schema.hash if party.file.schema else "",
+            app=running_app(),
+        )
+        return messages.encode_contribution(own, data.target)
 
-    return _answer(message, context, answer)
+    return answered(message, context, answer)
 
 
 @app.evaluate("alone")
 def score_alone(message: Message, context: Context) -> Message:
-    """Score what this party could do without the others."""
+    """Keep the receipt for the contribution, and score what this party could do without the others."""
 
-    def answer(file: PartyFile) -> RecordDict:
-        scores = score(messages.decode_reward(message.content), PartyData.read(file))
+    def answer(party: Party) -> RecordDict:
+        receipt, alone = messages.decode_pooled(message.content)
+        if party.seal is not None:
+            party.seal.check_text(receipt.text, receipt.signature)
+        known = [entry.get("text") for entry in read_ledger(party.file.store) if entry["action"] == "receipt"]
+        if receipt.text not in known:
+            party.note("receipt", text=receipt.text, signature=receipt.signature)
+        scores = score(alone, party.data) if alone is not None else {}
         context.state[ALONE] = MetricRecord(dict(scores))  # for the party's own report, in the round after
         return messages.encode_scores(scores)
 
-    return _answer(message, context, answer)
+    return answered(message, context, answer)
 
 
 @app.train("reward")
 def keep_reward(message: Message, context: Context) -> Message:
     """Keep the reward in the party's own store, and confirm what was received."""
 
-    def answer(file: PartyFile) -> RecordDict:
+    def answer(party: Party) -> RecordDict:
         reward = messages.decode_reward(message.content)
-        if reward.about.get("party") != file.party:
-            raise PartyError(f"this reward is for {reward.about.get('party')!r}, not for {file.party!r}")
-        folder = save_reward(file.store, str(reward.about.get("run", "")), reward)
+        if reward.about.get("party") != party.name:
+            raise PartyError(f"this reward is for {reward.about.get('party')!r}, not for {party.name!r}")
+        if reward.about.get("run") != party.proposal.run:
+            raise PartyError(f"this reward is of run {reward.about.get('run')!r}, not of {party.proposal.run!r}")
+        folder = save_reward(party.file.store, party.proposal.run, reward)
         _report(folder, lambda: write_report(folder, reward))
-        return messages.encode_receipt(load_reward(folder).hash, str(folder))
+        sha256 = load_reward(folder).hash
+        party.note("rewarded", sha256=sha256, **(party.proof.fields() if party.proof else {}))
+        return messages.encode_receipt(sha256, str(folder))
 
-    return _answer(message, context, answer)
+    return answered(message, context, answer)
 
 
 @app.evaluate("reward")
 def score_reward(message: Message, context: Context) -> Message:
     """Score the reward that lies in the store."""
 
-    def answer(file: PartyFile) -> RecordDict:
-        folder = file.store / messages.decode_run(message.content)
-        reward, data = load_reward(folder), PartyData.read(file)
+    def answer(party: Party) -> RecordDict:
+        folder = party.file.store / party.proposal.run
+        reward, data = load_reward(folder), party.data
         scores = score(reward, data)
         alone = cast(Mapping[str, float], context.state.get(ALONE, {}))
         _report(folder, lambda: write_report(folder, reward, data, alone=alone, scores=scores))
         return messages.encode_scores(scores)
 
-    return _answer(message, context, answer)
+    return answered(message, context, answer)
+
+
+def _listener(own: ClientApp) -> Callable[[Context], Iterator[None]]:
+    """Lets the app answer what the run's strategy brings handlers for, before a message is looked up.
+
+    What Ray's workers run in a simulation is a pickled copy of the app, not this module's, so each copy listens by
+    itself. A type of message is registered once; whose handler answers it is looked up in each run.
+    """
+    listening: set[str] = set()
+
+    def lifespan(context: Context) -> Iterator[None]:
+        for kind in set(_handlers(context)) - listening:
+            category, _, action = kind.partition(".")
+            if category not in ("query", "train", "evaluate") or not action.isidentifier():
+                raise ValueError(f"a handler answers query.NAME, train.NAME or evaluate.NAME, got {kind!r}")
+            getattr(own, category)(action)(_hand_over)
+            listening.add(kind)
+        yield
+
+    return lifespan
 
 
 def _report(folder: Path, write: Callable[[], object]) -> None:
@@ -106,22 +164,13 @@ def _report(folder: Path, write: Callable[[], object]) -> None:
         )
 
 
-def _answer(message: Message, context: Context, answer: Callable[[PartyFile], RecordDict]) -> Message:
-    """The reply; what the party can't do is said by name and with the reason.
+def _hand_over(message: Message, context: Context) -> Message:
+    handler = _handlers(context)[message.metadata.message_type]
+    return answered(message, context, lambda party: handler(party, message.content))
 
-    An error that nobody foresaw could quote the party's rows, so only its kind and place are sent; the rest is in the
-    party's own log.
-    """
-    party = str(context.node_config.get("party", ""))
-    try:
-        file = PartyFile.of(context.node_config, context.run_config)
-        party = file.party
-        content = answer(file)
-    except (PartyError, MessageError) as error:
-        content = messages.encode_refusal(party, str(error))
-    except Exception as error:
-        log(ERROR, "%s can't answer", party, exc_info=True)
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(place.filename).name}, line {place.lineno}"
-        content = messages.encode_refusal(party, f"{type(error).__name__} in {where}; its own log has the details")
-    return Message(content, reply_to=message)
+
+def _handlers(context: Context) -> Mapping[str, Handler]:
+    return handlers_of(str(context.run_config.get("strategy", "")), HOME)
+
+
+app.lifespan()(_listener(app))

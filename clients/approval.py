@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import importlib
 import inspect
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -22,7 +23,19 @@ from typing import Any
 
 from flwr.common.logger import log
 
-__all__ = ["ApprovalError", "Approved", "app_hash", "guard", "parse_options", "run_supernode"]
+__all__ = [
+    "APPROVED",
+    "ApprovalError",
+    "Approved",
+    "app_hash",
+    "guard",
+    "parse_options",
+    "run_supernode",
+    "running_app",
+]
+
+APPROVED = "GUERDON_APPROVED"
+"""Environment variable that tells the app's own process which hashes its party approved, separated by commas."""
 
 TRIED_WITH = "1.41"
 """The Flower version (major.minor) that the guard was written for and is tested with; any other is refused."""
@@ -91,6 +104,13 @@ def app_hash(app: Path) -> str:
         return hashlib.sha256(build_fab_from_disk(app)).hexdigest()
     except Exception as error:  # Flower has many kinds
         raise ApprovalError(f"Flower can't bundle the app in {app}: {error}") from error
+
+
+def running_app() -> str:
+    """The sha256 of the app bundle that this code was unpacked from; "" where it was not, or no hash is pinned."""
+    folder = Path(__file__).resolve().parents[1].name
+    approved = os.environ.get(APPROVED, "").split(",")
+    return next((text for text in approved if text and folder.endswith(text[:FOLDER_DIGITS])), "")
 
 
 def guard(approved: Approved, loop: ModuleType | None = None) -> None:

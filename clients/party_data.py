@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,13 +13,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from clients.encoding import encode
 from clients.errors import PartyError
 from clients.image_file import read_images
 from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
 from strategies.messages import listed
+from strategies.schema import Schema
 
 __all__ = ["PartyData", "PartyError", "PartyFile", "numbers", "read_table"]
+
+MOST = 5
+"""Problems of a file in one sentence at most; ``python -m clients check`` shows all."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +42,19 @@ class PartyFile:
     target: str
     noise: float | str | None
     holdout: float
+    schema: Schema | None = None
 
     @classmethod
-    def of(cls, node_config: Mapping[str, Any], run_config: Mapping[str, Any]) -> PartyFile:
-        """Find the party's file from Flower's node and run config.
+    def of(
+        cls, node_config: Mapping[str, Any], run_config: Mapping[str, Any], schema: Schema | None = None
+    ) -> PartyFile:
+        """Find the party's file from Flower's node and run config, to be read by the run's schema where it has one.
 
         Raises
         ------
         PartyError
-            The node config names no party or file, or the data directory has none for this node.
+            The node config names no party or file, or the data directory has none for this node; or it names another
+            target than the schema.
         """
         if "partition-id" in node_config:
             party, path = _simulated(int(node_config["partition-id"]), str(run_config.get("data-dir", "")))
@@ -60,6 +69,9 @@ class PartyFile:
                 )
             party, path = str(node_config["party"]), Path(str(node_config["data-path"])).expanduser()
             held = Path(str(node_config["holdout-path"])).expanduser() if node_config.get("holdout-path") else None
+        target = str(node_config.get("target") or run_config.get("target") or "")
+        if schema is not None and target not in ("", schema.target):
+            raise PartyError(f"this party's target is {target!r}, the schema's is {schema.target!r}")
         store = node_config.get("reward-dir")
         noise = node_config.get("noise", run_config.get("noise-column") or None)
         return cls(
@@ -67,9 +79,10 @@ class PartyFile:
             path=path,
             held_path=held,
             store=Path(str(store)).expanduser() if store else path.with_name(f"{path.stem}-reward"),
-            target=str(node_config.get("target") or run_config.get("target") or ""),
+            target=target if schema is None else schema.target,
             noise=noise if isinstance(noise, str) or noise is None else float(noise),
             holdout=float(node_config.get("holdout", run_config.get("holdout", 0.25))),
+            schema=schema,
         )
 
 
@@ -134,8 +147,13 @@ class _Rows(NamedTuple):
 def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], _Rows]:
     """The names of the features, or those asked for, and the rows of a table or of images."""
     if path.suffix.lower() == ".npz":
+        if file.schema is not None:
+            raise PartyError(f"{path.name} holds images, and the run's schema is for tables; nothing else is sent")
         return _images(file, path, features)
-    table, noise = read_table(path), file.noise if isinstance(file.noise, str) else ""
+    noise = file.noise if isinstance(file.noise, str) else ""
+    if file.schema is not None:
+        return file.schema.features, _by_schema(file.schema, path, noise)
+    table = read_table(path)
     for what, name in (("target", file.target), ("noise", noise)):
         if name and name not in table.columns:
             raise PartyError(f"{path.name} has no {what} column {name!r}; it has {listed(table.columns)}")
@@ -143,6 +161,22 @@ def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) 
     if not features:
         raise PartyError(f"{path.name} has no feature columns besides {file.target!r}")
     return features, _columns(table, features, file.target, noise or None, path.name)
+
+
+def _by_schema(schema: Schema, path: Path, noise: str) -> _Rows:
+    """The rows of a table by the schema; what is wrong is said without quoting it, since the sentence is sent."""
+    table = read_table(path, texts=True)
+    encoded = encode(table, schema)
+    if encoded.problems:
+        said = [problem.sentence(path.name) for problem in encoded.problems]
+        more = f"; and {len(said) - MOST} more" if len(said) > MOST else ""
+        raise PartyError("; ".join(said[:MOST]) + more)
+    if not noise:
+        return _Rows(encoded.X, encoded.y, None)
+    if noise not in table.columns:
+        raise PartyError(f"{path.name} has no noise column {noise!r}; it has {listed(table.columns)}")
+    column = table.select(pl.col(noise).cast(pl.Float64, strict=False))
+    return _Rows(encoded.X, encoded.y, numbers(column, noise, path.name)[encoded.kept])
 
 
 def _images(file: PartyFile, path: Path, features: tuple[str, ...] | None) -> tuple[tuple[str, ...], _Rows]:
@@ -166,20 +200,19 @@ def _columns(table: pl.DataFrame, features: Sequence[str], target: str, noise: s
     return _Rows(X, numbers(table, target, file) if target else None, numbers(table, noise, file) if noise else None)
 
 
-def read_table(path: Path) -> pl.DataFrame:
-    """A CSV or Parquet file as a table.
+def read_table(path: Path, *, texts: bool = False) -> pl.DataFrame:
+    """A CSV or Parquet file as a table; a CSV file's columns as ``texts`` where a schema is to say what they mean.
 
     Raises
     ------
     PartyError
     """
-    readers: dict[str, Callable[[Path], pl.DataFrame]] = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
-    if path.suffix.lower() not in readers:
+    if path.suffix.lower() not in (".csv", ".parquet"):
         raise PartyError(f"{path.name} must be a .csv or .parquet file, or an .npz file of images")
     if not path.exists():
         raise PartyError(f"{path.name} does not exist in {path.parent}")
     try:
-        return readers[path.suffix.lower()](path)
+        return pl.read_csv(path, infer_schema=not texts) if path.suffix.lower() == ".csv" else pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         # The parser's own words can quote rows, and this sentence is sent to the mediator.
         raise PartyError(f"{path.name} can't be read as {path.suffix[1:]}: {type(error).__name__}") from error
@@ -191,7 +224,10 @@ def numbers(table: pl.DataFrame, name: str, file: str) -> FloatArray:
     if len(column) == 0:
         raise PartyError(f"{file} has no rows")
     if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
-        raise PartyError(f"{file}, column {name!r} must hold numbers, got {column.dtype}")
+        texts = column.cast(pl.String, strict=False)
+        strange = (texts.is_not_null() & texts.str.strip_chars().cast(pl.Float64, strict=False).is_null()).arg_true()
+        where = f", the first of other kind in row {strange[0] + 1} of the data" if len(strange) else ""
+        raise PartyError(f"{file}, column {name!r} must hold numbers, got {column.dtype}{where}")
     values: NDArray[np.float64] = column.cast(pl.Float64).to_numpy()
     bad = np.flatnonzero(column.is_null().to_numpy() | ~np.isfinite(values))
     if len(bad):

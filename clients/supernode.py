@@ -58,7 +58,8 @@ def supernode(
             typer.echo(approval.app_hash(app))
             return
         approved = approval.Approved.of(approve)
-        check_options(approval.parse_options(context.args))
+        options = approval.parse_options(context.args)
+        check_options(options)
         approval.guard(approved)
     except approval.ApprovalError as error:
         typer.echo(f"Error: {error}", err=True)
@@ -66,6 +67,7 @@ def supernode(
     # Flower runs what lies in its home under the name of an approved app, so its home is a new one.
     with tempfile.TemporaryDirectory(prefix="guerdon-party-") as home:
         os.environ["FLWR_HOME"] = home
+        os.environ[approval.APPROVED] = ",".join(sorted(approved.hashes))
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         sys.argv = ["flower-supernode", *context.args]
         approval.run_supernode()

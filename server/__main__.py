@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from server.credentials import AUTHORITY, CredentialsError, make_credentials
+from server.credentials import AUTHORITY, MEDIATOR, CredentialsError, make_credentials
 from server.door import CONNECTION, Door, DoorError
+from server.run_directory import RunDirectory, RunDirectoryError
 
 __all__ = ["cli", "main"]
 
@@ -83,15 +85,56 @@ def door(
         "Each party's key, once:\n"
         f"  {home} flwr supernode register {keys}/NAME.pub {CONNECTION} --name NAME\n"
         "A run, once the parties are connected:\n"
-        f"  {home} flwr run . {CONNECTION} --run-config FILE.toml --stream"
+        f"  {home} flwr run . {CONNECTION} --run-config FILE.toml --stream\n"
+        "with these two lines in FILE.toml, so that no name is worth more than its key:\n"
+        f"  keys-dir = {json.dumps(str(folder.resolve() / 'parties'))}\n"
+        f"  signing-key = {json.dumps(str(folder.resolve() / MEDIATOR))}"
     )
+
+
+@cli.command("purge-expired")
+def purge_expired(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="With run directories in it.")],
+) -> None:
+    """Delete the data of every run whose retain-until is over, and keep its record; for a daily timer.
+
+    What goes is what `python -m simulations purge` deletes. Exit status 0 also
+    where there is nothing to delete.
+    """
+    if not folder.is_dir():
+        raise RunDirectoryError(f"{folder} is no folder")
+    expired = [RunDirectory(path) for path in sorted(folder.iterdir()) if path.is_dir()]
+    expired = [directory for directory in expired if directory.expired()]
+    for directory in expired:
+        until = directory.retain_until()
+        directory.purge()
+        typer.echo(f"{directory.path}: kept until {until}, deleted; its record stays")
+    if not expired:
+        typer.echo(f"No run in {folder} is beyond its day.")
+
+
+@cli.command()
+def extract(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    party: Annotated[str, typer.Argument(metavar="PARTY", help="Whose entries.")],
+) -> None:
+    """Print the entries of a run's ledger that concern one party, and nothing of the others, as JSON lines.
+
+    The party compares them with its own: python -m clients audit STORE FILE.
+    """
+    directory = RunDirectory(run)
+    own = [entry for entry in directory.read_ledger() if entry.get("party") == party]
+    if not own:
+        raise RunDirectoryError(f"{run} has no entry on a party {party!r} in its ledger")
+    for entry in own:
+        typer.echo(json.dumps({**entry, "run": directory.name}))
 
 
 def main() -> None:
     """The command line; an expected error is one sentence and exit status 1."""
     try:
         cli(prog_name="python -m server")
-    except (CredentialsError, DoorError) as error:
+    except (CredentialsError, DoorError, RunDirectoryError) as error:
         typer.echo(f"Error: {error}", err=True)
         raise SystemExit(1) from None
 

@@ -14,12 +14,14 @@ from flwr.common.logger import log
 from flwr.serverapp import Grid, ServerApp
 from numpy.typing import NDArray
 
+from guerdon import __version__
 from server.config import ConfigError, RunConfig
 from server.report import write_report
 from server.run_directory import RunDirectory
 from strategies import Session
 from strategies.files import read_arrays
 from strategies.grid import AttentiveGrid
+from strategies.signing import fingerprint
 
 __all__ = ["app", "mediate"]
 
@@ -29,28 +31,35 @@ app = ServerApp()
 @app.main()
 def main(grid: Grid, context: Context) -> None:
     """Run the strategy that the run config names."""
-    mediate(grid, context.run_config)
+    mediate(grid, context.run_config, app_sha256=grid.run.fab_hash)
 
 
-def mediate(grid: Grid, run_config: Any) -> RunDirectory:
+def mediate(grid: Grid, run_config: Any, app_sha256: str = "") -> RunDirectory:
     """Check the config, run the strategy on the grid, and leave everything in the run directory.
 
-    A failure is the last event of the run directory, and is raised.
+    ``app_sha256`` is the hash of the app bundle that the parties run, for the ledger. A failure is the last event of
+    the run directory, and is raised.
     """
     config = RunConfig.parse(run_config)
     directory = _open(config)
     try:
-        strategy = _strategy(config, directory)
-        strategy.start(
-            grid=AttentiveGrid(grid, directory.arrived),
-            initial_arrays=ArrayRecord(),
-            num_rounds=strategy.rounds,
-            timeout=config.timeout,
-        )
+        strategy, session = _strategy(config, directory)
+        strategy.begin(session)
+        directory.ledger("started", **_circumstances(config, session, app_sha256))
+        if config.dry_run:
+            strategy.rehearse(grid)
+        else:
+            strategy.start(
+                grid=AttentiveGrid(grid, directory.arrived),
+                initial_arrays=ArrayRecord(),
+                num_rounds=strategy.rounds,
+                timeout=config.timeout,
+            )
     except Exception as error:
         directory.event("failed", reason=f"{error}" or type(error).__name__)
         raise
-    _report(directory)
+    if not config.dry_run:
+        _report(directory)
     directory.event("finished")
     log(20, "Run directory: %s", directory.path)
     return directory
@@ -70,7 +79,7 @@ def _report(directory: RunDirectory) -> None:
         )
 
 
-def _strategy(config: RunConfig, directory: RunDirectory) -> Any:
+def _strategy(config: RunConfig, directory: RunDirectory) -> tuple[Any, Session]:
     strategy, parts, texts = config.build_parts()
     session = Session(
         config.settings(directory.name),
@@ -80,9 +89,23 @@ def _strategy(config: RunConfig, directory: RunDirectory) -> Any:
         synthetic=_columns("synthetic-file", config.synthetic_file),
         generator=_generator(config),
         public=_columns("public-file", config.public_file),
+        seal=config.make_seal(directory.name),
     )
-    strategy.begin(session)
-    return strategy
+    return strategy, session
+
+
+def _circumstances(config: RunConfig, session: Session, app_sha256: str) -> dict[str, Any]:
+    """What the ledger says of a run's start, or of its going on: which code, schema and keys, and until when."""
+    schema, seal = session.settings.schema, session.seal
+    return {
+        "app": app_sha256,
+        "version": __version__,
+        "dry_run": config.dry_run,
+        "schema": schema.hash if schema else "",
+        "nonce": seal.nonce if seal else "",
+        "keys": {party: fingerprint(key) for party, key in sorted(seal.parties.items())} if seal else {},
+        "retain_until": config.retain_until,
+    }
 
 
 def _columns(key: str, path: str) -> dict[str, NDArray[np.float64]] | None:
@@ -114,10 +137,17 @@ def _open(config: RunConfig) -> RunDirectory:
         if not path.exists():
             return RunDirectory.create(path)
         directory = RunDirectory(path)
-        actions = {entry["action"] for entry in directory.read_ledger()}
-        if "purged" in actions:
+        ledger = directory.read_ledger()
+        if any(entry["action"] == "purged" for entry in ledger):
             raise ConfigError(f"run-dir: the run in {path} was purged and can't go on; choose another directory")
-        if actions and not config.resume:
+        if directory.expired():
+            raise ConfigError(
+                f"run-dir: the data of the run in {path} were to be kept until {directory.retain_until()} only: purge "
+                "it, python -m simulations purge"
+            )
+        starts = [entry for entry in ledger if entry["action"] == "started"]
+        rehearsed = bool(starts) and all(entry["dry_run"] for entry in starts)
+        if ledger and not config.resume and not rehearsed:
             raise ConfigError(
                 f"run-dir: {path} already holds a run; set resume = true to go on with it, or choose another"
             )

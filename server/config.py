@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import traceback
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
@@ -14,17 +15,24 @@ from guerdon.features import ImageFeatures
 from guerdon.generators import GaussianMixture, KernelDensity, MmdGan, ResumableGenerator
 from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProcess
 from guerdon.plugins import Offer, PluginError, build
-from guerdon.realization import NoiseInjection, WeightedSampling
+from guerdon.realization import LikelihoodTempering, NoiseInjection, WeightedSampling
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
 from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, StratifiedShapley
 from guerdon.valuation import MaximumMeanDiscrepancy
-from strategies import ModelRewards, Settings, SyntheticDataRewards
+from strategies import CosineGradientRewards, ModelRewards, Settings, SyntheticDataRewards, TrainingTimeRewards
 from strategies.messages import MessageError, check_party_name
+from strategies.schema import Schema, SchemaError
+from strategies.signing import KeyFileError, MediatorSeal, read_party_keys, read_private_key
 
 __all__ = ["OFFERS", "PART_KEYS", "ConfigError", "Parts", "RunConfig"]
 
 OFFERS: Mapping[str, Offer] = {
-    "strategy": {"ModelRewards": ModelRewards, "SyntheticDataRewards": SyntheticDataRewards},
+    "strategy": {
+        "ModelRewards": ModelRewards,
+        "SyntheticDataRewards": SyntheticDataRewards,
+        "CosineGradientRewards": CosineGradientRewards,
+        "TrainingTimeRewards": TrainingTimeRewards,
+    },
     "generator": {"GaussianMixture": GaussianMixture, "KernelDensity": KernelDensity, "MmdGan": MmdGan},
     "features": {"ImageFeatures": ImageFeatures},
     "valuation": {"MaximumMeanDiscrepancy": MaximumMeanDiscrepancy},
@@ -41,13 +49,18 @@ OFFERS: Mapping[str, Offer] = {
         "StratifiedShapley": StratifiedShapley,
     },
     "scheme": {"RhoShapley": RhoShapley, "RectifiedRhoShapley": RectifiedRhoShapley},
-    "realization": {"NoiseInjection": NoiseInjection, "WeightedSampling": WeightedSampling},
+    "realization": {
+        "NoiseInjection": NoiseInjection,
+        "LikelihoodTempering": LikelihoodTempering,
+        "WeightedSampling": WeightedSampling,
+    },
 }
 """The parts that go by their bare name, by the run-config key that takes them."""
 
 SUITS: Mapping[str, type] = {
     "RhoShapley": ModelRewards,
     "NoiseInjection": ModelRewards,
+    "LikelihoodTempering": ModelRewards,
     "RectifiedRhoShapley": SyntheticDataRewards,
     "WeightedSampling": SyntheticDataRewards,
 }
@@ -119,6 +132,11 @@ class RunConfig(BaseModel):
     run_dir: str = ""
     resume: bool = False
     stop_after: Literal["", "valuation"] = ""
+    dry_run: bool = Field(False, description="ask who is there and what they would bring, and for no data")
+    schema_file: str = Field("", description="what every party's file must hold, in TOML: strategies/schema.py")
+    keys_dir: str = Field("", description="NAME.pub of every party; nobody else has its name")
+    signing_key: str = Field("", description="the mediator's own private key, whose public half the parties have")
+    retain_until: str = Field("", description="the day on which the pooled data are to be deleted, such as 2027-03-31")
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any]) -> Self:
@@ -147,7 +165,10 @@ class RunConfig(BaseModel):
             )
         return value
 
-    @field_validator("data_dir", "synthetic_file", "public_file", "generator_file", "output_dir", "run_dir")
+    @field_validator(
+        *("data_dir", "synthetic_file", "public_file", "generator_file", "output_dir", "run_dir"),
+        *("schema_file", "keys_dir", "signing_key"),
+    )
     @classmethod
     def _paths_are_absolute(cls, value: str) -> str:
         if value and not Path(value).expanduser().is_absolute():
@@ -160,6 +181,23 @@ class RunConfig(BaseModel):
         if names and len(names) < self.min_parties:
             raise ValueError(
                 f"min-parties = {self.min_parties} can't be met by the {len(names)} listed parties {', '.join(names)}"
+            )
+        return self
+
+    @field_validator("retain_until")
+    @classmethod
+    def _is_a_day(cls, value: str) -> str:
+        try:
+            return str(date.fromisoformat(value)) if value else ""
+        except ValueError:
+            raise ValueError(f"write a day such as 2027-03-31, got {value!r}") from None
+
+    @model_validator(mode="after")
+    def _keys_come_together(self) -> Self:
+        if bool(self.keys_dir) != bool(self.signing_key):
+            raise ValueError(
+                "keys-dir (the parties' public keys) and signing-key (the mediator's own) come together: who checks "
+                "signatures signs too"
             )
         return self
 
@@ -226,11 +264,52 @@ class RunConfig(BaseModel):
             raise ConfigError("\n".join(problems))
         return Parts(strategy, parts, {"strategy": self.strategy, **texts})
 
+    def read_schema(self) -> Schema | None:
+        """The schema in the schema-file, where there is one.
+
+        Raises
+        ------
+        ConfigError
+        """
+        if not self.schema_file:
+            return None
+        try:
+            schema = Schema.from_toml(Path(self.schema_file).expanduser().read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, SchemaError) as error:
+            raise ConfigError(f"schema-file: {self.schema_file}: {error}") from error
+        if self.target not in ("", schema.target):
+            raise ConfigError(
+                f"target: the schema's target is {schema.target!r}, got {self.target!r}; leave it out here"
+            )
+        return schema
+
+    def make_seal(self, run: str) -> MediatorSeal | None:
+        """The keys with which the mediator signs and verifies, where it has some.
+
+        Raises
+        ------
+        ConfigError
+            A key can't be used, or a listed party has none.
+        """
+        if not self.keys_dir:
+            return None
+        try:
+            keys = read_party_keys(Path(self.keys_dir).expanduser())
+            own = read_private_key(Path(self.signing_key).expanduser())
+        except KeyFileError as error:
+            raise ConfigError(f"keys-dir, signing-key: {error}") from error
+        missing = [name for name in self.party_names if name not in keys]
+        if missing:
+            raise ConfigError(f"keys-dir: {self.keys_dir} has no key of {', '.join(missing)}: NAME.pub is expected")
+        return MediatorSeal(own, {name: keys[name] for name in self.party_names or keys}, run)
+
     def settings(self, run: str) -> Settings:
         """The protocol's part of the config."""
         return Settings(
             run=run,
             parties=self.party_names,
+            schema=self.read_schema(),
+            dry_run=self.dry_run,
             min_parties=self.min_parties,
             min_rows=self.min_rows,
             max_contribution_mb=self.max_contribution_mb,

@@ -36,9 +36,9 @@ class CredentialsError(ValueError):
 def make_credentials(folder: Path, parties: Sequence[str], names: Sequence[str] = ()) -> list[Path]:
     """Write the credentials of a whole consortium into a new folder; returns what was written, in order.
 
-    ``authority/`` the CA's key; ``mediator/`` the server's key and certificate, the CA's certificate and the parties'
-    public keys; and a folder a party with its key pair (OpenSSH, ECDSA P-384) and the CA's certificate. Private keys
-    have mode 600, folders 700.
+    ``authority/`` the CA's key; ``mediator/`` the server's key and certificate, the CA's certificate, the key pair with
+    which the mediator signs and the parties' public keys; and a folder a party with its key pair (OpenSSH, ECDSA
+    P-384), the mediator's public key and the CA's certificate. Private keys have mode 600, folders 700.
 
     Parameters
     ----------
@@ -63,12 +63,19 @@ def make_credentials(folder: Path, parties: Sequence[str], names: Sequence[str] 
         _public(folder / MEDIATOR / "server.pem", server.public_bytes(serialization.Encoding.PEM)),
         _private(folder / MEDIATOR / "server.key", _pem(server_key)),
     ]
+    own_key = ec.generate_private_key(CURVE)
+    own_public = _openssh(own_key, MEDIATOR)
+    written += [
+        _private(folder / MEDIATOR / MEDIATOR, _openssh_private(own_key)),
+        _public(folder / MEDIATOR / f"{MEDIATOR}.pub", own_public),
+    ]
     for party in parties:
         key = ec.generate_private_key(CURVE)
         public = _openssh(key, party)
         written += [
             _public(folder / MEDIATOR / "parties" / f"{party}.pub", public),
             _public(folder / party / "ca.crt", root),
+            _public(folder / party / f"{MEDIATOR}.pub", own_public),
             _private(folder / party / party, _openssh_private(key)),
             _public(folder / party / f"{party}.pub", public),
         ]

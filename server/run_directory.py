@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from guerdon.models.protocols import Arrays
 from guerdon.types import Contribution, FloatArray
-from strategies.files import make_folder, read_arrays, write_arrays, write_whole
+from strategies.files import append_line, make_folder, read_arrays, read_lines, write_arrays, write_whole
 from strategies.messages import Reward, packed, unpacked
 from strategies.pictures import picture_grid
 
@@ -50,6 +50,7 @@ class RunDirectory:
         if not self.path.is_dir():
             raise RunDirectoryError(f"{self.path} is not a run directory: it does not exist")
         self._stage = "join"
+        self._counts_rounds = False
 
     @classmethod
     def create(cls, path: Path | str) -> RunDirectory:
@@ -68,26 +69,25 @@ class RunDirectory:
 
     def event(self, event: str, **fields: Any) -> None:
         if event == "stage":
-            self._stage = fields["stage"]
-        self._append("events.jsonl", {"time": _now(), "event": event, **fields})
+            self._stage, self._counts_rounds = fields["stage"], fields.get("counts") == "rounds"
+        append_line(self.path / "events.jsonl", {"time": _now(), "event": event, **fields})
 
     def arrived(self, done: int, total: int) -> None:
-        """Progress of whatever stage the run is in."""
-        self.event("progress", stage=self._stage, done=done, total=total)
+        """Progress of whatever stage the run is in, but of one that counts its rounds itself."""
+        if not self._counts_rounds:
+            self.event("progress", stage=self._stage, done=done, total=total)
 
-    def ledger(self, action: str, **fields: Any) -> None:
-        self._append("ledger.jsonl", {"time": _now(), "action": action, **fields})
+    def ledger(self, action: str, **fields: Any) -> dict[str, Any]:
+        entry = {"time": _now(), "action": action, **fields}
+        append_line(self.path / "ledger.jsonl", entry)
+        return entry
 
     def read_ledger(self) -> list[dict[str, Any]]:
         """Every entry; a line that a crash cut short is left out."""
-        path = self.path / "ledger.jsonl"
-        entries = []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-            try:
-                entries.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
-        return entries
+        return read_lines(self.path / "ledger.jsonl")
+
+    def contributed(self) -> dict[str, dict[str, Any]]:
+        return {e["party"]: e for e in self.read_ledger() if e["action"] == "contributed"}
 
     def refusals(self) -> dict[str, tuple[str, str]]:
         return {e["party"]: (e["stage"], e["reason"]) for e in self.read_ledger() if e["action"] == "refused"}
@@ -208,6 +208,17 @@ class RunDirectory:
 
     # Afterwards.
 
+    def retain_until(self) -> str:
+        """The day on which the data are to be deleted, as the run config last said; "" where it said none."""
+        days = [e.get("retain_until", "") for e in self.read_ledger() if e["action"] == "started"]
+        return str(days[-1]) if days else ""
+
+    def expired(self) -> bool:
+        """That day is over (in UTC), and there are data still."""
+        until = self.retain_until()
+        held = any((self.path / name).exists() for name in PURGED)
+        return bool(until) and held and datetime.now(UTC).date() > date.fromisoformat(until)
+
     def purge(self) -> list[str]:
         """Delete the pooled data, what was made from it (the generator and its samples, the mediator's copies of
         the rewards) and the noise's seed; keep the record.
@@ -237,16 +248,6 @@ class RunDirectory:
     def _require_run(self) -> None:
         if not any((self.path / name).is_file() for name in ("config.toml", "events.jsonl", "ledger.jsonl")):
             raise RunDirectoryError(f"{self.path} is not a run directory: it has neither config, events nor ledger")
-
-    def _append(self, name: str, entry: Mapping[str, Any]) -> None:
-        """Add a line; after one that a crash cut short, on a line of its own."""
-        path = self.path / name
-        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "rb+") as file:
-            size = file.seek(0, os.SEEK_END)
-            if size:
-                file.seek(size - 1)
-            torn = size > 0 and file.read(1) != b"\n"
-            file.write((b"\n" if torn else b"") + json.dumps(entry, allow_nan=False).encode() + b"\n")
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""The commands: run, list, prepare, show, report, compare, resume, purge and paper.
+"""The commands: run, list, prepare, show, report, compare, export, resume, purge and paper.
 
 Each imports what it needs when it is called, so that ``--help`` and ``list`` answer at once.
 """
@@ -29,6 +29,7 @@ parties' files, the config, every value and reward, and the log.
 
   python -m simulations run diabetes
   python -m simulations run diabetes --parties 5 --seed 7
+  python -m simulations run diabetes --seeds 5
   python -m simulations run diabetes --set "scheme=RhoShapley(rho=0.5)"
   python -m simulations run diabetes --set "scheme=my_module:EqualReward()"
 
@@ -67,6 +68,9 @@ Set = Annotated[
 ]
 Parties = Annotated[int | None, typer.Option("--parties", min=1, help="Number of parties; the scenario's by default.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Same seed, same data, split, noise and result.")]
+Seeds = Annotated[
+    int, typer.Option("--seeds", min=1, help="Runs, one after another, with this seed, the next, and so on.")
+]
 OutputDir = Annotated[
     Path | None,
     typer.Option("--output-dir", help="Where run directories are made; ./runs by default.", show_default=False),
@@ -80,15 +84,20 @@ def run(
     parties: Parties = None,
     seed: Seed = None,
     output_dir: OutputDir = None,
+    seeds: Seeds = 1,
 ) -> None:
     """Simulate a scenario from the data to the rewards, and show what each party gained.
 
-    SCENARIO is one of `list`, or the path of a .toml file of your own.
+    SCENARIO is one of `list`, or the path of a .toml file of your own. With --seeds K it is run K
+    times, and the mean and spread of every measure are shown, and written to a CSV file.
 
     Exit status: 0 only if the run truly completed (every party has its reward), 1 if it failed,
     2 if the config can't be used (then nothing was started), 130 after Ctrl-C.
     """
-    _launch(_prepared(scenario, overrides, parties, seed, output_dir))
+    if seeds == 1:
+        _launch(_prepared(scenario, overrides, parties, seed, output_dir))
+    else:
+        _launch_all(scenario, overrides, parties, seed, output_dir, seeds)
 
 
 @app.command("list")
@@ -158,6 +167,28 @@ def compare(
 
 
 @app.command()
+def export(
+    run: RunArgument,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="The file to write; printed if left out.")
+    ] = None,
+) -> None:
+    """Write what each party gave and got as CSV: one row a party, one column a measure.
+
+    RUN is a run directory.
+    """
+    from server.run_directory import RunDirectory
+    from simulations.spread import allocation_table
+
+    text = allocation_table(RunDirectory(run).read_allocation()).write_csv()
+    if csv is None:
+        typer.echo(text, nl=False)
+    else:
+        csv.write_text(text, encoding="utf-8")
+        typer.echo(f"Wrote {csv}")
+
+
+@app.command()
 def resume(
     run: RunArgument,
     overrides: Set = [],  # noqa: B006
@@ -203,6 +234,14 @@ def paper(
         list[str],
         typer.Option("--only", metavar="KEY=VALUE", help="A part of a study, e.g. [bold]dataset=mnist[/bold]."),
     ] = [],  # noqa: B006
+    generator_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--generator-file",
+            help="tay2022: draw images from this trained MmdGan, the generator.npz of a run such as `run mnist`.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same numbers.")] = 0,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; all cores by default.")] = None,
     output_dir: Annotated[Path, typer.Option("--output-dir", help="Where results and pictures go.")] = Path("papers"),
@@ -214,10 +253,26 @@ def paper(
 
     Results are kept in OUTPUT_DIR/NAME.parquet as they come: after an interruption the same command
     goes on where it stopped, and with all results there it only draws.
+
+    Exit status: 0 if everything is there, 1 if a part has no numbers (the tables say why and hold the
+    rest), 2 if it can't be run as asked.
     """
     from simulations.papers.command import run_papers
 
-    run_papers(name, quick=quick, repeats=repeats, only=only, seed=seed, jobs=jobs, folder=output_dir)
+    missing = run_papers(
+        name,
+        quick=quick,
+        repeats=repeats,
+        only=only,
+        generator_file=generator_file,
+        seed=seed,
+        jobs=jobs,
+        folder=output_dir,
+    )
+    for reason in dict.fromkeys(missing.values()):
+        _complain(f"Missing: {reason}")
+    if missing:
+        raise typer.Exit(1)
 
 
 def _prepared(
@@ -229,6 +284,36 @@ def _prepared(
     from simulations.prepare import prepare
 
     return prepare(scenario, overrides, parties=parties, seed=seed, output_dir=output_dir)
+
+
+def _launch_all(
+    scenario: str, overrides: list[str], parties: int | None, seed: int | None, output_dir: Path | None, seeds: int
+) -> None:
+    """A run for each seed, then the mean and spread of those that completed; status 1 where one did not."""
+    from server.run_directory import RunDirectory
+    from simulations.spread import spread_table, spread_view
+
+    records, failed = [], []
+    prepared = _prepared(scenario, overrides, parties, seed, output_dir)
+    first = prepared.config.seed
+    for k in range(seeds):
+        if k:
+            prepared = _prepared(scenario, overrides, parties, first + k, output_dir)
+        try:
+            _launch(prepared)
+            records.append(RunDirectory(prepared.run).read_allocation())
+        except typer.Exit:
+            failed.append(first + k)
+    if records:
+        spread = spread_table(records)
+        path = prepared.run.with_name(f"{prepared.run.name}-{len(records)}-seeds.csv")
+        spread.write_csv(path)
+        console = Console()
+        console.print(spread_view(spread, len(records)), highlight=False)
+        console.print(f"All measures: {path}", highlight=False, markup=False, soft_wrap=True)
+    if failed:
+        _complain(f"{len(failed)} of {seeds} runs did not complete, those with seed {', '.join(map(str, failed))}.")
+        raise typer.Exit(1)
 
 
 def _launch(prepared: Prepared) -> None:
@@ -257,9 +342,14 @@ def _launch(prepared: Prepared) -> None:
 def _show(run: Path) -> str:
     """Print a run's table; returns how far the run came: valued, rewarded or delivered."""
     from server.run_directory import RunDirectory
-    from simulations.present import present
+    from simulations.present import present, present_rehearsal
 
-    allocation = RunDirectory(run).read_allocation()
+    directory = RunDirectory(run)
+    ledger = directory.read_ledger()
+    if directory.load_allocation() is None and any(entry.get("dry_run") for entry in ledger):
+        present_rehearsal(ledger, Console())
+        return "rehearsed"
+    allocation = directory.read_allocation()
     present(allocation, run.resolve(), Console())
     return str(allocation["stage"])
 

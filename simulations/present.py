@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from strategies.report.numbers import count_text, number_text, with_error
 
-__all__ = ["present"]
+__all__ = ["present", "present_rehearsal"]
 
 Record = Mapping[str, Any]
 NAME_WIDTH, LEAST_NAME_WIDTH = 16, 9  # longer names are folded
@@ -46,16 +47,63 @@ def present(allocation: Record, run: Path, console: Console) -> None:
     run : run directory, named at the end
     console : where to print; its width decides between one table and two
     """
-    unit = str(allocation.get("unit") or "nats")
-    tables = _tables(allocation["parties"], unit, COLUMNS[str(allocation.get("kind") or "model")], console)
+    unit = str(allocation.get("unit", "nats"))
+    tables = _tables(allocation["parties"], unit, _columns(allocation), console)
     parts: list[RenderableType] = [*tables, *_refusals(allocation.get("refused") or []), ""]
-    parts += [_summary(allocation, unit), "", _certificate(allocation.get("certificate") or [])]
+    parts += [_summary(allocation, unit)] if allocation.get("facts", True) else []
+    if allocation.get("certificate") or "columns" not in allocation:
+        parts += ["", _certificate(allocation.get("certificate") or [])]
     parts += _notes(allocation.get("diagnostics") or [])
     parts += _notes(allocation.get("notes") or [])
     console.print(Group(*parts), highlight=False)
     report = [f"Report: {run / 'report.html'}"] if (run / "report.html").exists() else []
     for line in ("", f"Run directory: {run}", *report, *_what_is_left(allocation, run)):  # paths to copy are not broken
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _columns(allocation: Record) -> _Columns:
+    """Those of the kind of reward, or those that the strategy itself names: (header, place in a party's record)."""
+    own = allocation.get("columns")
+    if own is not None:
+        return _Columns((), tuple(_Column(str(header), partial(_looked_up, str(place))) for header, place in own), ())
+    kind = COLUMNS[str(allocation.get("kind") or "model")]
+    if not any("kappa" in party for party in allocation["parties"]):
+        return kind
+    return kind._replace(
+        reward=tuple(TEMPERED.get(column.header, column) for column in kind.reward),
+        held_out=(*kind.held_out[:2], WITH_NOISE, *kind.held_out[2:]),
+    )
+
+
+def _looked_up(place: str, party: Record) -> str:
+    """What stands at ``key``, at ``key.inner``, or at both sides of ``key -> key``."""
+    found = []
+    for path in place.split("->"):
+        value: Any = party
+        for key in path.strip().split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        found.append(value)
+    if all(value is None for value in found):
+        return "–"
+    return ARROW.join(f"{value:,}" if type(value) is int else number_text(value) for value in found)
+
+
+def present_rehearsal(ledger: Sequence[Record], console: Console) -> None:
+    """Print what came of the last dry run: who would bring what, and who was refused and why."""
+    last = max(k for k, entry in enumerate(ledger) if entry["action"] == "started")
+    entries = ledger[last + 1 :]
+    columns = [
+        _Column("rows", lambda entry: str(entry["rows"])),
+        _Column("columns", lambda entry: str(entry["columns"])),
+        _Column("target", lambda entry: str(entry["target"])),
+    ]
+    came = [entry for entry in entries if entry["action"] == "introduced"]
+    longest = max((len(str(entry["party"])) for entry in came), default=LEAST_NAME_WIDTH)
+    table = _table(
+        "Dry run: what each party would bring; no data was asked for", columns, came, min(longest, NAME_WIDTH)
+    )
+    refused = [entry for entry in entries if entry["action"] == "refused"]
+    console.print(Group(table, *_refusals(refused)), highlight=False)
 
 
 def _table(title: str, columns: Sequence[_Column], parties: Sequence[Record], name_width: int) -> Table:
@@ -71,6 +119,8 @@ def _table(title: str, columns: Sequence[_Column], parties: Sequence[Record], na
 def _tables(parties: Sequence[Record], unit: str, kind: _Columns, console: Console) -> list[Table]:
     """One table where it fits, else two, three or four; names give way before numbers do."""
     worth, reward, held_out = kind
+    if not worth:
+        return _own_tables(parties, unit, reward, console)
     gave, gets, scores = f"What each party gave ({unit})", f"What each party gets ({unit})", "On held-out rows"
     layouts = (
         [(f"What each party gave and gets ({unit})", worth + reward + held_out)],
@@ -90,6 +140,18 @@ def _tables(parties: Sequence[Record], unit: str, kind: _Columns, console: Conso
     ]
 
 
+def _own_tables(parties: Sequence[Record], unit: str, columns: Sequence[_Column], console: Console) -> list[Table]:
+    """A strategy's own columns, over as few tables as the width allows."""
+    title = "What each party gave and gets" + (f" ({unit})" if unit else "")
+    longest = max((len(str(party["party"])) for party in parties), default=LEAST_NAME_WIDTH)
+    for most in range(len(columns), 0, -1):
+        chunks = [columns[start : start + most] for start in range(0, len(columns), most)]
+        tables = [_table(title, chunk, parties, min(longest, NAME_WIDTH)) for chunk in chunks]
+        if all(_width(table, console) <= console.width for table in tables):
+            break
+    return tables
+
+
 def _width(table: Table, console: Console) -> int:
     """The columns that the table takes where nothing limits it."""
     return Measurement.get(console, console.options.update(max_width=10_000), table).maximum
@@ -97,6 +159,8 @@ def _width(table: Table, console: Console) -> int:
 
 def _summary(allocation: Record, unit: str) -> Text:
     """v_N, rho and the two thresholds, in one line; for synthetic rewards what they were valued with, too."""
+    if (own := allocation.get("facts")) is not None:
+        return Text("   ".join(f"{name} = {number_text(value)}" for name, value in own.items()))
     thresholds = allocation.get("thresholds") or {}
     synthetic = allocation.get("kind") == "synthetic"
     facts = [f"v_N = {number_text(allocation['grand_value'])}" + ("" if synthetic else f" {unit}")]
@@ -218,3 +282,7 @@ COLUMNS = {
     ),
 }
 """The columns for each kind of reward."""
+
+TEMPERED = {"eta_i": _Column("kappa_i", lambda p: number_text(p.get("kappa")))}
+WITH_NOISE = _Column("MNLP had it\nbeen noise", lambda p: number_text((p.get("reward") or {}).get("mnlp_noise")))
+"""What a tempered reward has instead of noise, and what noise of the same value would have come to on average."""

@@ -138,6 +138,11 @@ class Service:
             )
         keeper.tell("group", str(self._process.pid))
 
+    @property
+    def group(self) -> int:
+        """The process group of the program and of everything that it starts."""
+        return self._process.pid
+
     def ended(self) -> int | None:
         """The exit status, or None while it runs."""
         return self._process.poll()
@@ -146,6 +151,10 @@ class Service:
         """The last lines of what it printed, without its web server's."""
         text = ANSI.sub("", self.log.read_text(encoding="utf-8", errors="replace"))
         return "\n".join([line for line in text.splitlines() if "[uvicorn." not in line][-lines:])
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the whole process group."""
+        os.killpg(self.group, number)
 
     def stop(self) -> None:
         """End the whole process group; returns when it is gone."""

@@ -27,6 +27,7 @@ STAGES = {
     "pool": "pooling",
     "pretrain": "training on public rows",
     "fit": "learning hyperparameters",
+    "learn": "rounds of learning",
     "train": "training the generator",
     "value": "valuing coalitions",
     "features": "looking at images",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["make_folder", "read_arrays", "write_arrays", "write_whole"]
+__all__ = ["append_line", "make_folder", "read_arrays", "read_lines", "write_arrays", "write_whole"]
 
 
 def make_folder(path: Path) -> Path:
@@ -35,6 +36,27 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an npz file; never a pickle."""
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
+
+
+def append_line(path: Path, entry: Mapping[str, Any]) -> None:
+    """Add an entry to a JSON-lines file; after one that a crash cut short, on a line of its own."""
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "rb+") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size:
+            file.seek(size - 1)
+        torn = size > 0 and file.read(1) != b"\n"
+        file.write((b"\n" if torn else b"") + json.dumps(entry, allow_nan=False).encode() + b"\n")
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Every entry of a JSON-lines file, none where there is no file; a line that a crash cut short is left out."""
+    entries = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            entries.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return entries
 
 
 def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from flwr.app import Message
 from flwr.serverapp import Grid
 
 from strategies import messages
 from strategies.messages import Introduction, MessageError, RefusedError
+from strategies.schema import Schema
 from strategies.session import Journal, Settings
+from strategies.signing import MediatorSeal
 
 __all__ = ["Joined", "join"]
 
@@ -37,11 +40,20 @@ class Joined:
     refused: dict[str, str]
 
 
-def join(grid: Grid, settings: Settings, journal: Journal) -> Joined:
-    """Ask nodes who they are as they come, until all listed names are known or ``join_timeout`` is over."""
-    said, refusals, unnamed = _sort_out(_answers(grid, settings, journal))
+def join(
+    grid: Grid,
+    settings: Settings,
+    journal: Journal,
+    question: Callable[[int], Message],
+    seal: MediatorSeal | None = None,
+) -> Joined:
+    """Ask nodes who they are as they come, until all listed names are known or ``join_timeout`` is over.
+
+    ``question(node)`` is what to ask. With a ``seal``, nobody has a name that its key does not prove.
+    """
+    said, refusals, impostors, unnamed = _sort_out(_answers(grid, settings, journal, question, seal), seal)
     found: dict[str, tuple[int, Introduction]] = {}
-    refused: dict[str, str] = {}
+    refused = {f"node-{node}": f"calling itself {party}: {reason}" for node, party, reason in impostors}
     for node, party, reason in refusals:
         # Whoever refuses in a name that another node goes by, or that is on no list, speaks for its node only.
         own_word = (party in settings.parties or not settings.parties) and party not in said and party not in refused
@@ -57,7 +69,8 @@ def join(grid: Grid, settings: Settings, journal: Journal) -> Joined:
             )
         else:
             found[party] = entries[0]
-    for party, reason in _schema_misfits({party: introduction for party, (_, introduction) in found.items()}).items():
+    introductions = {party: introduction for party, (_, introduction) in found.items()}
+    for party, reason in _schema_misfits(introductions, settings.schema).items():
         refused[party] = reason
         del found[party]
     for party in sorted(set(settings.parties) - set(found) - set(refused)):
@@ -66,7 +79,10 @@ def join(grid: Grid, settings: Settings, journal: Journal) -> Joined:
     if not settings.parties:
         refused.update({f"unnamed-{k + 1}": reason for k, reason in enumerate(unnamed)})
     for party, (node, introduction) in found.items():
-        journal.ledger("introduced", party=party, node=str(node), rows=introduction.rows)
+        columns, target = len(introduction.feature_names), introduction.target
+        journal.ledger(
+            "introduced", party=party, node=str(node), rows=introduction.rows, columns=columns, target=target
+        )
     return Joined(
         nodes={party: node for party, (node, _) in found.items()},
         introductions={party: introduction for party, (_, introduction) in found.items()},
@@ -74,7 +90,13 @@ def join(grid: Grid, settings: Settings, journal: Journal) -> Joined:
     )
 
 
-def _answers(grid: Grid, settings: Settings, journal: Journal) -> dict[int, Message | None]:
+def _answers(
+    grid: Grid,
+    settings: Settings,
+    journal: Journal,
+    question: Callable[[int], Message],
+    seal: MediatorSeal | None,
+) -> dict[int, Message | None]:
     """Each node's answer to who it is, None for one that gave none."""
     wanted = len(settings.parties) or settings.min_parties
     journal.event("stage", stage="join", total=wanted)
@@ -83,10 +105,7 @@ def _answers(grid: Grid, settings: Settings, journal: Journal) -> dict[int, Mess
     start = changed = time.monotonic()
     while True:
         newcomers = sorted(set(grid.get_node_ids()) - set(answers))
-        requests = [
-            Message(content=messages.encode_request(settings.run), dst_node_id=node, message_type=messages.INTRODUCE)
-            for node in newcomers
-        ]
+        requests = [question(node) for node in newcomers]
         if requests:
             grid.push_messages(requests)
             answers.update(dict.fromkeys(newcomers))
@@ -97,8 +116,8 @@ def _answers(grid: Grid, settings: Settings, journal: Journal) -> dict[int, Mess
             done = min(wanted, sum(answer is not None for answer in answers.values()))
             journal.event("progress", stage="join", done=done, total=wanted)
             changed = time.monotonic()
-        said, refusals, _ = _sort_out(answers)
-        known = {*said, *(party for _, party, _ in refusals)}
+        heard = _sort_out(answers, seal)
+        known = {*heard.said, *(party for _, party, _ in heard.refusals)}
         waited = time.monotonic() - start
         quiet = time.monotonic() - changed
         everybody = bool(settings.parties) and known >= set(settings.parties)
@@ -110,44 +129,69 @@ def _answers(grid: Grid, settings: Settings, journal: Journal) -> dict[int, Mess
         time.sleep(POLL)
 
 
-def _sort_out(
-    answers: Mapping[int, Message | None],
-) -> tuple[dict[str, list[tuple[int, Introduction]]], list[tuple[int, str, str]], list[str]]:
-    """Introductions by party; refusals as (node, party, reason); the failures of nodes that never said a name."""
-    said: dict[str, list[tuple[int, Introduction]]] = defaultdict(list)
-    refusals: list[tuple[int, str, str]] = []
-    unnamed: list[str] = []
+class _Heard(NamedTuple):
+    """Introductions by party; refusals and names that no key proves as (node, party, reason); and the failures of
+    nodes that never said a name."""
+
+    said: dict[str, list[tuple[int, Introduction]]]
+    refusals: list[tuple[int, str, str]]
+    impostors: list[tuple[int, str, str]]
+    unnamed: list[str]
+
+
+def _sort_out(answers: Mapping[int, Message | None], seal: MediatorSeal | None) -> _Heard:
+    heard = _Heard(defaultdict(list), [], [], [])
     for node, reply in sorted(answers.items()):
         if reply is None:
-            unnamed.append("no answer")
+            heard.unnamed.append("no answer")
         elif reply.has_error():
-            unnamed.append(messages.error_sentence(reply.error))
+            heard.unnamed.append(messages.error_sentence(reply.error))
         else:
-            try:
-                introduction = messages.decode_introduction(reply.content)
-                said[introduction.party].append((node, introduction))
-            except RefusedError as error:
-                refusals.append((node, error.party or f"node-{node}", str(error)))
-            except MessageError as error:
-                unnamed.append(str(error))
-    return dict(said), refusals, unnamed
+            _hear(reply, node, seal, heard)
+    return heard
 
 
-def _schema_misfits(introductions: Mapping[str, Introduction]) -> dict[str, str]:
-    """Parties whose features or target are not those of most; a tie goes to the party first by name."""
+def _hear(reply: Message, node: int, seal: MediatorSeal | None, heard: _Heard) -> None:
+    """Sort one node's answer, once the key of whoever it says it is has proved it."""
+    try:
+        introduction, party, refusal = messages.decode_introduction(reply.content), "", ""
+        party = introduction.party
+    except RefusedError as error:
+        introduction, party, refusal = None, error.party or f"node-{node}", str(error)
+    except MessageError as error:
+        heard.unnamed.append(str(error))
+        return
+    if seal is not None:
+        try:
+            seal.verify(reply.content, messages.INTRODUCE, party, node)
+        except MessageError as error:
+            heard.impostors.append((node, party, f"{error}{f' ({refusal})' if refusal else ''}"))
+            return
+    if introduction is None:
+        heard.refusals.append((node, party, refusal))
+    else:
+        heard.said[party].append((node, introduction))
+
+
+def _schema_misfits(introductions: Mapping[str, Introduction], schema: Schema | None) -> dict[str, str]:
+    """Parties whose features or target are not the schema's; without one, not those of most, a tie going to the party
+    first by name."""
     schemas = {party: (frozenset(i.feature_names), i.target) for party, i in sorted(introductions.items())}
     if not schemas:
         return {}
     counts = Counter(schemas.values())
-    features, target = max(schemas.values(), key=lambda schema: counts[schema])
+    features, target = max(schemas.values(), key=lambda own: counts[own])
+    if schema is not None:
+        features, target = frozenset(schema.features), schema.target
+    whose = "the others'" if schema is None else "the schema's"
     misfits = {}
     for party, (own_features, own_target) in schemas.items():
         if own_target != target:
-            misfits[party] = f"its target is {own_target!r}, the others' is {target!r}"
+            misfits[party] = f"its target is {own_target!r}, {whose} is {target!r}"
         elif own_features != features:
             lacks, extra = sorted(features - own_features), sorted(own_features - features)
             how = [f"it lacks {messages.listed(lacks)}"] * bool(lacks) + [
                 f"it has besides {messages.listed(extra)}"
             ] * bool(extra)
-            misfits[party] = f"its features differ from the others': {' and '.join(how)}"
+            misfits[party] = f"its features differ from {whose}: {' and '.join(how)}"
     return misfits

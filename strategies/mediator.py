@@ -2,20 +2,22 @@
 
     round 1  configure_train     who is there? then: contribute        query.introduce, train.contribute
              aggregate_train     check, pool, value, reward, realize
-             evaluate            each party scores what it can do alone  evaluate.alone
+             evaluate            a receipt for the contribution; the party scores what it can do alone  evaluate.alone
     round 2  configure_train     push to each party its own reward     train.reward
              evaluate            each party scores its reward          evaluate.reward
 
-What is valued and what a reward is, a subclass says in ``accept`` and ``value``.
+What is valued and what a reward is, a subclass says in ``accept`` and ``value``. Every request says what the run is for
+(the proposal), and where the mediator and the parties have keys, every message is signed (``strategies.signing``).
 """
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from logging import INFO
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.common.logger import log
@@ -26,9 +28,11 @@ from flwr.serverapp.strategy import Strategy
 from guerdon.duplicates import count_duplicates, without_repeats
 from guerdon.types import Contribution
 from strategies import messages
+from strategies.handlers import Handler
 from strategies.joining import join
-from strategies.messages import Introduction, MessageError
+from strategies.messages import Introduction, MessageError, Proposal, Receipt
 from strategies.session import Outcome, Session
+from strategies.signing import Proof
 
 __all__ = ["QuorumError", "TrustedMediator"]
 
@@ -37,22 +41,40 @@ class QuorumError(AggregationError):
     """Fewer parties are left than the run needs; the text says who is missing and why."""
 
 
+class _Answer(NamedTuple):
+    """What a party sent, and the proof that it did (None where nobody signs)."""
+
+    party: str
+    content: RecordDict
+    proof: Proof | None
+
+
 class TrustedMediator(Strategy):
     """Ask, pool, value, reward, deliver; refuse by name what does not fit, and go on with the others.
 
     Parties are rows in the order of their names wherever numbers are computed. ``rounds`` is what to pass to
     ``Strategy.start`` as ``num_rounds``; ``parts`` are the run-config keys of the parts it composes, with the part that
-    each is where the config leaves it open.
+    each is where the config leaves it open; ``handlers`` are what it brings for the parties' side, by the type of
+    message that they answer (``strategies.handlers``).
     """
 
-    rounds: ClassVar[int] = 2
+    rounds: int = 2
     parts: ClassVar[Mapping[str, str]] = {}
+    handlers: ClassVar[Mapping[str, Handler]] = {}
 
     def begin(self, session: Session) -> None:
         """Take the settings, parts and journal of this run; to be called before ``start``."""
         self.session = session
         self.settings = session.settings
         self.journal = session.journal
+        self.seal = session.seal
+        self.proposal = Proposal(
+            run=self.settings.run,
+            terms=session.texts,
+            parties=self.settings.parties,
+            schema=self.settings.schema.to_json() if self.settings.schema else "",
+            dry_run=self.settings.dry_run,
+        )
         self.nodes: dict[str, int] = {}
         self.introductions: dict[str, Introduction] = {}
         self.refused: dict[str, tuple[str, str]] = {}
@@ -71,29 +93,49 @@ class TrustedMediator(Strategy):
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         """Value the pool (sorted by party) and make the rewards."""
 
+    # Before any round, and without data.
+
+    def rehearse(self, grid: Grid) -> None:
+        """A dry run: ask who is there and what they would bring, tell them the proposal, and refuse as a run would.
+
+        Raises
+        ------
+        QuorumError
+        """
+        for party, reason in self._join(grid).items():
+            self._refuse(party, "join", reason)
+        self._require_quorum(len(self.nodes))
+
+    def _join(self, grid: Grid) -> dict[str, str]:
+        """The parties that can go on; returns why the others can't."""
+        joined = join(
+            grid, self.settings, self.journal, lambda node: self._request(messages.INTRODUCE, node), self.seal
+        )
+        self.nodes, self.introductions = joined.nodes, joined.introductions
+        return joined.refused
+
     # Round 1: who is there, and what do they bring?
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
-        if server_round == 2:
+        if server_round == self.rounds:
             return self._deliver()
-        joined = join(grid, self.settings, self.journal)
-        self.nodes, self.introductions = joined.nodes, joined.introductions
+        refused = self._join(grid)
         if self.settings.resume and (loaded := self.journal.load_pool()) is not None:
             self._take_up(*loaded)
             return self._ask_nobody()
-        for party, reason in joined.refused.items():
+        for party, reason in refused.items():
             self._refuse(party, "join", reason)
         self._require_quorum(len(self.nodes))
         self.target = next(iter(self.introductions.values())).target
         self._stage("contribute", len(self.nodes))
-        return self._ask(messages.CONTRIBUTE, self.nodes, lambda _: messages.encode_request(self.settings.run))
+        return self._ask(messages.CONTRIBUTE, self.nodes)
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        if server_round == 2:
+        if server_round == self.rounds:
             self._take_receipts(replies)
             return None, None
         if (delivering := self._made_before()) is not None:
@@ -128,7 +170,8 @@ class TrustedMediator(Strategy):
         limits = self.settings
         received: dict[str, Contribution] = {}
         pool: dict[str, Contribution] = {}
-        for party, content in self._answers("contribute", replies):
+        entries: dict[str, dict[str, Any]] = {}
+        for party, content, proof in self._answers("contribute", replies):
             try:
                 contribution = messages.decode_contribution(
                     content,
@@ -140,6 +183,12 @@ class TrustedMediator(Strategy):
                 received[party] = self._in_common_order(contribution)
                 pool[party] = self._without_repeats(received[party])
                 self.accept(pool[party])
+                entries[party] = {
+                    "sha256": messages.content_hash(contribution),
+                    "rows": len(contribution),
+                    "columns": contribution.X.shape[1],
+                    **_fields(proof),
+                }
             except MessageError as error:
                 received.pop(party, None)
                 pool.pop(party, None)
@@ -147,14 +196,7 @@ class TrustedMediator(Strategy):
         self._stage("pool")
         contributions = [pool[party] for party in sorted(pool)]
         for party in sorted(pool):
-            self.journal.ledger(
-                "contributed",
-                party=party,
-                node=str(self.nodes[party]),
-                rows=len(received[party]),
-                columns=received[party].X.shape[1],
-                sha256=messages.content_hash(received[party]),
-            )
+            self.journal.ledger("contributed", party=party, node=str(self.nodes[party]), **entries[party])
         self._require_quorum(len(contributions))
         for sentence in count_duplicates([received[party] for party in sorted(pool)]).sentences():
             self._note(sentence)
@@ -232,7 +274,7 @@ class TrustedMediator(Strategy):
     def _take_receipts(self, replies: Iterable[Message]) -> None:
         rewards = self._outcome.rewards
         entries = {entry["party"]: entry for entry in self._outcome.record["parties"]}
-        for party, content in self._answers("deliver", replies):
+        for party, content, proof in self._answers("deliver", replies):
             try:
                 sha256, place = messages.decode_receipt(content)
                 if sha256 != rewards[party].hash:
@@ -243,7 +285,7 @@ class TrustedMediator(Strategy):
                 self._missed(party, str(error))
                 continue
             entries[party].update(delivered=True, store=place)
-            self.journal.ledger("delivered", party=party, node=str(self.nodes[party]), sha256=sha256)
+            self.journal.ledger("delivered", party=party, node=str(self.nodes[party]), sha256=sha256, **_fields(proof))
         if rewards and all(entry["delivered"] for entry in entries.values()):
             self._outcome.record["stage"] = "delivered"
         self._save()
@@ -259,23 +301,27 @@ class TrustedMediator(Strategy):
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         record = self._outcome.record
-        if server_round == 1:
-            alone = self._outcome.alone
-            present = {party: node for party, node in self.nodes.items() if party in alone}
+        if server_round < self.rounds:
+            alone, receipts = self._outcome.alone, self._receipts()
+            present = {party: node for party, node in self.nodes.items() if party in receipts}
             self._stage("alone", len(present))
-            return self._ask(messages.SCORE_ALONE, present, lambda party: messages.encode_reward(alone[party]))
+            return self._ask(
+                messages.SCORE_ALONE,
+                present,
+                lambda party: messages.encode_pooled(receipts[party], alone.get(party)),
+            )
         holders = {p["party"]: self.nodes[p["party"]] for p in record["parties"] if p["party"] in self._receivers()}
         if not holders:
             return self._ask_nobody()
         self._stage("score", len(holders))
-        return self._ask(messages.SCORE_REWARD, holders, lambda _: messages.encode_request(self.settings.run))
+        return self._ask(messages.SCORE_REWARD, holders)
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
-        column = "alone" if server_round == 1 else "reward"
+        column = "alone" if server_round < self.rounds else "reward"
         entries = {entry["party"]: entry for entry in self._outcome.record["parties"]}
-        for party, content in self._answers("score", replies):
+        for party, content, _ in self._answers("score", replies):
             try:
-                entries[party][column] = messages.decode_scores(content) or None
+                entries[party][column] = messages.decode_scores(content) or entries[party][column]
             except MessageError as error:
                 self._note(f"{party} could not score what it has ({column}): {error}")
         self._save()
@@ -300,36 +346,72 @@ class TrustedMediator(Strategy):
         delivered = {p["party"] for p in self._outcome.record["parties"] if p["delivered"]}
         return delivered & set(self.nodes)
 
-    def _ask(self, kind: str, nodes: Mapping[str, int], content: Callable[[str], RecordDict]) -> list[Message]:
+    def _receipts(self) -> dict[str, Receipt]:
+        """What the mediator acknowledges to each party whose contribution it pooled, in this or an earlier part."""
+        receipts = {}
+        for party, entry in self.journal.contributed().items():
+            kept = {key: value for key, value in entry.items() if key not in ("action", "node", "signature")}
+            text = json.dumps({"receipt": "contribution", "run": self.settings.run, **kept}, sort_keys=True)
+            receipts[party] = Receipt(text, self.seal.sign_text(text) if self.seal else "")
+        return receipts
+
+    def _ask(
+        self, kind: str, nodes: Mapping[str, int], content: Callable[[str], RecordDict] | None = None
+    ) -> list[Message]:
+        """A message to each of these parties; only what the run is for where there is no other content."""
         self._asked = [
-            (party, Message(content=content(party), dst_node_id=nodes[party], message_type=kind))
-            for party in sorted(nodes)
+            (party, self._request(kind, nodes[party], content(party) if content else None)) for party in sorted(nodes)
         ]
         return [message for _, message in self._asked]
+
+    def _request(self, kind: str, node: int, content: RecordDict | None = None) -> Message:
+        content = messages.with_proposal(RecordDict() if content is None else content, self.proposal)
+        if self.seal is not None:
+            content = self.seal.sealed(content, kind, node)
+        return Message(content=content, dst_node_id=node, message_type=kind)
 
     def _ask_nobody(self) -> list[Message]:
         self._asked = []
         return []
 
-    def _answers(self, stage: str, replies: Iterable[Message]) -> list[tuple[str, RecordDict]]:
+    def _answers(self, stage: str, replies: Iterable[Message]) -> list[_Answer]:
         """Each party's answer, sorted by party; whoever failed or was silent is dealt with here."""
         by_request = {reply.metadata.reply_to_message_id: reply for reply in replies}
         answers = []
         for party, request in self._asked:
             reply = by_request.get(request.metadata.message_id)
-            if reply is not None and not reply.has_error():
-                answers.append((party, reply.content))
-                continue
-            reason = f"no answer within {self.settings.timeout:g} s"
-            if reply is not None:
+            if reply is None:
+                reason = f"no answer within {self.settings.timeout:g} s"
+            elif reply.has_error():
                 reason = messages.error_sentence(reply.error)
-            if stage == "contribute":
-                self._refuse(party, stage, reason)
-            elif stage == "deliver":
-                self._missed(party, reason)
             else:
-                self._note(f"{party} did not score what it has: {reason}")
+                try:
+                    answers.append(_Answer(party, reply.content, self._proof(party, request, reply)))
+                    continue
+                except MessageError as error:
+                    reason = str(error)
+            self._unanswered(party, stage, reason)
         return answers
+
+    def _unanswered(self, party: str, stage: str, reason: str) -> None:
+        """What comes of a party that failed or was silent."""
+        if stage == "contribute":
+            self._refuse(party, stage, reason)
+        elif stage == "deliver":
+            self._missed(party, reason)
+        else:
+            self._note(f"{party} did not score what it has: {reason}")
+
+    def _proof(self, party: str, request: Message, reply: Message) -> Proof | None:
+        """That it was this party which answered, where parties have keys.
+
+        Raises
+        ------
+        MessageError
+        """
+        if self.seal is None:
+            return None
+        return self.seal.verify(reply.content, request.metadata.message_type, party, request.metadata.dst_node_id)
 
     def _refuse(self, party: str, stage: str, reason: str) -> None:
         self.refused[party] = (stage, reason)
@@ -363,3 +445,7 @@ class TrustedMediator(Strategy):
             for party, (stage, reason) in sorted(self.refused.items())
         ]
         self.journal.save_allocation(record)
+
+
+def _fields(proof: Proof | None) -> dict[str, str]:
+    return {} if proof is None else proof.fields()

@@ -30,27 +30,31 @@ __all__ = [
     "SCORE_REWARD",
     "Introduction",
     "MessageError",
+    "Proposal",
+    "Receipt",
     "RefusedError",
     "Reward",
     "check_party_name",
     "content_hash",
     "decode_contribution",
     "decode_introduction",
+    "decode_pooled",
+    "decode_proposal",
     "decode_receipt",
     "decode_reward",
-    "decode_run",
     "decode_scores",
     "encode_contribution",
     "encode_introduction",
+    "encode_pooled",
     "encode_receipt",
     "encode_refusal",
-    "encode_request",
     "encode_reward",
     "encode_scores",
     "error_sentence",
     "listed",
     "packed",
     "unpacked",
+    "with_proposal",
 ]
 
 INTRODUCE = "query.introduce"
@@ -59,7 +63,7 @@ REWARD = "train.reward"
 SCORE_ALONE = "evaluate.alone"
 SCORE_REWARD = "evaluate.reward"
 
-_ABOUT, _ARRAYS, _SCORES = "about", "arrays", "scores"
+_ABOUT, _ARRAYS, _SCORES, _PROPOSAL, _RECEIPT = "about", "arrays", "scores", "proposal", "receipt"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LIMIT_TEXT = 1_000_000
 
@@ -74,6 +78,33 @@ class RefusedError(MessageError):
     def __init__(self, reason: str, party: str | None = None) -> None:
         super().__init__(reason)
         self.party = party
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a run is for, as the mediator says it with every request: what a party decides by.
+
+    terms : the strategy and its parts as the run config has them; parties : who is asked, empty where anybody may come;
+    schema : what the data must hold, as ``Schema.to_json`` writes it, "" where parties' own columns are taken;
+    dry_run : names, columns and numbers of rows are asked for, and nothing else will be.
+    """
+
+    run: str
+    terms: Mapping[str, str]
+    parties: tuple[str, ...] = ()
+    schema: str = ""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The mediator has pooled a contribution.
+
+    text : JSON with the contribution's hash; signature : the mediator's over it, hexadecimal, "" where it has no key.
+    """
+
+    text: str
+    signature: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,13 +140,44 @@ def check_party_name(name: object) -> str:
     return name
 
 
-def encode_request(run: str) -> RecordDict:
-    """Ask for something that needs no more than the run's name."""
-    return RecordDict({_ABOUT: ConfigRecord({"run": run})})
+def with_proposal(content: RecordDict, proposal: Proposal) -> RecordDict:
+    """The content with the proposal beside it."""
+    content[_PROPOSAL] = ConfigRecord(
+        {
+            "run": proposal.run,
+            "terms": json.dumps(dict(proposal.terms), sort_keys=True),
+            "parties": list(proposal.parties),
+            "schema": proposal.schema,
+            "dry-run": proposal.dry_run,
+        }
+    )
+    return content
 
 
-def decode_run(content: RecordDict) -> str:
-    return check_party_name(_about(content).get("run"))
+def decode_proposal(content: RecordDict) -> Proposal:
+    """The proposal beside any request.
+
+    Raises
+    ------
+    MessageError
+    """
+    record = content.get(_PROPOSAL)
+    if not isinstance(record, ConfigRecord):
+        raise MessageError(f"the {_PROPOSAL!r} record is missing")
+    try:
+        terms = json.loads(_text(record.get("terms"), "terms", _LIMIT_TEXT))
+    except json.JSONDecodeError as error:
+        raise MessageError(f"the proposal's terms are not JSON: {error}") from error
+    if not isinstance(terms, dict) or not all(isinstance(text, str) for text in terms.values()):
+        raise MessageError("the proposal's terms must be texts by name")
+    parties = record.get("parties")
+    return Proposal(
+        run=check_party_name(record.get("run")),
+        terms={_text(name, "name of a term"): _text(text, "term") for name, text in terms.items()},
+        parties=tuple(check_party_name(name) for name in parties) if isinstance(parties, list) else (),
+        schema=_text(record.get("schema"), "schema", _LIMIT_TEXT),
+        dry_run=record.get("dry-run") is True,
+    )
 
 
 def encode_refusal(party: str, reason: str) -> RecordDict:
@@ -239,6 +301,23 @@ def decode_reward(content: RecordDict) -> Reward:
     if not isinstance(about, dict):
         raise MessageError(f"the reward's description must be a mapping, got {type(about).__name__}")
     return Reward(_arrays(content, float("inf")), about)
+
+
+def encode_pooled(receipt: Receipt, alone: Reward | None) -> RecordDict:
+    """The receipt for a contribution, and what the party could do alone where that can be scored."""
+    content = encode_reward(alone) if alone is not None else RecordDict()
+    content[_RECEIPT] = ConfigRecord({"text": receipt.text, "signature": receipt.signature})
+    return content
+
+
+def decode_pooled(content: RecordDict) -> tuple[Receipt, Reward | None]:
+    record = content.get(_RECEIPT)
+    if not isinstance(record, ConfigRecord):
+        raise MessageError(f"the {_RECEIPT!r} record is missing")
+    receipt = Receipt(
+        _text(record.get("text"), "receipt", _LIMIT_TEXT), _text(record.get("signature"), "receipt's signature")
+    )
+    return receipt, decode_reward(content) if _ABOUT in content else None
 
 
 def encode_receipt(sha256: str, place: str) -> RecordDict:

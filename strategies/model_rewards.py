@@ -8,10 +8,10 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from guerdon.models import FitReport, Model, Predictor, Pretrainable
+from guerdon.models import FitReport, GaussianProcessPosterior, Model, Predictor, Pretrainable
 from guerdon.models.protocols import Posterior
 from guerdon.pipeline import Allocation, allocate
-from guerdon.realization import ModelReward
+from guerdon.realization import ModelReward, TemperedReward
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution
 from guerdon.valuation import InformationGain, noise_sensitivity
@@ -134,11 +134,16 @@ class ModelRewards(TrustedMediator):
                 record["diagnostics"].append(sentence)
         scale = work.scaling.target_scale**2
         for entry, made in zip(record["parties"], allocation.rewards, strict=False):
-            entry["eta"] = number(made.eta * scale)
             entry["reached"] = made.reached
+            if (eta := getattr(made, "eta", None)) is not None:
+                entry["eta"] = number(eta * scale)
+            if isinstance(made, TemperedReward):
+                entry["kappa"] = made.kappa
         return record
 
-    def _about(self, allocation: Allocation, i: int, made: ModelReward, model: Model) -> dict[str, Any]:
+    def _about(
+        self, allocation: Allocation, i: int, made: ModelReward | TemperedReward, model: Model
+    ) -> dict[str, Any]:
         """What a party may know of its reward: its own numbers, and what is common knowledge."""
         return {
             **party_view(allocation, i, self.settings.run, self.session.texts, unit="nats"),
@@ -146,9 +151,18 @@ class ModelRewards(TrustedMediator):
             "reached": made.reached,
             "target_name": self.target,
             "model": {key: value for key, value in model.describe().items() if key != "fit"},
-            "contains": f"{made.posterior.contains}, and the mean and standard deviation of "
+            "contains": f"{made.contains}, and the mean and standard deviation of "
             + ("the pool" if self.session.public is None else "the public rows"),
+            **_tempering(made),
         }
+
+
+def _tempering(made: ModelReward | TemperedReward) -> dict[str, Any]:
+    """What the party needs to know what noise injection would have come to; only where its reward holds all rows."""
+    if not isinstance(made, TemperedReward) or not isinstance(made.posterior, GaussianProcessPosterior):
+        return {}
+    told = made.eta is not None and 0.0 < made.kappa < 1.0
+    return {"tempering": {"eta": made.eta, "rows": list(made.rows)}} if told else {}
 
 
 @dataclass(frozen=True, eq=False)

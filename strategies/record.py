@@ -13,7 +13,7 @@ from guerdon.rewards import weaker_coalitions
 from guerdon.shapley.exact import MAX_EXACT_PARTIES
 from guerdon.types import Contribution, game_table
 
-__all__ = ["allocation_record", "number", "party_view"]
+__all__ = ["allocation_record", "number", "own_record", "party_view"]
 
 
 def number(value: float | None) -> float | str | None:
@@ -92,6 +92,43 @@ def party_view(allocation: Allocation, i: int, run: str, texts: Mapping[str, str
             {"party": party, "alpha": float(alpha), "share_of_best": float(value / best)}
             for party, alpha, value in zip(allocation.parties, allocation.shapley.alpha, targets.values, strict=True)
         ],
+    }
+
+
+def own_record(
+    run: str,
+    texts: Mapping[str, str],
+    parties: Sequence[Mapping[str, Any]],
+    columns: Sequence[tuple[str, str]],
+    *,
+    unit: str = "",
+    kind: str = "own",
+) -> dict[str, Any]:
+    """The record of a strategy that values in a way of its own, with what ``show`` prints of it.
+
+    Parameters
+    ----------
+    run, texts : the run's name and the parts as the run config has them
+    parties : for each its ``party`` (the name) and whatever else the strategy knows of it
+    columns : (header, place) of the table, where a place is ``key``, ``key.inner``, or ``key -> key`` for both sides of
+        an arrow; ``alone`` and ``reward`` hold what the party scored
+    unit : of the numbers, for the table's title
+    """
+    waiting = {"alone": None, "reward": None, "delivered": False, "store": None}
+    return {
+        "run": run,
+        "stage": "rewarded",
+        "kind": kind,
+        "parts": dict(texts),
+        "strategy": texts.get("strategy", ""),
+        "scheme": texts.get("scheme", ""),
+        "unit": unit,
+        "columns": [list(column) for column in columns],
+        "facts": {},
+        "parties": [{**party, **waiting} for party in parties],
+        "refused": [],
+        "certificate": [],
+        "notes": [],
     }
 
 

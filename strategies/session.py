@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from guerdon.models.protocols import Arrays
 from guerdon.types import Contribution, FloatArray
 from strategies.messages import Reward
+from strategies.schema import Schema
+from strategies.signing import MediatorSeal
 
 __all__ = ["Journal", "Outcome", "Session", "Settings"]
 
@@ -22,8 +24,8 @@ class Journal(Protocol):
         """Tell whoever watches: stage, progress, refused, note, finished or failed."""
         ...
 
-    def ledger(self, action: str, **fields: Any) -> None:
-        """Write down who sent or was given what, with its hash."""
+    def ledger(self, action: str, **fields: Any) -> dict[str, Any]:
+        """Write down who sent or was given what, with its hash; the entry as it was written, with its time."""
         ...
 
     def save_allocation(self, record: Mapping[str, Any]) -> None: ...
@@ -47,6 +49,10 @@ class Journal(Protocol):
 
     def refusals(self) -> dict[str, tuple[str, str]]:
         """Stage and reason of every refusal, in this or an earlier part of the run."""
+        ...
+
+    def contributed(self) -> dict[str, dict[str, Any]]:
+        """The ledger's last entry on each party's contribution."""
         ...
 
     def secret_seed(self) -> int:
@@ -73,12 +79,15 @@ class Settings:
     resume: bool = False
     generator_file: str = ""
     public_file: str = ""
+    schema: Schema | None = None
+    dry_run: bool = False
 
     @property
     def fixed(self) -> dict[str, Any]:
         """What a resumed run may not change: what was pooled, and how."""
         names = ("seed", "holdout", "standardize", "deduplicate", "generator_file", "public_file")
-        return {name.replace("_", "-"): getattr(self, name) for name in names}
+        fixed = {name.replace("_", "-"): getattr(self, name) for name in names}
+        return {**fixed, "schema": self.schema.hash if self.schema else ""}
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ class Session:
     ``texts`` holds the parts as they were written in the run config; ``synthetic`` the columns of the synthetic rows
     that it names a file of, None where a generator is to make them; ``generator`` the arrays of a trained generator
     that it names a file of, None where one is to be fitted; ``public`` the columns of the public rows that it names a
-    file of, if it does.
+    file of, if it does; ``seal`` the mediator's key and the parties', where names are worth no more than keys.
     """
 
     settings: Settings
@@ -98,6 +107,7 @@ class Session:
     synthetic: Mapping[str, FloatArray] | None = None
     generator: Arrays | None = None
     public: Mapping[str, FloatArray] | None = None
+    seal: MediatorSeal | None = None
 
 
 @dataclass(frozen=True, eq=False)

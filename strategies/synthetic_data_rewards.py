@@ -91,8 +91,9 @@ class SyntheticDataRewards(TrustedMediator):
             scaled if features is None else [replace(c, y=None) for c in scaled], scaling, rng_fit
         )
         grown = self._settle(scaled, generator, features, rng_grow)
-        quality = None
+        quality, discloses = None, ""
         if isinstance(generator, FittedGenerator):
+            discloses = generator.discloses
             shape = image_shape(scaled[0].feature_names) or generator.image_shape
             if shape is not None:
                 self._show(grown.synthetic, shape, scaling)
@@ -101,7 +102,9 @@ class SyntheticDataRewards(TrustedMediator):
         allocation = conclude(
             grown.game, grown.shapley, grown.targets, realization, rng=rng_rewards, progress=self._progress
         )
-        work = _Work(contributions, self.target, scaling, features, grown, quality)
+        if discloses:
+            self._note(f"the synthetic rows are {discloses}: agree to that before rewards are given")
+        work = _Work(contributions, self.target, scaling, features, grown, quality, discloses)
         columns = None if features is not None else contributions[0].feature_names
         self.journal.save_view(synthetic_view(grown.game, allocation, columns, scaling))
         return Outcome(
@@ -174,12 +177,13 @@ class SyntheticDataRewards(TrustedMediator):
         points = np.column_stack([columns[name] for name in features])
         return SyntheticData(scaling.features(points), columns.get(self.target))
 
-    def _origin(self) -> str:
-        """What a reward's rows are, in words."""
+    def _origin(self, discloses: str) -> str:
+        """What a reward's rows are, and what they tell of others' rows, in words."""
         if self.session.synthetic is not None:
             return "synthetic rows that were given to the mediator"
         made = "fitted on the pool" if self.session.generator is None else "that was trained before this run"
-        return f"synthetic rows drawn from a generator {made}"
+        warning = f". Warning: they are {discloses}" if discloses else ""
+        return f"synthetic rows drawn from a generator {made}{warning}"
 
     def _show(self, synthetic: SyntheticData, shape: ImageShape, scaling: Scaling) -> None:
         """The first samples as pictures."""
@@ -246,13 +250,14 @@ class SyntheticDataRewards(TrustedMediator):
             "generator": self.session.texts["generator"],
             "synthetic_pool_rows": len(work.grown.game.synthetic),
             "lengthscale": work.grown.game.lengthscale,
-            "contains": self._origin(),
+            "contains": self._origin(work.discloses),
         }
 
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """The pool as it came, its scaling and what it is valued by, the synthetic pool with its game, and its quality."""
+    """The pool as it came, its scaling and what it is valued by, the synthetic pool with its game and quality, and what
+    its generator discloses."""
 
     contributions: Sequence[Contribution]
     target: str
@@ -260,6 +265,7 @@ class _Work:
     features: Any
     grown: GrownPool
     quality: dict[str, Any] | None
+    discloses: str
 
     @property
     def shape(self) -> ImageShape | None:

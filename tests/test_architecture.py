@@ -19,10 +19,10 @@ MAY_IMPORT = {
     "strategies": {"strategies", "guerdon"},
     "server": {"server", "strategies", "guerdon"},
     "clients": {
-        *("clients", "guerdon"),
-        *("strategies.messages", "strategies.files", "strategies.pictures", "strategies.report"),
+        *("clients", "guerdon", "strategies.messages", "strategies.files", "strategies.pictures"),
+        *("strategies.report", "strategies.schema", "strategies.signing", "strategies.handlers"),
     },
-    "simulations": {"simulations", "server", "strategies", "guerdon"},
+    "simulations": {"simulations", "server", "strategies", "guerdon", "clients.app"},
 }
 """simulations -> server -> strategies -> guerdon <- clients; clients speak the messages' language too."""
 

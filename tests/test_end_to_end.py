@@ -21,6 +21,10 @@ ROOT = Path(__file__).parents[1]
 MODULE = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)[0]
 
 
+EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+(AVERAGING,) = re.findall(r"```python\n(# my_averaging\.py\n.*?)```", EXTENDING, flags=re.DOTALL)
+
+
 class Silent:
     def show(self, event: Event) -> None:
         """Nobody watches."""
@@ -59,3 +63,22 @@ def test_a_party_that_fails_is_refused_and_the_others_get_what_the_users_own_sch
     predicted = pl.read_csv(io.StringIO(done.stdout))
     assert predicted["progression_mean"].is_between(0, 400).all()
     assert (predicted["progression_sd"] > 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_strategy_of_ones_own_with_handlers_runs_on_ray(tmp_path: Path) -> None:
+    (tmp_path / "my_averaging.py").write_text(AVERAGING)
+    overrides = [
+        "strategy=my_averaging:ClippedAveraging(rounds=3, scale=16.0)",
+        "partition=Uniform()",
+        "dataset=Digits()",
+    ]
+    overrides += ["join-timeout=300", "model=", "scheme="]
+    prepared = prepare(load_scenario("diabetes"), overrides, output_dir=tmp_path / "runs", caller=tmp_path)
+    outcome = launch(prepared.app, prepared.run, 3, watcher=Silent(), noise_seed=0)
+    assert outcome.completed, outcome.reason
+    record = json.loads((prepared.run / "allocation.json").read_text())
+    assert record["stage"] == "delivered"
+    assert [p["rounds"] for p in record["parties"]] == [3, 3, 3]
+    assert all(p["reward"]["accuracy"] > 0.3 for p in record["parties"])

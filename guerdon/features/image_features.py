@@ -140,14 +140,22 @@ class RepresentedImages:
     def sample(self, n: int, *, rng: np.random.Generator) -> SyntheticData:
         """n further images: their representation as points, their pixels, and labels where the pool has labels."""
         drawn = _drawn(self.generator, n, rng)
-        features = _features(self.network, drawn.pixels, self.progress)
-        if self.embedding is None:
-            points = features.astype(np.float64)
-        else:
-            self.progress("embed", 0, n)
-            points = self.embedding(features)
-            self.progress("embed", n, n)
+        features, points = self._placed(drawn.pixels)
         return _labelled(drawn, features, points, self.labeller)
+
+    def represent(self, images: FloatArray) -> FloatArray:
+        """Images that were no part of this, flat and from 0 to 1 (k, h w c), placed in the representation: (k, q)."""
+        return self._placed(to_pixels(images))[1]
+
+    def _placed(self, pixels: Pixels) -> tuple[NDArray[np.float32], FloatArray]:
+        """The network's features of further images, and their representation."""
+        features = _features(self.network, pixels, self.progress)
+        if self.embedding is None:
+            return features, features.astype(np.float64)
+        self.progress("embed", 0, len(pixels))
+        points = self.embedding(features)
+        self.progress("embed", len(pixels), len(pixels))
+        return features, points
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from guerdon.generators.given import GivenRows
 from guerdon.generators.protocols import SyntheticData
 from guerdon.rewards.rectified import InfeasibleRewardsError, RectifiedRhoShapley
 from guerdon.types import Contribution, Game, Progress, RewardTargets, ShapleyValues, silent
@@ -87,6 +88,8 @@ def grow_until_feasible(
     """
     if not 1 <= size <= limit:
         raise ValueError(f"size must be from 1 to the limit, got size {size} and limit {limit}")
+    if isinstance(generator, GivenRows) and size < limit:  # a second draw would repeat the first
+        raise ValueError(f"rows that are given can't grow: size and limit must be equal, got {size} and {limit}")
     draws, estimates = rng.spawn(2)
     if features is None:
         synthetic = generator.sample(size, rng=draws)

@@ -21,6 +21,10 @@ FACTORS = np.geomspace(0.05, 4.0, 40)
 
 ROWS = 512
 
+DISCLOSES = (
+    "near copies of other parties' rows, each one a row of the pool plus noise of the kernel density's bandwidth"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class PoolDensity:
@@ -80,7 +84,8 @@ class KernelDensity:
         labeller = Labeller.of(contributions)
         if isinstance(self.bandwidth, (int, float)):
             pool = pooled_rows(contributions, 1, "a kernel density")
-            return FittedGenerator(PoolDensity(pool, np.full(pool.shape[1], float(self.bandwidth))), labeller)
+            density = PoolDensity(pool, np.full(pool.shape[1], float(self.bandwidth)))
+            return FittedGenerator(density, labeller, discloses=DISCLOSES)
         pool = pooled_rows(contributions, 2, f"bandwidth={self.bandwidth!r}")
         m, d = pool.shape
         scale = pool.std(axis=0, ddof=1)
@@ -89,7 +94,8 @@ class KernelDensity:
             raise GeneratorFitError(f"all {m} rows are equal, so there is no spread to take a bandwidth from: give one")
         silverman = (4.0 / ((d + 2) * m)) ** (1.0 / (d + 4))
         factor = 1.0 if self.bandwidth == "silverman" else _likeliest(pool[:, varies] / scale[varies], silverman)
-        return FittedGenerator(PoolDensity(pool, np.where(varies, factor * silverman * scale, 0.0)), labeller)
+        density = PoolDensity(pool, np.where(varies, factor * silverman * scale, 0.0))
+        return FittedGenerator(density, labeller, discloses=DISCLOSES)
 
 
 def _likeliest(units: FloatArray, silverman: float) -> float:

@@ -19,6 +19,7 @@ from guerdon.generators.mmd_gan_networks import Shape, sides
 from guerdon.generators.mmd_gan_training import Plan, Training
 from guerdon.generators.protocols import Checkpoint, FittedGenerator, GeneratorFitError, pooled_rows
 from guerdon.models.protocols import Arrays
+from guerdon.torch_threads import one_torch_thread
 from guerdon.types import Contribution, FloatArray, Progress, silent
 
 __all__ = ["MmdGan"]
@@ -38,8 +39,9 @@ class MmdGan:
 
     Images are flat rows of height * width * channels pixels from 0 to 1, channels last (in a run: divide by 255, and
     ``standardize = false``); so are the samples. Table columns are brought to mean 0 and standard deviation 1, and
-    samples back; a column that is constant stays so. The same seed gives the same bits on a CPU with as many threads; a
-    GPU's sums may differ in their last bits. The networks are float32, samples float64.
+    samples back; a column that is constant stays so. The same seed gives the same bits on a CPU, which trains on one
+    thread however many there are; a GPU's sums may differ in their last bits. The networks are float32, samples
+    float64.
 
     The defaults make legible digits of 5,000 MNIST images in about ten minutes on one core. The paper's own are
     ``critic_steps=5, width=64, learning_rate=1e-4`` and many more epochs, for a GPU.
@@ -144,10 +146,12 @@ class MmdGan:
         training = Training(self._plan(pool), rows, seed)
         if found is not None:
             training.load(found)
-        _train(training, self.save_every, progress, checkpoint, mark)
+        with one_torch_thread():
+            _train(training, self.save_every, progress, checkpoint, mark)
+            network = training.settled()
         if not training.finite:
             raise GeneratorFitError("the training diverged: take a smaller learning_rate or a larger penalty")
-        density = GanDensity(training.settled(), self.shape, self.noise, self.width, center, scale)
+        density = GanDensity(network, self.shape, self.noise, self.width, center, scale)
         if checkpoint is not None:
             checkpoint.save({**density.arrays(), "training": mark})
         return FittedGenerator(density, labeller, self.shape)

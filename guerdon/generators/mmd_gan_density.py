@@ -14,6 +14,7 @@ from guerdon.generators.mmd_gan_networks import Shape, build_generator
 from guerdon.generators.mmd_gan_training import network_arrays, set_network
 from guerdon.generators.protocols import GeneratorFitError
 from guerdon.models.protocols import Arrays
+from guerdon.torch_threads import one_torch_thread
 from guerdon.types import FloatArray
 
 __all__ = ["GanDensity"]
@@ -39,9 +40,10 @@ class GanDensity:
     @torch.no_grad()
     def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
         points = np.empty((n, len(self.center)))
-        for start in range(0, n, ROWS):
-            z = rng.standard_normal((min(ROWS, n - start), self.noise), dtype=np.float32)
-            points[start : start + ROWS] = self.network(torch.from_numpy(z)).numpy()
+        with one_torch_thread():
+            for start in range(0, n, ROWS):
+                z = rng.standard_normal((min(ROWS, n - start), self.noise), dtype=np.float32)
+                points[start : start + ROWS] = self.network(torch.from_numpy(z)).numpy()
         return self.center + self.scale * points
 
     def describe(self) -> dict[str, Any]:

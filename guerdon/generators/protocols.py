@@ -60,11 +60,14 @@ class FittedGenerator:
     """A density, and what labels its samples.
 
     image_shape : (height, width, channels) where each point is an image of pixels from 0 to 1, flat, channels last.
+    discloses : what a sample is and tells of single rows of the pool, to go on with "the samples are ..."; empty where
+        it tells no more than the distribution that was learned. Every reward drawn from it carries the warning.
     """
 
     density: Density
     labeller: Labeller | None = None
     image_shape: tuple[int, int, int] | None = None
+    discloses: str = ""
 
     def sample(self, n: int, *, rng: np.random.Generator) -> SyntheticData:
         """n independent points, labelled where the generator has labels."""

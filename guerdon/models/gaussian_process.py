@@ -130,16 +130,37 @@ class GaussianProcess(KernelModel):
         LossOfPrecisionError
             Repeated rows with (almost) no noise: float64 can't tell the values.
         """
-        L_i, L_o = self.noise_of(own), self.noise_of(others)
+        L_o = self.noise_of(others)
+        own_value, S, scale = self._unexplained(own, others, np.ones(len(others)))
+        return SpectralResponse(own_value, *excess_spectrum(S, L_o, scale + float(L_o.max(initial=0.0)), own_value))
+
+    def tempering_response(self, own: Contribution, others: Contribution) -> SpectralResponse:
+        """How IG falls as the others' noise variances are scaled, L_o (1 + eta): one eigendecomposition for every eta.
+
+        IG(kappa) = v_i + 1/2 log det(I + kappa L_o^-1/2 S L_o^-1/2) with kappa = 1 / (1 + eta) and S as above.
+
+        Raises
+        ------
+        LossOfPrecisionError
+            Repeated rows with (almost) no noise: float64 can't tell the values.
+        """
+        own_value, S, scale = self._unexplained(own, others, 1.0 / np.sqrt(self.noise_of(others)))
+        return SpectralResponse(own_value, *excess_spectrum(S, np.ones(len(others)), scale + 1.0, own_value))
+
+    def _unexplained(
+        self, own: Contribution, others: Contribution, weights: FloatArray
+    ) -> tuple[float, FloatArray, float]:
+        """v_i, W S W with W = diag(weights), and the norm of what it is the difference from: W K_oo W."""
+        L_i = self.noise_of(own)
         own_value = self.information_gain(own.X, L_i)
         kernel = self._kernel(own.X.shape[1])
-        S = covariance(kernel, others.X)
-        scale = float(np.abs(S).sum(axis=1).max(initial=0.0) + L_o.max(initial=0.0))
+        S = covariance(kernel, others.X) * weights[:, None] * weights
+        scale = float(np.abs(S).sum(axis=1).max(initial=0.0))
         if len(own):
             factor = psd_cholesky(covariance(kernel, own.X) + np.diag(L_i), "the party's own data")
-            W = solve_triangular(factor, covariance(kernel, own.X, others.X), lower=True, check_finite=False)
+            W = solve_triangular(factor, covariance(kernel, own.X, others.X) * weights, lower=True, check_finite=False)
             S = S - W.T @ W
-        return SpectralResponse(own_value, *excess_spectrum(S, L_o, scale, own_value))
+        return own_value, S, scale
 
     def posterior(
         self, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None
@@ -194,8 +215,8 @@ class GaussianProcessPosterior:
     def contains(self) -> str:
         """What whoever gets this posterior can read from it."""
         return (
-            "the posterior of an exact Gaussian process: the pool's inputs, its outputs as far as the noise lets them "
-            "through, and the mean and standard deviation of all"
+            "the posterior of an exact Gaussian process: the pool's inputs, its outputs with whatever noise was added "
+            "to them, and the mean and standard deviation of all"
         )
 
     def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:

@@ -78,6 +78,17 @@ class LinearGaussian:
         self._require_scales(np.concatenate([P, W / np.sqrt(L_o)[:, None]]), own_value + response.gain(0.0).value)
         return response
 
+    def tempering_response(self, own: Contribution, others: Contribution) -> NoiseResponse:
+        """How IG falls as the others' noise variances are scaled, L_o (1 + eta), kappa = 1 / (1 + eta).
+
+        Their white features L_o^-1/2 Phi_o have noise 1 each, so one decomposition serves every eta whatever L_o is.
+        """
+        P, P_o = self._white(own.X, self.noise_of(own)), self._white(others.X, self.noise_of(others))
+        own_value = self.information_gain(own.X, self.noise_of(own))
+        response = noise_response_of(own_value, square_root_information(P).root, P_o, np.ones(len(P_o)))
+        self._require_scales(np.concatenate([P, P_o]), own_value + response.gain(0.0).value)
+        return response
+
     def posterior(
         self, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None
     ) -> LinearGaussianPosterior:

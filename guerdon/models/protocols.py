@@ -171,6 +171,13 @@ class Model(Protocol):
 
     def noise_response(self, own: Contribution, others: Contribution) -> NoiseResponse: ...
 
+    def tempering_response(self, own: Contribution, others: Contribution) -> NoiseResponse:
+        """How the information gain answers to noise of eta times each of the others' noise variances.
+
+        That is what tempering their likelihood to the power kappa = 1 / (1 + eta) does.
+        """
+        ...
+
     def noise_of(self, contribution: Contribution) -> FloatArray:
         """The noise variance of each row: the contribution's own where given, else the model's: (m,)."""
         ...

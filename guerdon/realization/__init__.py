@@ -10,16 +10,30 @@ from guerdon.realization.noise import (
     solve_noise,
 )
 from guerdon.realization.sampling import Sample, SyntheticReward, WeightedSampling
+from guerdon.realization.tempering import (
+    LikelihoodTempering,
+    TemperedReward,
+    mnlp_with_noise_instead,
+    tempered_data,
+    tempering_exponents,
+    tempering_responses,
+)
 
 __all__ = [
+    "LikelihoodTempering",
     "ModelReward",
     "NoiseInjection",
     "Sample",
     "SyntheticReward",
+    "TemperedReward",
     "WeightedSampling",
     "expected_reward_mnlp",
+    "mnlp_with_noise_instead",
     "noise_responses",
     "noise_variances",
     "reward_data",
     "solve_noise",
+    "tempered_data",
+    "tempering_exponents",
+    "tempering_responses",
 ]

@@ -24,6 +24,9 @@ __all__ = [
     "expected_reward_mnlp",
     "noise_responses",
     "noise_variances",
+    "others_of",
+    "outputs_of",
+    "posterior_of",
     "reward_data",
     "solve_noise",
 ]
@@ -53,6 +56,11 @@ class ModelReward:
     draws: FloatArray
     posterior: Posterior
     alone: Posterior
+
+    @property
+    def contains(self) -> str:
+        """What whoever gets the reward can read from it."""
+        return self.posterior.contains
 
 
 @dataclass(frozen=True)
@@ -88,14 +96,14 @@ class NoiseInjection:
         own = game.contributions[i]
         others = sum(len(c) for k, c in enumerate(game.contributions) if k != i)
         draws = np.sqrt(eta) * rng.standard_normal(others) if np.isfinite(eta) else np.empty(0)
-        alone = _posterior(game.model, own)
+        alone = posterior_of(game.model, own)
         return ModelReward(
             party=own.party,
             target=target,
             reached=response.own_value + (response.gain(eta).value if np.isfinite(eta) else 0.0),
             eta=eta,
             draws=draws,
-            posterior=alone if np.isinf(eta) else _posterior(game.model, reward_data(game, i, eta, draws)),
+            posterior=alone if np.isinf(eta) else posterior_of(game.model, reward_data(game, i, eta, draws)),
             alone=alone,
         )
 
@@ -106,7 +114,7 @@ def noise_responses(model: Model, contributions: Sequence[Contribution]) -> list
     This is the work in ``noise_variances``; hand it over there to solve for many targets, as a sweep over rho does.
     """
     with one_thread():
-        return [model.noise_response(own, _others(model, contributions, i)) for i, own in enumerate(contributions)]
+        return [model.noise_response(own, others_of(model, contributions, i)) for i, own in enumerate(contributions)]
 
 
 def noise_variances(
@@ -178,7 +186,7 @@ def reward_data(game: InformationGainGame, i: int, eta: float, draws: FloatArray
     parts, start = [], 0
     for k, c in enumerate(game.contributions):
         noise = game.model.noise_of(c)
-        y = _outputs(c)
+        y = outputs_of(c)
         if k != i:
             y, noise, start = y + draws[start : start + len(c)], noise + eta, start + len(c)
         parts.append((c.X, y, noise))
@@ -195,15 +203,15 @@ def expected_reward_mnlp(
     norm of their weights to its variance; the predictive variance does not depend on the draw.
     """
     if np.isinf(eta):
-        return expected_mnlp(*_posterior(game.model, game.contributions[i]).predict(X, noise), y, np.zeros(1))
+        return expected_mnlp(*posterior_of(game.model, game.contributions[i]).predict(X, noise), y, np.zeros(1))
     clean = reward_data(game, i, eta, np.zeros(sum(len(c) for k, c in enumerate(game.contributions) if k != i)))
-    posterior = _posterior(game.model, clean)
+    posterior = posterior_of(game.model, clean)
     owner = np.concatenate([np.full(len(c), k) for k, c in enumerate(game.contributions)])
     others: NDArray[np.bool_] = owner != i
     return expected_mnlp(*posterior.predict(X, noise), y, eta * posterior.sensitivity(X, others))
 
 
-def _others(model: Model, contributions: Sequence[Contribution], i: int) -> Contribution:
+def others_of(model: Model, contributions: Sequence[Contribution], i: int) -> Contribution:
     """Everybody's inputs but party i's, each row with the noise variance that holds for it."""
     rest = [c for k, c in enumerate(contributions) if k != i]
     X = np.concatenate([np.empty((0, contributions[i].X.shape[1])), *(c.X for c in rest)])
@@ -263,11 +271,13 @@ def _below_own_value(own_value: float, party: str, targets: RewardTargets | Arra
     )
 
 
-def _posterior(model: Model, data: Contribution) -> Posterior:
-    return model.posterior(data.X, _outputs(data), data.noise)
+def posterior_of(model: Model, data: Contribution) -> Posterior:
+    """What the model believes after these rows, each with the noise variance that it brings."""
+    return model.posterior(data.X, outputs_of(data), data.noise)
 
 
-def _outputs(contribution: Contribution) -> FloatArray:
+def outputs_of(contribution: Contribution) -> FloatArray:
+    """The outputs y (m,); a party that sent none is an error that names it."""
     if contribution.y is None:
         raise ValueError(f"party {contribution.party!r} sent no outputs y, which a model reward is trained on")
     return contribution.y

@@ -186,6 +186,15 @@ class ModelSuite(Suite):
                 response.gain(1e9).value * 1e9, response.large_noise, f"party {i}, large_noise", tolerance=1e-5
             )
 
+    def test_the_tempering_response_is_the_gain_under_scaled_noise(self) -> None:
+        for i, own in enumerate(self.contributions()):
+            response = self.make().tempering_response(own, self._others(i))
+            scale = response.own_value + response.gain(0.0).value
+            for eta in (0.0, 1e-3, 1.0, 1e3):
+                gain, deficit, value = response.gain(eta), response.deficit(eta), self._value_with_noise_times(i, eta)
+                assert_close(response.own_value + gain.value, value, f"party {i}, the gain at {eta} times", scale)
+                assert_close(scale - deficit.value, value, f"party {i}, the deficit at {eta} times", scale)
+
     def test_its_posterior_conforms(self) -> None:
         outer = self
         X, y, noise = self._pool(self.contributions())
@@ -237,6 +246,12 @@ class ModelSuite(Suite):
         return Contribution("others", X, noise=noise)
 
     def _value_under_noise(self, i: int, eta: float) -> float:
+        return self._value_with_others(i, np.asarray(self._others(i).noise) + eta)
+
+    def _value_with_noise_times(self, i: int, eta: float) -> float:
+        return self._value_with_others(i, np.asarray(self._others(i).noise) * (1.0 + eta))
+
+    def _value_with_others(self, i: int, noise: FloatArray) -> float:
+        """The value of party i's rows and the others' at these noise variances."""
         own, others = self._pool([self.contributions()[i]]), self._others(i)
-        X, noise = np.concatenate([own[0], others.X]), np.concatenate([own[2], np.asarray(others.noise) + eta])
-        return self.make().information_gain(X, noise)
+        return self.make().information_gain(np.concatenate([own[0], others.X]), np.concatenate([own[2], noise]))

@@ -104,6 +104,10 @@ class GeneratorSuite(Suite):
             assert points.dtype == np.float64, f"points are float64, got {points.dtype}"
             assert np.all(np.isfinite(points)), "points are finite"
 
+    def test_it_says_what_it_discloses(self) -> None:
+        discloses = self.make().fit(self.contributions(), rng=np.random.default_rng(3)).discloses
+        assert isinstance(discloses, str), f"a text for the rewards drawn from it, or an empty one, got {discloses!r}"
+
     def test_same_seed_same_points(self) -> None:
         one, other = (self._draw(self.contributions(), 20) for _ in range(2))
         assert np.array_equal(one.points, other.points), "the same seeds give the same points"

@@ -22,7 +22,7 @@ MOST = 40
 NORMAL_95 = 1.96
 
 
-class Score(NamedTuple):
+class _Score(NamedTuple):
     """A score of what a party has alone and with its reward: where it stands in the record, and how to read it."""
 
     title: str
@@ -33,10 +33,10 @@ class Score(NamedTuple):
 
 
 SCORES = (
-    Score("Log loss on held-out rows", None, "mnlp", "mean negative log probability in nats", True),
-    Score("Error on held-out rows", None, "rmse", "RMSE, in the target's own units", True),
-    Score("Accuracy on held-out rows", None, "accuracy", "share that a logistic regression gets right", False),
-    Score("Distance to all data", "mmd2", "", "unbiased MMD² to all data, real and synthetic", True),
+    _Score("Log loss on held-out rows", None, "mnlp", "mean negative log probability in nats", True),
+    _Score("Error on held-out rows", None, "rmse", "RMSE, in the target's own units", True),
+    _Score("Accuracy on held-out rows", None, "accuracy", "share that a logistic regression gets right", False),
+    _Score("Distance to all data", "mmd2", "", "unbiased MMD² to all data, real and synthetic", True),
 )
 
 
@@ -114,7 +114,7 @@ def score_pictures(record: Record) -> list[Picture]:
     return pictures
 
 
-def _arrows(parties: Sequence[Record], told: Sequence[tuple[int, Record, tuple[float, float]]], score: Score) -> str:
+def _arrows(parties: Sequence[Record], told: Sequence[tuple[int, Record, tuple[float, float]]], score: _Score) -> str:
     def paint(figure: Figure) -> None:
         axes = _rows(figure, parties)
         for k, party, (before, after) in told:
@@ -134,7 +134,7 @@ def _from_to(axes: Axes, row: int, before: float, after: float, colour: str) -> 
     axes.plot([after], [row], "o", markersize=8.5, color=colour)
 
 
-def _sides(party: Record, score: Score) -> tuple[float, float] | None:
+def _sides(party: Record, score: _Score) -> tuple[float, float] | None:
     if score.record:
         found = party.get(score.record) or {}
         pair = found.get("alone"), found.get("reward")

@@ -30,25 +30,32 @@ def run_papers(
     quick: bool = False,
     repeats: int | None = None,
     only: Sequence[str] = (),
+    generator_file: Path | None = None,
     seed: int = 0,
     jobs: int | None = None,
     folder: Path = Path("papers"),
-) -> None:
-    """Run and draw every study that ``name`` stands for; results go to ``folder``."""
+) -> dict[str, str]:
+    """Run and draw every study that ``name`` stands for; results go to ``folder``.
+
+    Returns the reason for each task that has no numbers, by its key: empty where nothing is missing.
+    """
     studies = find_studies(name)
-    options = Options(quick, seed, repeats, _parts(only), jobs or os.cpu_count() or 1, folder)
+    options = Options(quick, seed, repeats, _parts(only), generator_file, jobs or os.cpu_count() or 1, folder)
     console = Console()
     if len(studies) > 1:  # of a whole paper, what --only leaves
         studies = tuple(study for study in studies if study.tasks(options))
         if not studies:
             raise StudyError(f"{name}: nothing to run for --only {', '.join(only)}; see `paper --help`")
+    missing: dict[str, str] = {}
     for study in studies:
         console.print(f"[bold]{study.name}[/bold]  {study.title}", highlight=False)
         with _bar(console) as bar:
             row = bar.add_task("tasks", total=None)
-            written = run_study(study, options, partial(_advance, bar, row))
-        for path in written:
+            outcome = run_study(study, options, partial(_advance, bar, row))
+        for path in outcome.written:
             console.print(f"  {path}", highlight=False, markup=False, soft_wrap=True)
+        missing |= outcome.missing
+    return missing
 
 
 def _advance(bar: Progress, row: TaskID, done: int, total: int) -> None:

@@ -3,6 +3,8 @@
     tasks(options) -> run those that the file lacks -> draw(results) -> pictures and tables
 
 A task's key says everything that its numbers depend on, so that a key in the file is a task that need not run again.
+A task whose numbers don't exist raises ``ImpossibleTaskError``: the reason is its result, those that wait for it are
+left out, and the study goes on and draws what there is.
 Studies that look at the same results share one file: what one of them has computed, the others only draw.
 """
 
@@ -12,16 +14,29 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import joblib
 import polars as pl
 
 from guerdon.linalg import one_thread
 
-__all__ = ["Options", "Study", "StudyError", "Task", "run_study"]
+__all__ = [
+    "IMPOSSIBLE",
+    "ImpossibleTaskError",
+    "Options",
+    "Outcome",
+    "Study",
+    "StudyError",
+    "Task",
+    "run_study",
+    "without_generator",
+]
 
 KEY = "task"
+
+IMPOSSIBLE = "impossible"
+"""The column with the reason of a task that has no numbers; null in other rows, absent where every task has some."""
 
 Row = Mapping[str, Any]
 Report = Callable[[int, int], None]
@@ -30,6 +45,10 @@ Report = Callable[[int, int], None]
 
 class StudyError(ValueError):
     """A study can't be run as asked; the message says what was expected and how to mend it."""
+
+
+class ImpossibleTaskError(StudyError):
+    """A task's numbers don't exist, and won't if it runs again; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +61,7 @@ class Options:
     seed : of everything random
     repeats : how many random partitions, draws or the like; the paper's number (or the study's) when None
     only : the part of the study to run, by name of the dimension, such as {"dataset": "mnist"}
+    generator_file : a trained generator, for the studies that draw images
     jobs : processes
     folder : where results, pictures and tables go
     """
@@ -50,6 +70,7 @@ class Options:
     seed: int = 0
     repeats: int | None = None
     only: Mapping[str, str] = field(default_factory=dict)
+    generator_file: Path | None = None
     jobs: int = 1
     folder: Path = Path("papers")
 
@@ -91,7 +112,20 @@ class Study(Protocol):
         ...
 
 
-def run_study(study: Study, options: Options, report: Report = lambda done, total: None) -> list[Path]:
+def without_generator(options: Options, name: str) -> None:
+    """Refuse a generator where nothing is drawn from one."""
+    if options.generator_file is not None:
+        raise StudyError(f"{name} draws nothing from a generator: leave --generator-file out")
+
+
+class Outcome(NamedTuple):
+    """The files written, the results first; and the reason for each task that has no numbers, by its key."""
+
+    written: list[Path]
+    missing: dict[str, str]
+
+
+def run_study(study: Study, options: Options, report: Report = lambda done, total: None) -> Outcome:
     """Run the tasks that are not in ``folder/RESULTS.parquet`` yet, then draw.
 
     Results are written after every task, whole or not at all. Tasks run one a process with one BLAS thread each, those
@@ -109,20 +143,36 @@ def run_study(study: Study, options: Options, report: Report = lambda done, tota
     path = options.folder / f"{getattr(study, 'results', study.name)}.parquet"
     results = _read(path, study.name)
     known = set() if results is None else set(results[KEY].to_list())
+    missing = _impossible(results)
     todo = [task for task in tasks if task.key not in known]
     done = len(tasks) - len(todo)
     report(done, len(tasks))
     for wave in _waves(todo, known, study.name):
-        for rows in _run(wave, options.jobs):
+        possible = [task for task in wave if missing.keys().isdisjoint(task.after)]
+        for rows in _run(possible, options.jobs):
             results = rows if results is None else pl.concat([results, rows], how="diagonal_relaxed")
             _write(results, path)
             done += 1
             report(done, len(tasks))
+        missing |= _impossible(results)
+        for task in wave:
+            if not missing.keys().isdisjoint(task.after):  # it waits for one that is missing, and is missing with it
+                missing[task.key] = next(missing[key] for key in task.after if key in missing)
+                done += 1
+                report(done, len(tasks))
     assert results is not None  # there was a task, so there are rows
     # In the order of the tasks, whatever the order of arrival.
     order = pl.DataFrame({KEY: [task.key for task in tasks], "_place": range(len(tasks))})
     wanted = results.join(order, on=KEY, how="inner", maintain_order="left").sort("_place", maintain_order=True)
-    return [path, *study.draw(wanted.drop("_place"), options)]
+    drawn = study.draw(wanted.drop("_place"), options)
+    return Outcome([path, *drawn], {task.key: missing[task.key] for task in tasks if task.key in missing})
+
+
+def _impossible(results: pl.DataFrame | None) -> dict[str, str]:
+    """The reasons in the file, by key."""
+    if results is None or IMPOSSIBLE not in results.columns:
+        return {}
+    return dict(results.filter(pl.col(IMPOSSIBLE).is_not_null()).select(KEY, IMPOSSIBLE).iter_rows())
 
 
 def _waves(tasks: Sequence[Task], known: set[str], name: str) -> Iterator[list[Task]]:
@@ -149,7 +199,10 @@ def _run(tasks: Sequence[Task], jobs: int) -> Iterator[pl.DataFrame]:
 
 def _rows(task: Task) -> pl.DataFrame:
     with one_thread():
-        rows = [{KEY: task.key, **row} for row in task.run(**task.arguments)]
+        try:
+            rows = [{KEY: task.key, **row} for row in task.run(**task.arguments)]
+        except ImpossibleTaskError as error:
+            rows = [{KEY: task.key, IMPOSSIBLE: str(error)}]
     if not rows:
         raise StudyError(f"task {task.key} came back without a row")
     return pl.DataFrame(rows, infer_schema_length=None)

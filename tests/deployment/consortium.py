@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +22,12 @@ from simulations.superlink import QUIET
 ROOT = Path(__file__).parents[2]
 PARTIES = ("north", "south")
 
+NODE = (executable("flower-supernode"), "--max-retries", "1")
+"""Flower's own SuperNode, which gives up where it is refused."""
+
+NOT_ACTIVATED = "[code: 2004]"
+"""Flower's words for: no SuperNode is registered with this key, or the one that is counts as connected."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -28,7 +35,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(what: str, true: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_until(what: str, true: Callable[[], bool], seconds: float = 180.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
@@ -38,18 +45,23 @@ def wait_until(what: str, true: Callable[[], bool], seconds: float = 60.0) -> No
 class Consortium:
     """The mediator's machine, with its door open; parties and intruders are started against it.
 
-    ``folder`` holds the credentials: ``mediator/``, and one folder a party; logs lie in ``logs/``.
+    ``folder`` holds the credentials: ``mediator/``, and one folder a party; logs lie in ``logs/``. ``variables`` are
+    added to the environment of the mediator's processes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, parties: Sequence[str] = PARTIES, variables: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
+        self.parties = parties
+        self.variables = dict(variables or {})
         self.mediator = folder / "mediator"
         self.door_port = free_port()
         self.superlink_port = free_port()
         self.services: list[Service] = []
 
     def __enter__(self) -> Consortium:
-        make_credentials(self.folder, PARTIES)
+        make_credentials(self.folder, self.parties)
         (self.folder / "logs").mkdir()
         self.keeper = Keeper(self.folder / "nothing")
         try:
@@ -67,45 +79,71 @@ class Consortium:
     def _open(self) -> None:
         door = Door(self.mediator, f"127.0.0.1:{self.door_port}", self.superlink_port)
         door.write()
-        program, *options = door.superlink
-        superlink = self.start("superlink", [executable(program), *options], self.mediator)
-        nginx = self.start("door", door.nginx, self.mediator)
-        for service, port in ((superlink, self.superlink_port), (nginx, self.door_port)):
-            wait_until(service.tail(), lambda port=port: _open_port(port))  # type: ignore[misc]
-            assert service.ended() is None, service.tail()
-        for party in PARTIES:
+        self._superlink = door.superlink
+        self.door = self.start("door", door.nginx, self.mediator)
+        self.start_mediator()
+        wait_until(self.door.tail(), lambda: _open_port(self.door_port))
+        assert self.door.ended() is None, self.door.tail()
+
+    def start_mediator(self) -> None:
+        """Start the SuperLink and tell it the parties' keys: it keeps them in its memory."""
+        program, *options = self._superlink
+        self.superlink = self.start("superlink", [executable(program), *options], self.mediator, self.variables)
+        wait_until(self.superlink.tail(), lambda: _open_port(self.superlink_port) or self.superlink.ended() is not None)
+        assert self.superlink.ended() is None, self.superlink.tail()
+        for party in self.parties:
             done = self.flwr("supernode", "register", str(self.mediator / "parties" / f"{party}.pub"), CONNECTION)
             assert done.returncode == 0, done.stdout + done.stderr
+
+    def kill(self, service: Service) -> None:
+        """End a process and all that it started at once, as a power cut would."""
+        service.signal(signal.SIGKILL)
+        service.stop()  # waits until the last of the group is gone
+        self.services.remove(service)
 
     @property
     def address(self) -> str:
         """What parties and intruders connect to."""
         return f"127.0.0.1:{self.door_port}"
 
-    def start(self, name: str, argv: Sequence[str], folder: Path) -> Service:
+    def start(
+        self, name: str, argv: Sequence[str], folder: Path, variables: Mapping[str, str] | None = None
+    ) -> Service:
         """A process of the consortium, in a folder of its own, with its own home for Flower."""
-        environment = self.environment(folder / "flower")
-        log = self.folder / "logs" / f"{name}.log"
+        environment = self.environment(folder / "flower") | dict(variables or {})
+        log = self._new_log(name)
         service = Service(argv, env=environment, cwd=folder, log=log, keeper=self.keeper)
         self.services.append(service)
         return service
+
+    def _new_log(self, name: str) -> Path:
+        logs = self.folder / "logs"
+        return logs / f"{name}-{len(list(logs.glob(f'{name}-*.log')))}.log"
 
     def environment(self, home: Path) -> dict[str, str]:
         env = {name: value for name, value in os.environ.items() if not name.endswith(("_proxy", "_PROXY"))}
         path = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
         return env | QUIET | {"FLWR_HOME": str(home), "PATH": path, "PYTHONPATH": str(ROOT)}
 
-    def party(self, name: str, approve: Sequence[str], node: str) -> Service:
-        """A party's SuperNode, through our entry point; returns once it is connected."""
+    def party(self, name: str, approve: Sequence[str], node: str, says: str = "") -> Service:
+        """A party's SuperNode, through our entry point; returns once it is connected. It ``says`` that it is another.
+
+        After a kill it is started again until it is let in, as a service manager does: for up to a minute the SuperLink
+        counts the one before it as connected.
+        """
         folder = self.folder / name
         argv = [sys.executable, "-m", "clients.supernode", *(f"--approve={text}" for text in approve)]
-        argv += self.node_options(folder / "ca.crt", folder / name)
-        service = self.start(name, [*argv, "--node-config", f'party="{name}" {node}'], folder)
-        wait_until(
-            f"{name} connects", lambda: "SuperNode ID" in service.tail(1000) or service.ended() is not None, 90.0
-        )
-        assert service.ended() is None, service.tail()
-        return service
+        deadline = time.monotonic() + 240.0
+        while True:
+            options = self.node_options(folder / "ca.crt", folder / name)
+            service = self.start(name, [*argv, *options, "--node-config", f'party="{says or name}" {node}'], folder)
+            wait_until(f"{name} connects", lambda s=service: connected(s) or s.ended() is not None)  # type: ignore[misc]
+            if service.ended() is None:
+                return service
+            assert NOT_ACTIVATED in service.tail(100), service.tail()
+            assert time.monotonic() < deadline, service.tail()
+            self.services.remove(service)
+            service.stop()
 
     def node_options(self, ca: Path | None, key: Path | None) -> list[str]:
         options = ["--superlink", self.address, "--port", str(free_port())]
@@ -128,6 +166,11 @@ class Consortium:
 def json_of(said: str) -> Any:
     """The JSON that a ``flwr`` command printed, after whatever else it said."""
     return json.loads(said[said.index("{") :])
+
+
+def connected(service: Service) -> bool:
+    """Flower's SuperNode has said so."""
+    return "SuperNode ID" in service.tail(1000)
 
 
 def _open_port(port: int) -> bool:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
-import tomli_w
 
 from clients.approval import app_hash
 from clients.reward_store import load_predictor, load_reward
 from server.door import CONNECTION
 from simulations.processes import Service
 from simulations.staging import stage
-from tests.deployment.consortium import PARTIES, Consortium, json_of, wait_until
+from tests.deployment.consortium import NODE, NOT_ACTIVATED, PARTIES, Consortium, json_of, wait_until
+from tests.deployment.runs import Run, node_config, store, write_data
 
 pytestmark = [pytest.mark.deployment, pytest.mark.slow]
 
@@ -41,44 +39,21 @@ def approved_app(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def parties(consortium: Consortium, approved_app: tuple[Path, Path]) -> Iterator[dict[str, Service]]:
-    rng = np.random.default_rng(3)
-    started = {}
-    for name, rows in zip(PARTIES, (24, 36), strict=True):
-        X = rng.normal(size=(rows, 2))
-        table = pl.DataFrame({"a": X[:, 0], "b": X[:, 1], "y": X @ [1.0, -2.0] + 0.1 * rng.normal(size=rows)})
-        table.write_csv(consortium.folder / name / "data.csv")
-        node = f'data-path="{consortium.folder / name / "data.csv"}" target="y"'
-        started[name] = consortium.party(name, [app_hash(approved_app[0])], node)
+    write_data(consortium)
+    approved = [app_hash(approved_app[0])]
+    started = {name: consortium.party(name, approved, node_config(consortium, name)) for name in PARTIES}
     yield started
     for service in started.values():
         service.stop()
-
-
-def run_config(run: Path, **more: object) -> Path:
-    config = {"run-dir": str(run), "parties": ",".join(PARTIES), "target": "y", "join-timeout": 60.0}
-    config |= {"model": "GaussianProcess(kernel='rbf', noise=0.1)", **more}
-    path = run.with_suffix(".toml")
-    path.write_text(tomli_w.dumps(config))
-    return path
-
-
-def events(run: Path) -> list[dict[str, object]]:
-    file = run / "events.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-
-
-def end_of(run: Path) -> dict[str, object]:
-    wait_until(f"{run} ends", lambda: any(e["event"] in ("finished", "failed") for e in events(run)), 240.0)
-    return events(run)[-1]
 
 
 def test_an_app_that_nobody_approved_never_runs_at_a_party(
     consortium: Consortium, parties: dict[str, Service], tmp_path: Path
 ) -> None:
     app = app_that_leaves(tmp_path / "ran", tmp_path / "app")
-    run = tmp_path / "unapproved"
-    consortium.submit(app, run_config(run, **{"join-timeout": 10.0}))
-    end = end_of(run)
+    run = Run(tmp_path / "unapproved", **{"join-timeout": 10.0})
+    run.submit(consortium, app)
+    end = run.end()
     assert end["event"] == "failed"
     assert "Flower error 7" in str(end["reason"])
     assert not (tmp_path / "ran").exists()
@@ -91,28 +66,34 @@ def test_the_approved_app_runs_from_its_bundle_and_each_party_holds_its_reward(
     consortium: Consortium, parties: dict[str, Service], approved_app: tuple[Path, Path], tmp_path: Path
 ) -> None:
     app, trace = approved_app
-    run = tmp_path / "approved"
-    consortium.submit(app, run_config(run))
-    end = end_of(run)
-    assert end["event"] == "finished", end
+    run = Run(tmp_path / "approved")
+    run.submit(consortium, app)
+    run.finish()
     assert trace.exists()  # the bundle's code ran, not the installed code of the same name
     for name in PARTIES:
-        reward = load_reward(consortium.folder / name / "data-reward" / "approved")
+        reward = load_reward(store(consortium, name) / "approved")
         assert reward.about["party"] == name
         mean, variance = load_predictor(reward).predict(np.array([[1.0, 1.0]]))
         assert mean[0] == pytest.approx(-1.0, abs=0.6)
         assert variance[0] > 0
         assert f"uses the approved app {app_hash(app)}" in parties[name].tail(1000)
-    ledger = [json.loads(line) for line in (run / "ledger.jsonl").read_text().splitlines()]
-    assert [e["party"] for e in ledger if e["action"] == "delivered"] == sorted(PARTIES)
+    assert sorted(run.delivered()) == sorted(PARTIES)
 
 
-def test_a_party_whose_key_is_withdrawn_is_out(consortium: Consortium, parties: dict[str, Service]) -> None:
-    """Runs last: `flwr supernode unregister` ends a connected node and its key opens nothing any more."""
+def test_a_party_whose_key_is_withdrawn_is_out(
+    consortium: Consortium, parties: dict[str, Service], tmp_path: Path
+) -> None:
+    """Runs last: `flwr supernode unregister` ends the node, and started again with the same key it is refused."""
     nodes = json_of(consortium.flwr("supernode", "list", CONNECTION, "--format", "json").stdout)["nodes"]
     own = next(line for line in parties["south"].tail(1000).splitlines() if "SuperNode ID" in line).split()[-1]
     assert own in [str(node["node-id"]) for node in nodes]
     done = consortium.flwr("supernode", "unregister", own, CONNECTION)
     assert done.returncode == 0, done.stdout + done.stderr
     wait_until("south ends", lambda: parties["south"].ended() is not None, 120.0)
+    folder = consortium.folder / "south"
+    again = consortium.start("south", [*NODE, *consortium.node_options(folder / "ca.crt", folder / "south")], tmp_path)
+    wait_until("south is refused", lambda: again.ended() is not None, 120.0)
+    assert NOT_ACTIVATED in again.tail(100)
+    nodes = json_of(consortium.flwr("supernode", "list", CONNECTION, "--format", "json").stdout)["nodes"]
+    assert own not in [str(node["node-id"]) for node in nodes]  # the key is unknown, not in use
     assert parties["north"].ended() is None

@@ -16,7 +16,7 @@ from guerdon import testing
 from guerdon.generators import GaussianMixture, KernelDensity, MmdGan, SyntheticData
 from guerdon.models import BayesianLinear, GaussianProcess, GaussianProcessPosterior, SparseGaussianProcess
 from guerdon.models.protocols import Posterior, SpectralResponse
-from guerdon.realization import NoiseInjection
+from guerdon.realization import LikelihoodTempering, NoiseInjection
 from guerdon.rewards import RewardTargets, RhoShapley
 from guerdon.shapley import (
     Auto,
@@ -171,6 +171,20 @@ class TestNoiseInjection(RealizationSuite):
 
     def make_game(self) -> InformationGainGame:
         return InformationGain(MODEL).game(example_contributions())
+
+
+class TestLikelihoodTempering(RealizationSuite):
+    def make(self) -> LikelihoodTempering:
+        return LikelihoodTempering()
+
+    def make_game(self) -> InformationGainGame:
+        return InformationGain(MODEL).game(example_contributions())
+
+
+class TestLikelihoodTemperingOfASparseGaussianProcess(TestLikelihoodTempering):
+    def make_game(self) -> InformationGainGame:
+        model = SparseGaussianProcess(MODEL.kernel, 0.3, [[0.0, 0.0], [1.0, -1.0], [-0.5, 0.5]])
+        return InformationGain(model).game(example_contributions())
 
 
 class TestMaximumMeanDiscrepancyGame(GameSuite):
@@ -395,6 +409,11 @@ class BrokenModel(GaussianProcess):
             return cls(response.own_value, response.excess, response.floor)
         return response
 
+    def tempering_response(self, own: Contribution, others: Contribution) -> SpectralResponse:
+        if self.fault == "tempered as if by noise":
+            return super().noise_response(own, others)
+        return super().tempering_response(own, others)
+
     def posterior(self, X: FloatArray, y: FloatArray, noise: Any = None) -> GaussianProcessPosterior:
         posterior = super().posterior(X, y, noise)
         cls = type("Broken", (BrokenPosterior,), {"fault": self.fault})
@@ -445,6 +464,10 @@ class BrokenFit:
     fault: str
     fitted: Any
     frozen: SyntheticData
+
+    @property
+    def discloses(self) -> Any:
+        return None if self.fault == "wordless" else self.fitted.discloses
 
     def sample(self, n: int, *, rng: np.random.Generator) -> SyntheticData:
         if self.fault == "unseeded":
@@ -571,6 +594,7 @@ BROKEN: list[tuple[str, Suite, str]] = [
             ("others unheard", "test_the_noise_response_is_the_gain_under_noise"),
             ("wrong slopes", "test_the_noise_response_knows_its_slopes_and_limits"),
             ("wrong limits", "test_the_noise_response_knows_its_slopes_and_limits"),
+            ("tempered as if by noise", "test_the_tempering_response_is_the_gain_under_scaled_noise"),
             ("centred", "test_its_posterior_conforms"),
             ("twice as sensitive", "test_the_posterior_mean_answers_to_the_outputs_as_sensitivity_says"),
             ("less sure with more", "test_data_makes_predictions_surer"),
@@ -587,6 +611,7 @@ BROKEN: list[tuple[str, Suite, str]] = [
             ("global generator", "test_no_randomness_but_the_generators"),
             ("unlabelled", "test_labels_where_the_parties_have_them"),
             ("labels of its own", "test_labels_where_the_parties_have_them"),
+            ("wordless", "test_it_says_what_it_discloses"),
         ]
     ),
     *(

@@ -69,7 +69,7 @@ def test_it_is_good_for_no_other_name_and_under_no_other_authority(folder: Path,
 
 def test_private_files_are_their_owners_and_no_party_has_anothers(folder: Path) -> None:
     private = {path for path in folder.rglob("*") if path.is_file() and b"PRIVATE" in path.read_bytes()}
-    names = {"authority/ca.key", "mediator/server.key", "north/north", "south/south"}
+    names = {"authority/ca.key", "mediator/server.key", "mediator/mediator", "north/north", "south/south"}
     assert {str(path.relative_to(folder)) for path in private} == names
     for path in [folder, *folder.rglob("*")]:
         wanted = 0o700 if path.is_dir() else 0o600 if path in private else 0o644

@@ -98,6 +98,38 @@ def test_the_status_says_how_the_run_ended(
     assert ("v_N = 1.000 nats" in captured.out) == (status == 0)
 
 
+def test_several_seeds_end_in_a_mean_and_a_spread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seeds: list[object] = []
+
+    def launch(app: Path, run: Path, parties: int, *, noise_seed: int, **_: object) -> Outcome:
+        seeds.append(noise_seed)
+        party = {"party": "p", "rows": 3, "value": float(noise_seed), "shapley": 1.0, "alpha": 1.0, "delivered": True}
+        (run / "allocation.json").write_text(json.dumps(RECORD | {"parties": [party]}))
+        return Outcome(noise_seed != 9, "completed" if noise_seed != 9 else "a party was lost")
+
+    monkeypatch.setattr("simulations.launch.launch", launch)
+    assert cli.main(["run", "diabetes", "--seed", "7", "--seeds", "2"]) == 0
+    assert seeds == [7, 8]
+    assert "7.5 ± 0.71" in capsys.readouterr().out
+    (written,) = (tmp_path / "runs").glob("*-2-seeds.csv")
+    assert "p,value,2,7.5," in written.read_text()
+    assert cli.main(["run", "diabetes", "--seed", "8", "--seeds", "2"]) == 1
+    assert "1 of 2 runs did not complete, those with seed 9." in capsys.readouterr().err
+
+
+def test_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.toml").touch()
+    (run / "allocation.json").write_text(json.dumps(RECORD | {"parties": [{"party": "north", "eta": "inf"}]}))
+    assert cli.main(["export", str(run)]) == 0
+    assert capsys.readouterr().out == "party,eta\nnorth,inf\n"
+    assert cli.main(["export", str(run), "--csv", "out.csv"]) == 0
+    assert (tmp_path / "out.csv").read_text() == "party,eta\nnorth,inf\n"
+
+
 def test_folders_of_the_caller_are_not_taken_for_ours(tmp_path: Path) -> None:
     for name in ("server", "clients", "strategies", "guerdon"):
         (tmp_path / name).mkdir()

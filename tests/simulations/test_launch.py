@@ -114,7 +114,13 @@ def test_a_run_completes_and_leaves_nothing_running(tmp_path: Path) -> None:
 
 @linux
 @pytest.mark.ray
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        (signal.SIGKILL, -signal.SIGKILL),
+    ],
+)
 def test_a_stopped_launcher_leaves_nothing_running(tmp_path: Path, number: signal.Signals, status: int) -> None:
     mark = uuid.uuid4().hex
     process = start(tmp_path, mark)

@@ -92,7 +92,7 @@ def test_names_sort_by_their_number_and_can_be_given(tmp_path: Path) -> None:
         ("dataset=", "dataset: a simulation needs one. On offer: .*Friedman"),
         ("dataset=Friedman(rows=2)", "2 rows are too few"),
         ("partition=PartialSort(0.4)", "more than all rows"),
-        ("partition=Sorted()", "On offer: ClassShares, PartialSort, Uniform"),
+        ("partition=Sorted()", "On offer: ClassCounts, ClassShares, PartialSort, Sizes, Uniform"),
         ("target=weight", "has the target 'y', got 'weight'"),
         ("parties=a,a", "listed once"),
         ("parties=a/b,c", "parties: "),

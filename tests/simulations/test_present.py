@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from simulations.present import present
+from simulations.present import present, present_rehearsal
 from strategies.report.numbers import number_text
 
 
@@ -91,6 +92,40 @@ def test_refusals_certificate_and_notes() -> None:
     assert "two rows are duplicates" in text
 
 
+def test_a_tempered_reward_shows_kappa_and_what_noise_would_have_come_to() -> None:
+    scores = {"mnlp": 5.7123, "mnlp_noise": 5.8456, "rmse": 61.2345, "rows": 30}
+    text = printed(allocation(parties=[party("party-1", kappa=0.0625, reward=scores)]))
+    assert "kappa_i" in text
+    assert "0.06250" in text
+    assert "5.846" in text
+    assert "eta_i" not in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 140])
+def test_a_strategy_can_bring_columns_and_facts_of_its_own(width: int) -> None:
+    parties = [
+        {"party": "north", "delivered": True, "rows": 1200, "share": 0.25, "alone": {"accuracy": 0.5}},
+        {"party": "south", "delivered": True, "rows": 90, "share": "inf", "reward": {"accuracy": 0.75}},
+    ]
+    record = allocation(
+        unit="",
+        parties=parties,
+        facts={"mean accuracy": 0.625},
+        columns=[
+            ["rows", "rows"],
+            ["share", "share"],
+            ["accuracy\nalone → reward", "alone.accuracy -> reward.accuracy"],
+        ],
+        certificate=[],
+    )
+    text = printed(record, width)
+    for word in ("1,200", "0.2500", "∞", "0.5000 → –", "– → 0.7500", "mean accuracy = 0.6250"):
+        assert word in text, word
+    assert "v_N" not in text
+    assert "No certificate" not in text
+    assert text.count("north") == {40: 2, 60: 1, 140: 1}[width]
+
+
 def test_a_terminal_gets_colour() -> None:
     assert "\x1b[" in printed(allocation(), terminal=True)
 
@@ -131,3 +166,15 @@ def test_who_has_not_received_a_reward() -> None:
 )
 def test_numbers_have_four_digits(value: object, text: str) -> None:
     assert number_text(value) == text
+
+
+def test_a_dry_run_shows_who_would_bring_what() -> None:
+    start = {"action": "started", "dry_run": True}
+    came = {"action": "introduced", "party": "north", "rows": 18, "columns": 4, "target": "y"}
+    ledger = [start, {**came, "rows": 1}, start, came, {"action": "refused", "party": "west", "reason": "it has gaps"}]
+    console = Console(width=80, file=io.StringIO(), force_terminal=False)
+    present_rehearsal(ledger, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert re.search(r"north +18 +4 +y", text)
+    assert "refused west: it has gaps" in text
+    assert text.count("north") == 1

@@ -118,6 +118,33 @@ def test_noise_is_reported_in_the_targets_own_units(data: Path) -> None:
         assert added.max() * scale**2 == pytest.approx(entry["eta"], rel=1e-9)
 
 
+def test_a_tempered_reward_meets_its_target_and_is_scored_beside_noise_of_the_same_value(data: Path) -> None:
+    directory = run(config(data, realization="LikelihoodTempering()", scheme="RhoShapley(rho=0.4)"))
+    noisy = run(config(data, run_dir=str(data.parent / "noisy"), scheme="RhoShapley(rho=0.4)"))
+    for entry, other in zip(directory.read_allocation()["parties"], noisy.read_allocation()["parties"], strict=True):
+        assert entry["reached"] == pytest.approx(entry["target"], rel=1e-11)
+        assert entry["eta"] == pytest.approx(other["eta"], rel=1e-8)  # the noise that was not added
+        reward = load_reward(Path(entry["store"]))
+        assert ("as they were sent" in reward.about["contains"]) == (entry["kappa"] > 0.0)
+        if 0.0 < entry["kappa"] < 1.0:
+            assert entry["reward"]["mnlp_noise"] > entry["reward"]["mnlp"]
+            noise = reward.arrays["posterior.row_noise"]
+            assert noise.max() == pytest.approx(0.3 / entry["kappa"], rel=1e-12)
+    assert sum("mnlp_noise" in p["reward"] for p in directory.read_allocation()["parties"]) == 2
+
+
+@pytest.mark.parametrize(
+    "model", ["BayesianLinear(0.3, features='Affine()')", "SparseGaussianProcess(kernel='rbf', noise=0.3, inducing=8)"]
+)
+def test_tempering_serves_every_model(data: Path, model: str) -> None:
+    record = run(config(data, realization="LikelihoodTempering()", model=model)).read_allocation()
+    assert record["stage"] == "delivered"
+    for entry in record["parties"]:
+        assert entry["reached"] == pytest.approx(entry["target"], rel=1e-9)
+        assert 0.0 <= entry["kappa"] <= 1.0
+        assert "mnlp_noise" not in entry["reward"]  # the reward holds no rows to tell it from
+
+
 def test_order_of_arrival_changes_nothing(data: Path) -> None:
     first = run(config(data, run_dir=str(data.parent / "first")), order=(0, 1, 2))
     second = run(config(data, run_dir=str(data.parent / "second")), order=(2, 0, 1))
@@ -542,7 +569,7 @@ def test_an_error_that_nobody_foresaw_is_sent_without_its_words(data: Path, monk
             raise RuntimeError("patient Jane Doe")
         return read(file)
 
-    monkeypatch.setattr("clients.app.PartyData.read", fail)
+    monkeypatch.setattr("clients.answering.PartyData.read", fail)
     reason = refused(run(config(data)))["north"]
     assert reason.startswith("RuntimeError in ")
     assert "Jane" not in reason
@@ -575,7 +602,7 @@ def test_a_reward_that_arrives_changed_is_not_counted_as_delivered(data: Path) -
         ({"scheme": "RhoShapley(rho=1.5)"}, "rho must be a number in \\[0, 1\\], 'rational' or 'stable', got 1.5"),
         ({"scheme": "RhoShaply()"}, "Did you mean 'RhoShapley'"),
         ({"model": "GaussianProcess(kernel='rfb')"}, "expected one of rbf"),
-        ({"strategy": "RhoShapley()"}, "On offer: ModelRewards"),
+        ({"strategy": "RhoShapley()"}, "On offer: CosineGradientRewards, ModelRewards"),
         ({"scheme": "nowhere_to_be_found:Scheme()"}, "there is no module"),
         ({"scheme": "os:getcwd()"}, "scheme: 'os:getcwd\\(\\)' is a str, which has no __call__"),
         ({"model": "fractions:Fraction(1, 2)"}, "is a Fraction, which has no fit"),

@@ -182,6 +182,17 @@ def test_the_synthetic_pool_can_not_be_drawn_again_from_what_parties_know(
     assert again.read_allocation()["values"] != directory.read_allocation()["values"]
 
 
+def test_a_reward_warns_of_what_its_generator_discloses(data: Path) -> None:
+    directory = run(config(data, generator="KernelDensity()"))
+    about = json.loads((reward_of(directory, "east") / "reward.json").read_text())
+    assert "near copies of other parties' rows" in about["contains"]
+    record = directory.read_allocation()
+    assert any("near copies of other parties' rows" in note for note in record["notes"])
+    mixture = run(config(data, run_dir=str(data.parent / "mixture")))
+    assert "copies" not in (reward_of(mixture, "east") / "reward.json").read_text()
+    assert not mixture.read_allocation()["notes"]
+
+
 # What goes wrong.
 
 

@@ -22,7 +22,7 @@ from simulations.datasets.friedman import FEATURES, friedman_function
 from simulations.papers.sim2020.fig2_drawing import draw_curves
 from simulations.papers.sim2020.fig2_table import fig2_table
 from simulations.papers.sim2020.sweep import RewardSweep
-from simulations.papers.study import Options, Row, StudyError, Task
+from simulations.papers.study import Options, Row, StudyError, Task, without_generator
 
 __all__ = ["Fig2", "Sizes", "friedman_parties"]
 
@@ -51,6 +51,7 @@ class Fig2:
     repeats: int = 20
 
     def tasks(self, options: Options) -> list[Task]:
+        without_generator(options, self.name)
         if options.only:
             raise StudyError(f"{self.name} has no parts to choose from, got --only {dict(options.only)}")
         sizes = Sizes(rows=80, test=300) if options.quick else Sizes()

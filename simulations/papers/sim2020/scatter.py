@@ -12,7 +12,7 @@ import polars as pl
 from simulations.papers.sim2020.improvement import Setting, improvements
 from simulations.papers.sim2020.scatter_drawing import draw_scatter
 from simulations.papers.sim2020.scatter_table import scatter_table
-from simulations.papers.study import Options, StudyError, Task
+from simulations.papers.study import Options, StudyError, Task, without_generator
 
 __all__ = ["Scatter"]
 
@@ -56,6 +56,7 @@ class Scatter:
         return [*written, *scatter_table(results, options.folder, self.name, heading)]
 
     def _chosen(self, options: Options) -> list[Setting]:
+        without_generator(options, self.name)
         settings = self.quick if options.quick else self.settings
         labels = [setting.label for setting in settings]
         wanted = options.only.get("setting")

@@ -7,7 +7,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from guerdon.images import ImageShape
 from simulations.papers.study import Options, StudyError
+from simulations.papers.tay2022.given_generator import GivenGenerator
 from simulations.partitions.class_shares import Split
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "DATASETS",
     "PAPER_SIZES",
     "QUICK_SIZES",
+    "SHAPES",
     "SIZES",
     "SPLITS",
     "Case",
@@ -65,18 +68,29 @@ QUICK_SIZES = {
 }
 
 
+SHAPES: dict[str, ImageShape] = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
+"""Of the data sets that are images."""
+
+
 @dataclass(frozen=True)
 class Case:
-    """One data set, split among five parties, at one size, with one seed for all that is drawn."""
+    """One data set, split among five parties, at one size, with one seed for all that is drawn.
+
+    generator : of its images, where one is given.
+    """
 
     dataset: str
     split: Split
     size: Size
     seed: int
+    generator: GivenGenerator | None = None
 
     @property
     def key(self) -> str:
-        return f"{self.dataset}-{self.split}-{self.size.rows}-{self.size.synthetic}-{self.size.test}-s{self.seed}"
+        given = "" if self.generator is None else f"-g{self.generator.sha256[:12]}"
+        return (
+            f"{self.dataset}-{self.split}-{self.size.rows}-{self.size.synthetic}-{self.size.test}-s{self.seed}{given}"
+        )
 
     @property
     def limit(self) -> int:
@@ -96,12 +110,13 @@ def chosen_cases(
     Raises
     ------
     StudyError
-        ``--only`` names what there is not.
+        ``--only`` names what there is not, or leaves no data set that a generator given draws.
     """
     wanted = _chosen(options)
+    given = _generator(options, wanted["dataset"])
     sizes = QUICK_SIZES if options.quick else PAPER_SIZES if "reduced" not in wanted["size"] else SIZES
     return [
-        Case(dataset, split, sizes[dataset], options.seed)
+        Case(dataset, split, sizes[dataset], options.seed, given.get(dataset))
         for dataset in DATASETS
         for split in SPLITS
         if dataset in datasets and split in splits and dataset in wanted["dataset"] and split in wanted["split"]
@@ -112,6 +127,21 @@ def chosen_betas(options: Options) -> tuple[int, ...]:
     """The inverse temperatures that ``--only`` leaves."""
     wanted = _chosen(options)["beta"]
     return tuple(beta for beta in BETAS if str(beta) in wanted)
+
+
+def _generator(options: Options, datasets: Collection[str]) -> dict[str, GivenGenerator]:
+    """The generator given, for each of the data sets whose images it draws."""
+    if options.generator_file is None:
+        return {}
+    given = GivenGenerator.read(options.generator_file)
+    fits = {dataset: given for dataset, shape in SHAPES.items() if shape == given.shape and dataset in datasets}
+    if not fits:
+        shapes = ", ".join(f"{dataset} {shape}" for dataset, shape in SHAPES.items() if dataset in datasets)
+        raise StudyError(
+            f"--generator-file draws images of shape {given.shape}, and none of the data sets asked for has such: "
+            f"{shapes or 'none is of images'}"
+        )
+    return fits
 
 
 def _chosen(options: Options) -> dict[str, Sequence[str]]:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
+from simulations.papers.study import IMPOSSIBLE
 from simulations.papers.tay2022.cases import Case
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "alpha_correlations",
     "beta_correlation",
     "correlation",
+    "missing",
     "of_case",
     "per_beta",
 ]
@@ -43,6 +45,14 @@ class MeanError(NamedTuple):
 def of_case(results: pl.DataFrame, case: Case, kind: str) -> pl.DataFrame:
     """A case's rows of one kind; its key tells sizes and seeds apart."""
     return results.filter(pl.col("task").str.starts_with(f"{case.key}/") & (pl.col("kind") == kind))
+
+
+def missing(results: pl.DataFrame, case: Case) -> str | None:
+    """Why a case has no numbers; None where it has them."""
+    if IMPOSSIBLE not in results.columns:
+        return None
+    reasons = results.filter(pl.col("task").str.starts_with(f"{case.key}/"))[IMPOSSIBLE].drop_nulls()
+    return str(reasons[0]) if len(reasons) else None
 
 
 def per_beta(results: pl.DataFrame, case: Case) -> pl.DataFrame:

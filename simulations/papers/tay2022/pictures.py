@@ -17,7 +17,7 @@ from simulations.papers.figures import figure_style, save_figure
 from simulations.papers.study import Options, Task
 from simulations.papers.tables import save_table
 from simulations.papers.tay2022.cases import DATASETS, SPLITS, Case, chosen_betas, chosen_cases
-from simulations.papers.tay2022.measures import METRICS, MeanError, alpha_correlations, per_beta
+from simulations.papers.tay2022.measures import METRICS, MeanError, alpha_correlations, missing, per_beta
 from simulations.papers.tay2022.tables import RESULTS, about
 from simulations.papers.tay2022.tasks import (
     closeness_tasks,
@@ -48,19 +48,25 @@ class Correlations:
 
     def draw(self, results: pl.DataFrame, options: Options) -> Sequence[Path]:
         cases = chosen_cases(options)
-        found = {case: _correlations(per_beta(results, case)) for case in cases}
-        rows = [
-            {"data set": DATASETS[case.dataset], "split": case.split}
-            | {METRICS[column]: str(found[case][column]) for column in METRICS}
-            for case in cases
-        ]
-        heading = f"# {self.title}\n\nMean ± standard error over beta; the paper prints no numbers.\n{about(cases)}"
-        table = save_table(pl.DataFrame(rows), options.folder, self.name, heading)
-        splits = [split for split in SPLITS if any(case.split == split for case in cases)]
+        there = [case for case in cases if missing(results, case) is None]
+        found = {case: _correlations(per_beta(results, case)) for case in there}
+        rows = []
+        for case in cases:
+            row: dict[str, str | None] = {"data set": DATASETS[case.dataset], "split": case.split}
+            for column, label in METRICS.items():
+                row[label] = str(found[case][column]) if case in found else None
+            rows.append(row)
+        heading = (
+            f"# {self.title}\n\nMean ± standard error over beta; the paper prints no numbers.\n{about(cases, results)}"
+        )
+        table = save_table(pl.DataFrame(rows, infer_schema_length=None), options.folder, self.name, heading)
+        splits = [split for split in SPLITS if any(case.split == split for case in there)]
+        if not splits:
+            return table
         with figure_style():
             figure, axes = plt.subplots(1, len(splits), figsize=(4.6 * len(splits), 3.2), sharey=True, squeeze=False)
             for place, split in zip(axes[0], splits, strict=True):
-                _bars(place, [case for case in cases if case.split == split], found, f"{split.replace('-', ' ')} split")
+                _bars(place, [case for case in there if case.split == split], found, f"{split.replace('-', ' ')} split")
             axes[0, 0].set_ylabel("correlation with alpha")
             axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
             return [*table, *save_figure(figure, options.folder, self.name)]
@@ -100,6 +106,8 @@ class Embeddings:
     def draw(self, results: pl.DataFrame, options: Options) -> Sequence[Path]:
         paths: list[Path] = []
         for case in self._cases(options):
+            if missing(results, case) is not None:  # the tables say why
+                continue
             name = self.name if len(self.datasets) == 1 else f"{self.name}-{case.dataset}-{case.split}"
             paths += self._draw_case(case, options, name)
         return paths

@@ -11,7 +11,7 @@ import polars as pl
 from simulations.papers.study import Options, StudyError, Task
 from simulations.papers.tables import save_table
 from simulations.papers.tay2022.cases import DATASETS, PAPER_SIZES, SPLITS, Case, chosen_betas, chosen_cases
-from simulations.papers.tay2022.measures import alpha_correlations, beta_correlation, of_case, per_beta
+from simulations.papers.tay2022.measures import alpha_correlations, beta_correlation, missing, of_case, per_beta
 from simulations.papers.tay2022.printed import ALPHA, BETA_CORRELATIONS, FULL_TABLES, SVM_CORRELATIONS
 from simulations.papers.tay2022.tasks import accuracy_tasks, sample_tasks, value_tasks
 from simulations.partitions.class_shares import Split
@@ -26,22 +26,24 @@ DENSITY = "a kernel density of the eight features, its bandwidth by Silverman's 
 INSTEAD = {
     "credit-ratings": "",
     "credit-card": "a subset of the card transactions that has all of the frauds",
-    "mnist": f"{DENSITY} in place of the pre-trained MMD GAN",
-    "cifar10": f"{DENSITY} in place of the MMD GAN, an EfficientNet-lite0 in place of the Inception network",
+    "mnist": "{generator} in place of the pre-trained MMD GAN",
+    "cifar10": "{generator} in place of the MMD GAN, an EfficientNet-lite0 in place of the Inception network",
 }
 """What is not as in the paper, besides sizes."""
 
 
-def about(cases: Sequence[Case]) -> str:
-    """Which sizes were run, and what stands in for what, in words."""
+def about(cases: Sequence[Case], results: pl.DataFrame) -> str:
+    """Which sizes were run, what stands in for what, and which cases have no numbers and why, in words."""
     lines = []
     for case in {case.dataset: case for case in cases}.values():
         size, paper = case.size, PAPER_SIZES[case.dataset]
         text = f"{DATASETS[case.dataset]}: {size.rows} rows a party, |G| = {size.synthetic}"
         if (size.rows, size.synthetic) != (paper.rows, paper.synthetic):
             text += f" (paper: {paper.rows}, {paper.synthetic})"
-        lines.append(f"{text}; {INSTEAD[case.dataset]}." if INSTEAD[case.dataset] else f"{text}; the paper's own data.")
-    return "\n".join(lines)
+        instead = INSTEAD[case.dataset].format(generator=DENSITY if case.generator is None else case.generator.label)
+        lines.append(f"{text}; {instead}." if instead else f"{text}; the paper's own data.")
+    reasons = [missing(results, case) for case in cases]
+    return "\n".join([*lines, *(f"Missing: {reason}" for reason in reasons if reason is not None)])
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,16 @@ class AlphaTable:
         cases = chosen_cases(options, splits=[self.split])
         rows = []
         for case in cases:
-            alpha = of_case(results, case, "value").sort("party")["alpha"].to_list()
+            printed_alpha = ALPHA[case.dataset, case.split]
+            alpha: list[float | None] = [None] * len(printed_alpha)
+            if missing(results, case) is None:
+                alpha = of_case(results, case, "value").sort("party")["alpha"].to_list()
             row: dict[str, object] = {"data set": DATASETS[case.dataset]}
-            for i, (ours, printed) in enumerate(zip(alpha, ALPHA[case.dataset, case.split], strict=True), start=1):
+            for i, (ours, printed) in enumerate(zip(alpha, printed_alpha, strict=True), start=1):
                 row |= {f"alpha_{i}": ours, f"alpha_{i}, paper": printed}
             rows.append(row)
-        return save_table(pl.DataFrame(rows), options.folder, self.name, f"# {self.title}\n\n{about(cases)}")
+        heading = f"# {self.title}\n\n{about(cases, results)}"
+        return save_table(pl.DataFrame(rows, infer_schema_length=None), options.folder, self.name, heading)
 
 
 @dataclass(frozen=True)
@@ -101,17 +107,20 @@ class BetaTable:
         cases = chosen_cases(options, splits=[self.split])
         rows = []
         for case in cases:
-            table, printed = per_beta(results, case), BETA_CORRELATIONS[case.dataset, case.split]
+            there = missing(results, case) is None
+            table, printed = per_beta(results, case) if there else None, BETA_CORRELATIONS[case.dataset, case.split]
             for column, label, paper in zip(("count", "mmd2"), ("|G_i|", "MMD_u"), printed, strict=True):
+                found = None if table is None else str(beta_correlation(table, column))
                 rows.append(
                     {
                         "data set": DATASETS[case.dataset],
                         "beta with": label,
-                        "mean ± standard error over parties": str(beta_correlation(table, column)),
+                        "mean ± standard error over parties": found,
                         "paper": f"{paper.mean:g} ± {paper.standard_error:g}",
                     }
                 )
-        return save_table(pl.DataFrame(rows), options.folder, self.name, f"# {self.title}\n\n{about(cases)}")
+        heading = f"# {self.title}\n\n{about(cases, results)}"
+        return save_table(pl.DataFrame(rows, infer_schema_length=None), options.folder, self.name, heading)
 
 
 @dataclass(frozen=True)
@@ -140,7 +149,13 @@ class FullTable:
 
     def draw(self, results: pl.DataFrame, options: Options) -> Sequence[Path]:
         (case,) = chosen_cases(options, [self.dataset], [self.split])
-        printed, values = FULL_TABLES[self.dataset, self.split], of_case(results, case, "value").sort("party")
+        printed, heading = FULL_TABLES[self.dataset, self.split], f"# {self.title}\n\n{about([case], results)}"
+        if missing(results, case) is not None:
+            facts = {"v*": printed.maximum, "rho": printed.rho, "length-scale": printed.lengthscale}
+            rows = [_row(what, None, None, None, paper) for what, paper in facts.items()]
+            rows += [_row("r_i", party, None, None, paper) for party, paper in enumerate(printed.rewards, start=1)]
+            return save_table(pl.DataFrame(rows, infer_schema_length=None), options.folder, self.name, heading)
+        values = of_case(results, case, "value").sort("party")
         rows = [
             _row(what, None, float(values[column][0]), None, paper)
             for what, column, paper in (
@@ -157,14 +172,14 @@ class FullTable:
             rows.append(_row(f"|G_i|, beta = {beta}", party, found["count"], found["count_spread"], float(count)))
             rows.append(_row(f"MMD_u, beta = {beta}", party, found["mmd2"], None, mmd2))
         streams = int(of_case(results, case, "sample")["stream"].max() or 0) + 1  # type: ignore[arg-type]
-        heading = (
-            f"# {self.title}\n\n{about([case])}\nCounts and MMD_u are means over {streams} random stream(s) of the "
+        heading += (
+            f"\nCounts and MMD_u are means over {streams} random stream(s) of the "
             "sampling, with the counts' standard deviation; the paper's come from one."
         )
         return save_table(pl.DataFrame(rows, infer_schema_length=None), options.folder, self.name, heading)
 
 
-def _row(what: str, party: int | None, here: float, spread: float | None, paper: float) -> dict[str, object]:
+def _row(what: str, party: int | None, here: float | None, spread: float | None, paper: float) -> dict[str, object]:
     return {"what": what, "party": party, "here": here, "spread": spread, "paper": paper}
 
 
@@ -183,22 +198,26 @@ class SvmTable:
     def draw(self, results: pl.DataFrame, options: Options) -> Sequence[Path]:
         cases, rows = chosen_cases(options), []
         for case in cases:
-            table = per_beta(results, case)
-            means = table.group_by("party").agg(pl.col("accuracy", "accuracy_alone").mean()).sort("party")
+            found: list[str | None] = [None] * 3
+            if missing(results, case) is None:
+                table = per_beta(results, case)
+                means = table.group_by("party").agg(pl.col("accuracy", "accuracy_alone").mean()).sort("party")
+                accuracies = (", ".join(f"{a:.3f}" for a in means[name]) for name in ("accuracy_alone", "accuracy"))
+                found = [str(alpha_correlations(table, "accuracy")), *accuracies]
             rows.append(
                 {
                     "data set": DATASETS[case.dataset],
                     "split": case.split,
-                    "correlation with alpha": str(alpha_correlations(table, "accuracy")),
+                    "correlation with alpha": found[0],
                     "paper": SVM_CORRELATIONS.get((case.dataset, case.split)),
-                    "alone": ", ".join(f"{a:.3f}" for a in means["accuracy_alone"]),
-                    "with G_i (mean over beta)": ", ".join(f"{a:.3f}" for a in means["accuracy"]),
+                    "alone": found[1],
+                    "with G_i (mean over beta)": found[2],
                 }
             )
         heading = (
-            f"# {self.title}\n\n{about(cases)}\nRBF kernel, scikit-learn's defaults, on the features that values are "
-            "computed from; at most 10,000 rows of D_i u G_i, drawn at random; parties 1 to 5. Correlations: mean ± "
-            "standard error over beta."
+            f"# {self.title}\n\n{about(cases, results)}\nRBF kernel, scikit-learn's defaults, on the features "
+            "that values are computed from; at most 10,000 rows of D_i u G_i, drawn at random; parties 1 to 5. "
+            "Correlations: mean ± standard error over beta."
         )
         return save_table(pl.DataFrame(rows, infer_schema_length=None), options.folder, self.name, heading)
 

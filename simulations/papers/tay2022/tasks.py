@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from sklearn.svm import SVC
 
-from guerdon.generators import grow_until_feasible
+from guerdon.generators import GeneratorFitError, grow_until_feasible
 from guerdon.metrics import class_imbalance, knn_kl, wasserstein2_squared
 from guerdon.realization import WeightedSampling
 from guerdon.rewards import InfeasibleRewardsError, RectifiedRhoShapley
 from guerdon.shapley import Auto
 from guerdon.valuation import MaximumMeanDiscrepancy
 from simulations.datasets import Rows
-from simulations.papers.study import Options, StudyError, Task
+from simulations.papers.study import ImpossibleTaskError, Options, Task
 from simulations.papers.tay2022.cases import Case, chosen_betas
 from simulations.papers.tay2022.sources import load_problem, planar
 from simulations.papers.tay2022.valued import Valued, arrays_path, kept_arrays, value_key
@@ -117,8 +117,8 @@ def _rows(case: Case, kind: str, parties: Sequence[Row], **common: Any) -> list[
 def value(case: Case, folder: Path) -> list[Row]:
     """The game with the paper's length-scale, Shapley values, and the linear program's stable targets."""
     data, draw = np.random.default_rng(case.seed).spawn(2)
-    problem = load_problem(case, data)
     try:
+        problem = load_problem(case, data)
         pool = grow_until_feasible(
             problem.contributions,
             problem.generator,
@@ -128,9 +128,10 @@ def value(case: Case, folder: Path) -> list[Row]:
             size=case.size.synthetic,
             limit=problem.limit,
             rng=draw,
+            features=problem.features,
         )
-    except InfeasibleRewardsError as error:
-        raise StudyError(f"{case.key}: {error}") from error
+    except (InfeasibleRewardsError, GeneratorFitError) as error:
+        raise ImpossibleTaskError(f"{case.label}: {error}") from error
     game, targets, alpha = pool.game, pool.targets, pool.shapley.alpha
     held_out = problem.held_out
     valued = Valued(game.contributions, pool.synthetic, held_out, game, alpha, targets.values)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from guerdon.generators import GaussianMixture, grow_until_feasible
+from guerdon.generators import GaussianMixture, GivenRows, SyntheticData, grow_until_feasible
 from guerdon.rewards import InfeasibleRewardsError, RectifiedRhoShapley
 from guerdon.shapley import Auto
 from guerdon.types import Contribution
@@ -53,6 +53,14 @@ def test_gives_up_at_the_limit_and_names_the_parties():
     with pytest.raises(InfeasibleRewardsError, match=r"Tried 10, 20, 25 synthetic points") as caught:
         grow(10, 25)
     assert caught.value.parties
+
+
+def test_rows_that_are_given_can_not_grow():
+    """A second draw of them would be the first again."""
+    given = GivenRows(SyntheticData(np.random.default_rng(0).normal(size=(80, 2))))
+    value, scheme = MaximumMeanDiscrepancy("auto"), RectifiedRhoShapley("stable")
+    with pytest.raises(ValueError, match="rows that are given can't grow: size and limit must be equal, got 20 and 80"):
+        grow_until_feasible(parties(), given, value, Auto(), scheme, size=20, limit=80, rng=np.random.default_rng(0))
 
 
 def test_sizes_that_do_not_fit():

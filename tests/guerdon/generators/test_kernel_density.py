@@ -40,6 +40,11 @@ def test_cross_validation_is_the_likeliest_in_any_unit(unit):
     assert likelihood(chosen) >= max(likelihood(1.12 * chosen), likelihood(chosen / 1.12))
 
 
+@pytest.mark.parametrize("bandwidth", [0.05, "silverman", "cross-validation"])
+def test_it_says_that_its_samples_are_near_copies_of_rows(bandwidth):
+    assert "near copies of other parties' rows" in KernelDensity(bandwidth).fit(pool()).discloses
+
+
 def test_a_constant_column_stays_constant():
     X = np.random.default_rng(0).normal(size=(50, 2))
     X[:, 1] = 3.0

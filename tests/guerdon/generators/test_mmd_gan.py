@@ -149,6 +149,21 @@ def test_a_samples_pixels_do_not_depend_on_those_drawn_with_it() -> None:
     np.testing.assert_allclose(draw(fitted, 30)[:10], draw(fitted, 10), atol=1e-6)
 
 
+def test_the_bits_do_not_depend_on_the_number_of_threads() -> None:
+    """At this size two threads sum in another order."""
+    pool, before = Contribution("A", np.random.default_rng(0).random((64, 784))), torch.get_num_threads()
+    samples = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            gan = MmdGan((28, 28, 1), epochs=2, batch=64, critic_steps=1, width=8)
+            samples.append(draw(gan.fit([pool], rng=np.random.default_rng(0))))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert np.array_equal(*samples)
+
+
 def test_torchs_global_generator_is_left_alone() -> None:
     before = torch.get_rng_state()
     draw(MmdGan((8, 8, 1), epochs=1, **SMALL).fit([digits()], rng=np.random.default_rng(0)))

@@ -13,7 +13,7 @@ import pytest
 
 from simulations.papers import PAPERS, find_studies
 from simulations.papers.figures import figure_style, save_figure
-from simulations.papers.study import Options, StudyError, Task, run_study
+from simulations.papers.study import IMPOSSIBLE, ImpossibleTaskError, Options, StudyError, Task, run_study
 from simulations.papers.tables import markdown, save_table
 
 
@@ -22,6 +22,8 @@ def square(number: int, trace: str) -> list[dict[str, float]]:
         file.write(f"{number}\n")
     if number == 13:
         raise RuntimeError("unlucky")
+    if number == 4321:
+        raise ImpossibleTaskError("4321 is too large to square")
     return [{"number": number, "square": number**2, "sign": sign} for sign in (1.0, -1.0)]
 
 
@@ -64,7 +66,7 @@ def test_it_goes_on_where_it_stopped_and_computes_nothing_twice(options: Options
     with pytest.raises(RuntimeError, match="unlucky"):
         run_study(Squares((4, 2, 13, 7), trace), options)
     reported: list[tuple[int, int]] = []
-    paths = run_study(Squares((4, 2, 7), trace), options, lambda done, total: reported.append((done, total)))
+    paths = run_study(Squares((4, 2, 7), trace), options, lambda done, total: reported.append((done, total))).written
     assert trace.read_text().split() == ["4", "2", "13", "7"]
     assert reported == [(2, 3), (3, 3)]
     table = pl.read_csv(paths[1])
@@ -77,8 +79,8 @@ def test_it_goes_on_where_it_stopped_and_computes_nothing_twice(options: Options
 
 def test_the_order_of_arrival_changes_nothing(options: Options, tmp_path: Path) -> None:
     study = Squares((5, 3, 8, 1), tmp_path / "trace")
-    one = run_study(study, options)
-    two = run_study(study, replace(options, folder=tmp_path / "two", jobs=2))
+    one = run_study(study, options).written
+    two = run_study(study, replace(options, folder=tmp_path / "two", jobs=2)).written
     assert one[1].read_bytes() == two[1].read_bytes()
 
 
@@ -93,7 +95,7 @@ def test_a_task_runs_after_those_that_it_waits_for(options: Options, tmp_path: P
             waiting = [replace(task, after=(later.key,)) for task, later in pairwise(tasks)]
             return [*waiting, tasks[-1]]
 
-    paths = run_study(Chain((4, 2, 7), trace), options)
+    paths = run_study(Chain((4, 2, 7), trace), options).written
     assert trace.read_text().split() == ["7", "2", "4"]
     assert pl.read_csv(paths[1])["number"].to_list() == [4, 4, 2, 2, 7, 7]
     run_study(Chain((5, 4, 2, 7), trace), options)
@@ -105,6 +107,23 @@ def test_a_task_runs_after_those_that_it_waits_for(options: Options, tmp_path: P
         run_study(Fixed((stuck,)), options)
 
 
+def test_an_impossible_task_leaves_out_what_waits_for_it_and_nothing_else(options: Options, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    four, large, seven, nine = Squares((4, 4321, 7, 9), trace).tasks(options)
+    tasks = (replace(nine, after=("n7",)), replace(seven, after=("n4321",)), large, four)
+    seen: list[tuple[int, int]] = []
+    reason = "4321 is too large to square"
+    for jobs in (1, 2):
+        seen.clear()
+        outcome = run_study(Fixed(tasks), replace(options, jobs=jobs), lambda done, total: seen.append((done, total)))
+        assert outcome.missing == dict.fromkeys(("n9", "n7", "n4321"), reason)
+        assert seen[-1] == (4, 4)
+    assert sorted(trace.read_text().split()) == ["4", "4321"], "the reason is kept as a result is"
+    table = pl.read_csv(outcome.written[1])
+    assert table["number"].to_list() == [None, 4, 4]
+    assert table[IMPOSSIBLE].to_list() == [reason, None, None]
+
+
 def test_studies_of_one_file_compute_nothing_twice(options: Options, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     one, two = (
@@ -112,7 +131,7 @@ def test_studies_of_one_file_compute_nothing_twice(options: Options, tmp_path: P
         for numbers, name in (((4, 2), "one"), ((2, 7), "two"))
     )
     run_study(one, options)
-    paths = run_study(two, options)
+    paths = run_study(two, options).written
     assert paths[0] == options.folder / "shared.parquet"
     assert trace.read_text().split() == ["4", "2", "7"]
     assert pl.read_csv(paths[1])["number"].to_list() == [2, 2, 7, 7]

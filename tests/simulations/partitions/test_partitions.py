@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simulations.partitions import OFFER, PartialSort, Partition, Uniform
+from simulations.partitions import OFFER, ClassCounts, PartialSort, Partition, Sizes, Uniform
 from simulations.partitions.partial_sort import _quick_select_pass, _random_composition
 
 seeds = st.integers(0, 2**32 - 1)
@@ -105,3 +107,51 @@ def test_what_can_not_be_divided(
 def test_a_share_is_between_zero_and_one(share: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         PartialSort(share)
+
+
+@given(st.lists(st.floats(0.5, 9.0), min_size=1, max_size=5), st.integers(100, 300), seeds)
+def test_sizes_are_in_proportion(shares: list[float], rows: int, seed: int) -> None:
+    blocks = Sizes(shares).split(np.zeros((rows, 1)), len(shares), rng=np.random.default_rng(seed))
+    assert covers_once(blocks, rows)
+    expected = np.array(shares) / sum(shares) * rows
+    assert np.abs([len(block) for block in blocks] - expected).max() <= 1.0
+
+
+@given(seeds)
+def test_parties_know_so_many_classes(seed: int) -> None:
+    target = np.repeat(np.arange(5.0), 60)
+    blocks = ClassCounts((1, 2, 5), rows=20).split(
+        np.zeros((300, 1)), 3, rng=np.random.default_rng(seed), target=target
+    )
+    assert [len(block) for block in blocks] == [20, 20, 20]
+    assert len(set(np.concatenate(blocks).tolist())) == 60
+    known = [len(set(target[block])) for block in blocks]
+    assert known[0] == 1
+    assert known[1] == 2
+    assert known[2] > 2
+
+
+@pytest.mark.parametrize(
+    ("partition", "message"),
+    [
+        (lambda: Sizes((1, 0)), "positive numbers"),
+        (lambda: Sizes((1, 1, 1)).split(np.zeros((9, 1)), 2, rng=np.random.default_rng(0)), "3 numbers for 2 parties"),
+        (lambda: Sizes((1, 99)).split(np.zeros((9, 1)), 2, rng=np.random.default_rng(0)), "without any"),
+        (lambda: ClassCounts((0,)), "at least 1"),
+        (
+            lambda: ClassCounts((3,), rows=2).split(
+                np.zeros((9, 1)), 1, rng=np.random.default_rng(0), target=np.arange(9.0) % 2
+            ),
+            "does not fit 1 parties and 2 classes",
+        ),
+        (
+            lambda: ClassCounts((1,), rows=8).split(
+                np.zeros((9, 1)), 1, rng=np.random.default_rng(0), target=np.arange(9.0) % 2
+            ),
+            "rows=8 can't be had",
+        ),
+    ],
+)
+def test_what_can_not_be_dealt_out(partition: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        partition()

@@ -46,7 +46,7 @@ def test_the_function_is_the_one_behind_the_data_set() -> None:
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[pl.DataFrame, pl.DataFrame, list[Path]]:
     """Results, the table and what was written."""
     folder = tmp_path_factory.mktemp("fig2")
-    paths = run_study(Tiny(), Options(repeats=2, folder=folder))
+    paths = run_study(Tiny(), Options(repeats=2, folder=folder)).written
     return pl.read_parquet(paths[0]), pl.read_csv(folder / "sim2020-fig2.csv"), paths
 
 

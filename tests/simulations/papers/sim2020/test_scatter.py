@@ -107,7 +107,7 @@ def test_a_partition_is_the_same_whatever_else_is_run(results: pl.DataFrame) -> 
 
 
 def test_a_picture_a_setting_and_a_table_of_all(tmp_path: Path) -> None:
-    paths = run_study(STUDY, Options(folder=tmp_path))
+    paths = run_study(STUDY, Options(folder=tmp_path)).written
     assert {path.name for path in paths} == {
         "tiny-figure.parquet",
         *(f"tiny-figure{end}.{kind}" for end in ("", "-other") for kind in ("png", "svg")),

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from simulations.cli import main
 from simulations.papers import find_studies
 from simulations.papers.study import Options, StudyError, run_study
 from simulations.papers.tay2022 import STUDIES, cases
@@ -56,7 +57,7 @@ def test_there_is_a_study_for_every_table_and_figure() -> None:
 def test_every_table_and_picture_of_a_case_comes_from_one_computation(options: Options) -> None:
     seen: list[tuple[int, int]] = []
     written = [
-        run_study(study, options, lambda done, total: seen.append((done, total)))
+        run_study(study, options, lambda done, total: seen.append((done, total))).written
         for study in find_studies("tay2022")
         if study.tasks(options)
     ]
@@ -74,6 +75,35 @@ def test_every_table_and_picture_of_a_case_comes_from_one_computation(options: O
     again: list[tuple[int, int]] = []
     run_study(find_studies("tay2022-svm")[0], options, lambda done, total: again.append((done, total)))
     assert again[0][0] == again[0][1], "nothing is left to run"
+
+
+def test_a_case_without_feasible_rewards_is_shown_with_its_reason_and_the_others_go_on(
+    options: Options, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """400 synthetic rows suffice for one split and not for the other."""
+    monkeypatch.setitem(cases.QUICK_SIZES, "credit-ratings", Size(60, 400, 80))
+    for _ in range(2):  # with all results there it only draws, and still says what is missing
+        command = ["paper", "tay2022", "--quick", "--only", "dataset=credit-ratings", "--jobs", "1"]
+        assert main([*command, "--output-dir", str(options.folder)]) == 1
+        complaints = capsys.readouterr().err
+        assert complaints.count("Missing: CR, equal disjoint split: no rho in [0, 1] gives stable rewards") == 1
+        assert "Tried 400 synthetic points" in complaints
+        assert "CR, unequal split" not in complaints
+    for name, empty in {"table5": True, "table7": True, "table9": True, "table6": False, "table10": False}.items():
+        text = (options.folder / f"tay2022-{name}.md").read_text()
+        assert ("Missing: CR, equal disjoint split: no rho" in text) == empty
+        table = pl.read_csv(options.folder / f"tay2022-{name}.csv", infer_schema_length=None)
+        ours = [column for column in table.columns if column in ("alpha_1", "here") or column.startswith("mean ±")]
+        assert table[ours[0]].is_null().all() == empty
+    for name in ("fig2", "svm"):
+        table = pl.read_csv(options.folder / f"tay2022-{name}.csv")
+        assert [row[2] is None for row in table.iter_rows()] == [True, False]
+        assert "Missing: CR, equal disjoint split: no rho" in (options.folder / f"tay2022-{name}.md").read_text()
+    assert (options.folder / "tay2022-fig2.png").exists()
+    assert (options.folder / "tay2022-embeddings-credit-ratings-unequal.png").exists()
+    assert not (options.folder / "tay2022-embeddings-credit-ratings-equal-disjoint.png").exists()
+    only_it = ["--only", "split=equal-disjoint"]
+    assert main([*command, *only_it, "--output-dir", str(options.folder)]) == 1, "nothing left to draw is no crash"
 
 
 def test_what_is_kept_is_what_was_valued(options: Options) -> None:
@@ -111,7 +141,7 @@ def test_the_credit_ratings_at_full_size_are_the_papers_own() -> None:
     case = Case("credit-ratings", "unequal", cases.SIZES["credit-ratings"], 0)
     problem = load_problem(case, np.random.default_rng(0))
     assert [len(c) for c in problem.contributions] == [1000] * 5
-    assert problem.limit == 100_000
+    assert problem.limit == case.size.synthetic == 100_000
     assert problem.contributions[0].y is not None
     assert np.bincount(problem.contributions[0].y.astype(int)).tolist() == [200] * 5
 

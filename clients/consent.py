@@ -1,0 +1,97 @@
+"""What a party is asked for, has agreed to and has withdrawn from, in files beside its rewards.
+
+STORE/_proposals/RUN.json    what a run is for and what the party would send, written before anything is
+STORE/_withdrawn.json        runs (or "*", all of them) that get nothing from this party
+STORE/_ledger.jsonl          what it sent and got, with hashes, and the mediator's receipts
+
+No run can have such a name: none begins with an underscore.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from clients.errors import PartyError
+from strategies.files import append_line, make_folder, read_lines, write_whole
+from strategies.messages import Proposal
+from strategies.schema import Schema
+
+__all__ = ["ALL", "consent", "keep_proposal", "note", "proposals", "read_ledger", "set_withdrawn", "withdrawn"]
+
+ALL = "*"
+"""Stands for every run, also those to come; no run can have this name."""
+
+
+def consent(store: Path, proposal: Proposal, schema: Schema | None, confirmed: str) -> None:
+    """Make sure that the party takes part in this run, and with this schema where it has confirmed one.
+
+    Raises
+    ------
+    PartyError
+        It has withdrawn, or ``confirmed`` (the node config's ``confirm-schema``) is the hash of another schema.
+    """
+    gone = withdrawn(store)
+    if proposal.run in gone or ALL in gone:
+        raise PartyError("this party has withdrawn; it sends nothing")
+    if confirmed and (schema is None or schema.hash != confirmed.strip().lower()):
+        announced = "announces none" if schema is None else f"announces {schema.hash}"
+        raise PartyError(f"this party sends data by the schema {confirmed} only, and the run {announced}")
+
+
+def keep_proposal(store: Path, proposal: Proposal, bring: Mapping[str, Any]) -> Path:
+    """Write down what the run is for and what the party would bring to it; returns the file."""
+    folder = make_folder(store / "_proposals")
+    path = folder / f"{proposal.run}.json"
+    about = {
+        "time": _now(),
+        "run": proposal.run,
+        "dry_run": proposal.dry_run,
+        "terms": dict(proposal.terms),
+        "parties": list(proposal.parties),
+        "schema": json.loads(proposal.schema) if proposal.schema else None,
+        **bring,
+    }
+    write_whole(path, json.dumps(about, indent=1).encode())
+    return path
+
+
+def proposals(store: Path) -> list[dict[str, Any]]:
+    """The proposals kept, the oldest first."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in (store / "_proposals").glob("*.json")]
+    return sorted(found, key=lambda about: str(about["time"]))
+
+
+def withdrawn(store: Path) -> frozenset[str]:
+    """The runs that this party has withdrawn from; ``ALL`` among them where it has from all."""
+    path = store / "_withdrawn.json"
+    return frozenset(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else frozenset()
+
+
+def set_withdrawn(store: Path, run: str, undo: bool = False) -> frozenset[str]:
+    """Withdraw from a run (or ``ALL``), or undo that; returns what the party is now withdrawn from."""
+    before = withdrawn(store)
+    after = before - {run} if undo else before | {run}
+    make_folder(store)
+    write_whole(store / "_withdrawn.json", json.dumps(sorted(after)).encode())
+    if after != before:
+        note(store, "withdrawal undone" if undo else "withdrawn", run=run)
+    return after
+
+
+def note(store: Path, action: str, **fields: Any) -> None:
+    """Add an entry to the party's own ledger."""
+    make_folder(store)
+    append_line(store / "_ledger.jsonl", {"time": _now(), "action": action, **fields})
+
+
+def read_ledger(store: Path) -> list[dict[str, Any]]:
+    """The party's own ledger."""
+    return read_lines(store / "_ledger.jsonl")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,117 @@
+"""A small classifier in torch, whose weights travel as arrays: dense layers with ReLU between them.
+
+All arithmetic is float64 on one thread of the CPU, and the only randomness a seed, so that a party's update is the same
+bits wherever and whenever it is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from guerdon.federated.weights import Weights
+from guerdon.types import FloatArray
+
+__all__ = ["Recipe", "check_labels", "initial_weights", "predict", "train"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a party trains: inputs are divided by ``scale``; stochastic gradient descent on the cross-entropy.
+
+    epochs : passes over its own rows; batch : rows a step; learning_rate : of each step.
+    """
+
+    epochs: int = 1
+    batch: int = 32
+    learning_rate: float = 0.1
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (self.epochs >= 1 and self.batch >= 1 and self.learning_rate > 0.0 and self.scale > 0.0):
+            raise ValueError(f"epochs and batch are at least 1, learning_rate and scale positive, got {self}")
+
+
+def initial_weights(features: int, hidden: Sequence[int], classes: int, seed: int) -> dict[str, FloatArray]:
+    """Weights from which all start, He-normal: layer k is ``k.weight`` (out, in) and ``k.bias`` (out,)."""
+    rng = np.random.default_rng(seed)
+    widths = [features, *hidden, classes]
+    weights: dict[str, FloatArray] = {}
+    for k, (fan_in, fan_out) in enumerate(pairwise(widths)):
+        weights[f"{k}.weight"] = rng.normal(size=(fan_out, fan_in)) * np.sqrt(2.0 / fan_in)
+        weights[f"{k}.bias"] = np.zeros(fan_out)
+    return weights
+
+
+def check_labels(y: FloatArray, classes: int) -> NDArray[np.int64]:
+    """The labels as whole numbers 0 ... classes - 1.
+
+    Raises
+    ------
+    ValueError
+        One is something else.
+    """
+    labels = np.asarray(y).astype(np.int64)
+    if len(labels) and (np.any(labels != y) or labels.min() < 0 or labels.max() >= classes):
+        raise ValueError(f"labels are whole numbers from 0 to {classes - 1}, got some from {np.min(y)} to {np.max(y)}")
+    return labels
+
+
+def train(weights: Weights, X: FloatArray, y: FloatArray, recipe: Recipe, seed: int) -> dict[str, FloatArray]:
+    """The weights after training on rows X (m, d) with labels y (m,); same seed, same bits."""
+    classes = len(weights[f"{_layers(weights) - 1}.bias"])
+    labels = torch.from_numpy(check_labels(y, classes))
+    rng = np.random.default_rng(seed)
+    with _one_thread():
+        inputs = torch.from_numpy(np.array(X, dtype=np.float64, order="C")) / recipe.scale
+        moving = {name: torch.from_numpy(array.copy()).requires_grad_() for name, array in weights.items()}
+        for _ in range(recipe.epochs):
+            order = rng.permutation(len(X))
+            for start in range(0, len(order), recipe.batch):
+                rows = torch.from_numpy(order[start : start + recipe.batch])
+                loss = functional.cross_entropy(_logits(moving, inputs[rows]), labels[rows])
+                gradients = torch.autograd.grad(loss, list(moving.values()))
+                with torch.no_grad():
+                    for tensor, gradient in zip(moving.values(), gradients, strict=True):
+                        tensor -= recipe.learning_rate * gradient
+        return {name: tensor.detach().numpy().copy() for name, tensor in moving.items()}
+
+
+def predict(weights: Weights, X: FloatArray, scale: float = 1.0) -> NDArray[np.int64]:
+    """The most probable class of each row of X (k, d): (k,)."""
+    with _one_thread(), torch.no_grad():
+        inputs = torch.from_numpy(np.array(X, dtype=np.float64, order="C")) / scale
+        tensors = {name: torch.from_numpy(np.array(array, dtype=np.float64)) for name, array in weights.items()}
+        found: NDArray[np.int64] = _logits(tensors, inputs).argmax(dim=1).numpy()
+    return found
+
+
+def _logits(weights: dict[str, Tensor], inputs: Tensor) -> Tensor:
+    last = _layers(weights) - 1
+    for k in range(last + 1):
+        inputs = functional.linear(inputs, weights[f"{k}.weight"], weights[f"{k}.bias"])
+        inputs = inputs if k == last else functional.relu(inputs)
+    return inputs
+
+
+def _layers(weights: Weights | dict[str, Tensor]) -> int:
+    return len(weights) // 2
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The same sums in the same order whatever the number of cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

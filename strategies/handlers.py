@@ -1,0 +1,60 @@
+"""What a strategy brings for the parties' side: functions that answer the messages it sends.
+
+A handler is called as ``handler(party, content)`` at the party, where ``party`` has a ``name``, its own ``data`` and
+``note(...)`` for its own ledger, and ``content`` is what the mediator sent; it returns what to send back, or raises
+MessageError with the reason why not. A strategy names its handlers by the type of message that they answer, in a
+mapping on its class::
+
+    class MyStrategy(TrustedMediator):
+        handlers = {"query.count": count}
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from flwr.app import RecordDict
+
+from guerdon.plugins import PluginError, parse_call
+
+__all__ = ["OURS", "Handler", "handlers_of"]
+
+Handler = Callable[[Any, RecordDict], RecordDict]
+
+OURS: Mapping[str, str] = {
+    "CosineGradientRewards": "strategies.cosine_gradient_rewards",
+    "TrainingTimeRewards": "strategies.training_time_rewards",
+}
+"""The modules of those strategies on offer by bare name that have handlers."""
+
+NONE: Mapping[str, Handler] = {}
+
+
+def handlers_of(strategy: str, app: Path) -> Mapping[str, Handler]:
+    """The handlers of the strategy that a run config names, by message type; none where it has none.
+
+    Only modules that travel in the app are imported: the run config, which the mediator writes, must not choose among
+    whatever else is installed at a party.
+
+    Parameters
+    ----------
+    strategy : the run config's text, such as ``my_module:MyStrategy(share=0.5)``
+    app : the folder that the running app's packages lie in
+    """
+    try:
+        call = parse_call(strategy)
+    except PluginError:
+        return NONE
+    module = call.module or OURS.get(call.name)
+    if module is None or not _travels(module, app):
+        return NONE
+    found: Mapping[str, Handler] = getattr(getattr(importlib.import_module(module), call.name, None), "handlers", NONE)
+    return found
+
+
+def _travels(module: str, app: Path) -> bool:
+    top = module.partition(".")[0]
+    return (app / f"{top}.py").is_file() or (app / top / "__init__.py").is_file()
