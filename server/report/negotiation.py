@@ -48,7 +48,7 @@ NEGOTIATION = """
 <figure class="wide"><h3>Every party's reward, whatever ρ</h3><div id="curves"></div>
 <figcaption><span class="good">Green</span> ground: no group of parties does better by itself. <span style="color: var(--gold)">Gold</span>: some group could.
 {% if not negotiation.synthetic %}<span class="bad">Red</span>: somebody would get less than its own data is worth. {% endif %}{% if record.parties | length <= 16 %}Dashed: a party's own data alone.{% endif %}</figcaption></figure>
-<div class="{{ 'tall' if negotiation.many }}"{% if negotiation.many %} tabindex="0"{% endif %}>
+<div class="scroll{{ ' tall' if negotiation.many }}" tabindex="0">
 <table class="cards" id="rewards">
 <thead><tr><th class="text">party</th><th class="text line">from its own data to its reward</th>
 <th title="{{ meanings.target }}">reward, {{ record.unit }}</th><th title="{{ meanings.share }}">of the best</th>

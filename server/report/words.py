@@ -78,7 +78,7 @@ def _rewarded(record: Record, parties: Sequence[Record]) -> str:
 
 def _scored(parties: Sequence[Record]) -> list[str]:
     told = []
-    for key, words, lower in (("mnlp", "predict better (log loss)", True), ("accuracy", "classify better", False)):
+    for key, words, lower in (("mnlp", "predictions (log loss)", True), ("accuracy", "classifications", False)):
         known = [
             (party["alone"][key], party["reward"][key], int(party["reward"].get("rows", 0)))
             for party in parties
@@ -89,8 +89,8 @@ def _scored(parties: Sequence[Record]) -> list[str]:
             rows = [count for *_, count in known]
             on = f"{rows[0]:,}" if min(rows) == max(rows) else f"{min(rows):,} to {max(rows):,}"
             told.append(
-                f"On rows that they held out ({on} each), {_number(better)} of {_number(len(known))} {words} with "
-                "their reward than alone."
+                f"On rows held out ({on} each), {words} with the reward are better than alone for {_number(better)} of "
+                f"{_number(len(known))}."
             )
     return told
 

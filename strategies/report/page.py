@@ -52,9 +52,9 @@ nothing anywhere.</p></footer>
 """
 
 MACROS = """
-{% macro party(i, name) %}<span class="dot" style="color: var(--{{ colour(i) }})" aria-hidden="true"></span>{{ name }}{% endmacro %}
+{% macro party(i, name) %}<span class="party"><span class="dot" style="color: var(--{{ colour(i) }})" aria-hidden="true"></span><span>{{ name }}</span></span>{% endmacro %}
 {% macro table(columns, rows) %}
-<div class="{{ 'tall' if rows | length > 24 }}" {% if rows | length > 24 %}tabindex="0"{% endif %}>
+<div class="scroll{{ ' tall' if rows | length > 24 }}" tabindex="0">
 <table class="cards">
 <thead><tr><th class="text">party</th>{% for column in columns %}<th title="{{ column.meaning }}">{{ column.header }}</th>{% endfor %}</tr></thead>
 <tbody>

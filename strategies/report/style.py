@@ -78,15 +78,17 @@ table { border-collapse: collapse; width: 100%; margin: .7rem 0; font-size: .94r
 th, td { text-align: right; padding: .42rem .55rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 th { font-weight: 600; color: var(--quiet); font-size: .82rem; line-height: 1.3; vertical-align: bottom; }
+td { white-space: nowrap; } td.text { white-space: normal; }
 th[title] { cursor: help; text-decoration: underline dotted var(--line); text-underline-offset: 4px; }
-tbody th { color: var(--ink); font-size: .94rem; vertical-align: top; min-width: 6.6rem; overflow-wrap: anywhere; }
+tbody th { color: var(--ink); font-size: .94rem; vertical-align: top; min-width: 8rem; overflow-wrap: anywhere; }
+.party { display: inline-flex; align-items: baseline; }
 tbody tr:last-child > * { border-bottom: 0; }
 td.text, th.text { text-align: left; }
 td code { overflow-wrap: anywhere; }
 td small, .small { font-size: .82rem; color: var(--quiet); }
 .scroll { overflow-x: auto; }
 .tall { max-height: 34rem; overflow-y: auto; }
-.dot { display: inline-block; width: .68em; height: .68em; border-radius: 50%; margin-right: .5em; background: currentColor; }
+.dot { display: inline-block; flex: none; width: .68em; height: .68em; border-radius: 50%; margin-right: .5em; background: currentColor; }
 details { margin: .5rem 0; }
 summary { cursor: pointer; color: var(--accent); font-size: .92rem; padding: .25rem 0; }
 dl { margin: .4rem 0; font-size: .92rem; }
@@ -150,6 +152,7 @@ footer { color: var(--quiet); font-size: .84rem; padding-bottom: 2.5rem; }
   table.cards td[data-label] { display: flex; justify-content: space-between; gap: 1rem; text-align: right; }
   table.cards td[data-label]::before { content: attr(data-label); color: var(--quiet); font-size: .86rem;
     text-align: left; flex: 1; }
+  table.cards td { white-space: normal; }
   table.cards td.line { display: block; }
   table.cards tbody th { font-size: 1rem; }
   .lead { font-size: 1.02rem; }
@@ -163,6 +166,7 @@ footer { color: var(--quiet); font-size: .84rem; padding-bottom: 2.5rem; }
   figure, tr, .tile, .command { break-inside: avoid; }
   h2 { break-after: avoid; }
   .tall { max-height: none; overflow: visible; }
+  td, #rewards td { white-space: normal; } table { font-size: 8.5pt; }
   .dot, .track i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .scroll { overflow: visible; }
   figure.long .scroll svg { width: 100%; }

@@ -123,7 +123,7 @@ def test_a_strategy_of_ones_own_has_what_it_tells(tmp_path: Path) -> None:
     parties = [{"party": name, "alone": {"accuracy": 0.5}, "reward": {"accuracy": 0.75}} for name in ("a", "b")]
     record = {"run": "r", "stage": "delivered", "kind": "trained", "parties": parties}
     text = mediator_page(record, pictures=run_pictures(record))
-    assert "two of two classify better" in text
+    assert "classifications with the reward are better than alone for two of two" in text
     assert "Accuracy on held-out rows" in text
     assert "no ρ to negotiate" in text
     assert "Who added how much" not in text
@@ -168,7 +168,7 @@ def test_it_asks_for_nothing_and_fits_a_phone_in_light_and_dark(
     own = Path(directory.read_allocation()["parties"][0]["store"]) / "report.html"
     grounds = set()
     for path in (directory.path / "report.html", own):
-        for width, dark in ((360, False), (360, True), (1100, False)):
+        for width, dark in ((360, False), (360, True), (800, False), (1100, False)):
             page.open(path, width=width, dark=dark)
             assert page.requests == [path.as_uri()]
             assert page.complaints == []
