@@ -94,7 +94,7 @@ STYLE = """
 #told:empty { display: none; }
 #curves svg { max-width: none; }
 #rewards td { white-space: nowrap; } #rewards tbody > tr > * { vertical-align: middle; } #rewards td.line { width: 34%; }
-@media (max-width: 44rem) { #rewards td.line { width: auto; } .track { margin: .3rem .5rem; } }
+@media screen and (max-width: 44rem) { #rewards td.line { width: auto; } .track { margin: .3rem .5rem; } }
 """
 
 SCRIPT = r"""

@@ -40,6 +40,7 @@ def growth_picture(record: Record) -> Picture | None:
             axes.plot(rows, values, color=party_colour(i), label=str(party["party"])[:22])
             axes.plot(rows[-1], party["target"], "_", markersize=12, markeredgewidth=2, color=party_colour(i))
         axes.set_xscale("symlog", linthresh=10)
+        axes.xaxis.set_major_formatter(lambda rows, _: f"{rows:,.0f}")
         axes.set_xlim(0, None)
         axes.set_xlabel("synthetic rows added (logarithmic from 10)")
         axes.set_ylabel(str(record["unit"]))

@@ -139,7 +139,7 @@ footer { color: var(--quiet); font-size: .84rem; padding-bottom: 2.5rem; }
 .presets { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: .4rem 0 .8rem; }
 .exactly { font: inherit; width: 8.5rem; padding: .35rem .6rem; min-height: 2.4rem; color: var(--ink); background: var(--card);
   border: 1px solid var(--line); border-radius: 8px; }
-@media (max-width: 44rem) {
+@media screen and (max-width: 44rem) {
   header, main, footer { padding-left: .8rem; padding-right: .8rem; }
   .tiles { grid-template-columns: 1fr 1fr; gap: .5rem; }
   section { padding: 1.05rem .95rem .8rem; border-radius: 12px; margin: 1rem 0; }
@@ -166,7 +166,8 @@ footer { color: var(--quiet); font-size: .84rem; padding-bottom: 2.5rem; }
   figure, tr, .tile, .command { break-inside: avoid; }
   h2 { break-after: avoid; }
   .tall { max-height: none; overflow: visible; }
-  td, #rewards td { white-space: normal; } table { font-size: 8.5pt; }
+  td, #rewards td { white-space: normal; } table { font-size: 7.6pt; } th, td { padding: .25rem .2rem; }
+  tbody th { min-width: 3.8rem; font-size: 7.6pt; } thead th { font-size: 7pt; }
   .dot, .track i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .scroll { overflow: visible; }
   figure.long .scroll svg { width: 100%; }

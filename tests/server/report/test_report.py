@@ -27,6 +27,10 @@ def events(directory: RunDirectory) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (directory.path / "events.jsonl").read_text().splitlines()]
 
 
+A4 = 688
+"""CSS pixels across a page of paper within its margins of 14 mm."""
+
+
 @pytest.fixture(scope="module")
 def page() -> Iterator[Browser]:
     with browser(chromium()) as opened:
@@ -46,6 +50,7 @@ def test_every_run_ends_with_a_report(kind: dict[str, str], tmp_path: Path) -> N
         assert f"{entry['party']}&#39;s reward" in own.read_text(encoding="utf-8")
         assert f'href="data/{entry["party"]}-reward/run/report.html"' in text
     assert "http" not in text.replace("http-equiv", "")
+    assert "mathdefault" not in text  # what matplotlib writes powers of ten in
     for title in ("What happened", "Negotiate ρ", "Certificate", "What every coalition is worth", "Who added how much"):
         assert title in text
     assert ("Own rows, synthetic rows, and what each gets" in text) == (kind is SYNTHETIC)
@@ -177,4 +182,7 @@ def test_it_asks_for_nothing_and_fits_a_phone_in_light_and_dark(
             unlabelled = page.run("[...document.querySelectorAll('input')].filter(i => !i.ariaLabel).map(i => i.id)")
             assert unlabelled == []
             assert page.run("[...document.querySelectorAll('svg')].every(s => s.getAttribute('role') === 'img')")
+        page.open(path, width=A4)
+        page.call("Emulation.setEmulatedMedia", media="print")
+        assert page.run("document.documentElement.scrollWidth") <= A4
     assert len(grounds) == 2
