@@ -15,7 +15,7 @@ from strategies.signing import read_public_key
 from tests.deployment.consortium import ROOT, Consortium
 from tests.deployment.runs import Run, held, store, write_data
 
-pytestmark = [pytest.mark.deployment, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.deployment, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SCHEMA = 'target = "y"\n[columns.a]\n[columns.b]\n[columns.y]\n'
 

@@ -97,6 +97,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 @linux
 @pytest.mark.ray
+@pytest.mark.slow  # test_end_to_end and the local gate complete a run too
 def test_a_run_completes_and_leaves_nothing_running(tmp_path: Path) -> None:
     mark = uuid.uuid4().hex
     process = start(tmp_path, mark)
