@@ -96,7 +96,7 @@ class Consortium:
             assert done.returncode == 0, done.stdout + done.stderr
 
     def kill(self, service: Service) -> None:
-        """End a process and all that it started at once, as a power cut would."""
+        """End a process group at once; what Flower put into a session of its own, as the ServerApp, is not in it."""
         service.signal(signal.SIGKILL)
         service.stop()  # waits until the last of the group is gone
         self.services.remove(service)
