@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -70,11 +71,11 @@ def show_proposals(store: StoreArgument) -> None:
     gone = withdrawn(store)
     console = Console(highlight=False, soft_wrap=True)
     for about in found:
-        for line in _proposal(about, gone):
+        for line in _proposal(about, gone, store):
             console.print(line, markup=False)
 
 
-def _proposal(about: Mapping[str, Any], gone: frozenset[str]) -> list[str]:
+def _proposal(about: Mapping[str, Any], gone: frozenset[str], store: Path) -> list[str]:
     run = about["run"]
     out = ALL in gone or run in gone
     schema = about["schema_sha256"]
@@ -87,7 +88,9 @@ def _proposal(about: Mapping[str, Any], gone: frozenset[str]) -> list[str]:
         f"  from {about['file']}: {about['rows']} rows of {len(about['columns'])} features ({names}), target "
         f"{about['target'] or 'none'}; {about['rows_held_out']} rows stay here",
         f"  sha256 of that: {about['sha256']}",
-        "  You have withdrawn: nothing is sent." if out else "  To withdraw: python -m clients withdraw STORE " + run,
+        "  You have withdrawn: nothing is sent."
+        if out
+        else f"  To withdraw: {shlex.join(['python', '-m', 'clients', 'withdraw', str(store), run])}",
     ]
 
 

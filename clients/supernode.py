@@ -58,8 +58,7 @@ def supernode(
             typer.echo(approval.app_hash(app))
             return
         approved = approval.Approved.of(approve)
-        options = approval.parse_options(context.args)
-        check_options(options)
+        check_options(approval.parse_options(context.args))
         approval.guard(approved)
     except approval.ApprovalError as error:
         typer.echo(f"Error: {error}", err=True)

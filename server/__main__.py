@@ -101,13 +101,15 @@ def purge_expired(
     What goes is what `python -m simulations purge` deletes. Exit status 0 also
     where there is nothing to delete.
     """
+    from server.report import purge  # which loads what draws
+
     if not folder.is_dir():
         raise RunDirectoryError(f"{folder} is no folder")
     expired = [RunDirectory(path) for path in sorted(folder.iterdir()) if path.is_dir()]
     expired = [directory for directory in expired if directory.expired()]
     for directory in expired:
         until = directory.retain_until()
-        directory.purge()
+        purge(directory)
         typer.echo(f"{directory.path}: kept until {until}, deleted; its record stays")
     if not expired:
         typer.echo(f"No run in {folder} is beyond its day.")

@@ -214,10 +214,10 @@ class RunDirectory:
         return str(days[-1]) if days else ""
 
     def expired(self) -> bool:
-        """That day is over (in UTC), and there are data still."""
+        """That day is over (in UTC), and the data have not been deleted."""
         until = self.retain_until()
-        held = any((self.path / name).exists() for name in PURGED)
-        return bool(until) and held and datetime.now(UTC).date() > date.fromisoformat(until)
+        purged = any(entry["action"] == "purged" for entry in self.read_ledger())
+        return bool(until) and not purged and datetime.now(UTC).date() > date.fromisoformat(until)
 
     def purge(self) -> list[str]:
         """Delete the pooled data, what was made from it (the generator and its samples, the mediator's copies of

@@ -209,16 +209,14 @@ def purge(run: RunArgument) -> None:
 
     RUN is a run directory; it can't be resumed afterwards.
     """
+    from server.report import purge as purge_run
     from server.run_directory import RunDirectory
 
-    directory = RunDirectory(run)
-    gone = directory.purge()
+    gone = purge_run(RunDirectory(run))
     for path in gone:
         typer.echo(f"deleted {path}")
-    if (directory.path / "allocation.json").exists():
-        from server.report import write_report
-
-        typer.echo(f"drew {write_report(directory)} again, without the data")
+    if (run / "report.html").exists():
+        typer.echo(f"drew {run / 'report.html'} again, without the data")
     typer.echo(f"The record of the run stays in {run}." if gone else f"There was nothing left to delete in {run}.")
 
 

@@ -152,10 +152,6 @@ class Service:
         text = ANSI.sub("", self.log.read_text(encoding="utf-8", errors="replace"))
         return "\n".join([line for line in text.splitlines() if "[uvicorn." not in line][-lines:])
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the whole process group."""
-        os.killpg(self.group, number)
-
     def stop(self) -> None:
         """End the whole process group; returns when it is gone."""
         stop_group(self._process.pid, reap=self._process.poll)

@@ -70,10 +70,7 @@ def decode_update(content: RecordDict, like: Weights, max_megabytes: float) -> d
     MessageError
         With the first thing that is wrong. ``RefusedError`` where the party itself declined.
     """
-    arrays = decode_reward(content).arrays
-    size = sum(array.nbytes for array in arrays.values()) / 1e6
-    if size > max_megabytes:
-        raise MessageError(f"it is {size:.1f} MB; the limit is max-contribution-mb = {max_megabytes:g}")
+    arrays = decode_reward(content, max_megabytes).arrays
     if set(arrays) != set(like):
         raise MessageError(f"an update moves {listed(sorted(like))}, got {listed(sorted(arrays))}")
     for name, array in arrays.items():

@@ -292,7 +292,7 @@ def encode_reward(reward: Reward) -> RecordDict:
     return RecordDict({_ARRAYS: _array_record(reward.arrays), _ABOUT: about})
 
 
-def decode_reward(content: RecordDict) -> Reward:
+def decode_reward(content: RecordDict, max_megabytes: float = math.inf) -> Reward:
     text = _text(_about(content).get("json"), "description of the reward", _LIMIT_TEXT)
     try:
         about = json.loads(text)
@@ -300,7 +300,7 @@ def decode_reward(content: RecordDict) -> Reward:
         raise MessageError(f"the reward's description is not JSON: {error}") from error
     if not isinstance(about, dict):
         raise MessageError(f"the reward's description must be a mapping, got {type(about).__name__}")
-    return Reward(_arrays(content, float("inf")), about)
+    return Reward(_arrays(content, max_megabytes), about)
 
 
 def encode_pooled(receipt: Receipt, alone: Reward | None) -> RecordDict:

@@ -6,8 +6,7 @@ bits wherever and whenever it is computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from guerdon.federated.weights import Weights
+from guerdon.torch_threads import one_torch_thread
 from guerdon.types import FloatArray
 
 __all__ = ["Recipe", "check_labels", "initial_weights", "predict", "train"]
@@ -70,7 +70,7 @@ def train(weights: Weights, X: FloatArray, y: FloatArray, recipe: Recipe, seed: 
     classes = len(weights[f"{_layers(weights) - 1}.bias"])
     labels = torch.from_numpy(check_labels(y, classes))
     rng = np.random.default_rng(seed)
-    with _one_thread():
+    with one_torch_thread():
         inputs = torch.from_numpy(np.array(X, dtype=np.float64, order="C")) / recipe.scale
         moving = {name: torch.from_numpy(array.copy()).requires_grad_() for name, array in weights.items()}
         for _ in range(recipe.epochs):
@@ -87,7 +87,7 @@ def train(weights: Weights, X: FloatArray, y: FloatArray, recipe: Recipe, seed: 
 
 def predict(weights: Weights, X: FloatArray, scale: float = 1.0) -> NDArray[np.int64]:
     """The most probable class of each row of X (k, d): (k,)."""
-    with _one_thread(), torch.no_grad():
+    with one_torch_thread(), torch.no_grad():
         inputs = torch.from_numpy(np.array(X, dtype=np.float64, order="C")) / scale
         tensors = {name: torch.from_numpy(np.array(array, dtype=np.float64)) for name, array in weights.items()}
         found: NDArray[np.int64] = _logits(tensors, inputs).argmax(dim=1).numpy()
@@ -104,14 +104,3 @@ def _logits(weights: dict[str, Tensor], inputs: Tensor) -> Tensor:
 
 def _layers(weights: Weights | dict[str, Tensor]) -> int:
     return len(weights) // 2
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """The same sums in the same order whatever the number of cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -13,7 +13,7 @@ from server.run_directory import RunDirectory
 from strategies.files import make_folder, write_whole
 from strategies.report.party_page import party_page, view_of
 
-__all__ = ["REPORT", "write_comparison", "write_report"]
+__all__ = ["REPORT", "purge", "write_comparison", "write_report"]
 
 REPORT = "report.html"
 
@@ -46,6 +46,14 @@ def write_report(directory: RunDirectory) -> Path:
     path = directory.path / REPORT
     write_whole(path, text.encode())
     return path
+
+
+def purge(directory: RunDirectory) -> list[str]:
+    """Delete a run's data, and draw the report of a run that valued them again, without them; returns what went."""
+    gone = directory.purge()
+    if directory.load_allocation() is not None:
+        write_report(directory)
+    return gone
 
 
 def write_comparison(runs: Sequence[Path], output: Path) -> Path:

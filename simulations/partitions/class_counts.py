@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.partitions.partition import check_rows
+from simulations.partitions.partition import check_labels, check_rows
 
 __all__ = ["ClassCounts"]
 
@@ -45,8 +45,7 @@ class ClassCounts:
     ) -> tuple[NDArray[np.intp], ...]:
         """Row numbers of each party, drawn without replacement from all rows of its classes."""
         check_rows(X, parties)
-        if target is None:
-            raise ValueError("a split by classes needs a data set with labels")
+        target = check_labels(target)
         classes = np.unique(target)
         if len(self.counts) != parties or max(self.counts) > len(classes):
             raise ValueError(f"counts={tuple(self.counts)!r} does not fit {parties} parties and {len(classes)} classes")

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simulations.partitions.partition import check_rows
+from simulations.partitions.partition import check_labels, check_rows
 
 __all__ = ["SHARES", "ClassShares", "Split"]
 
@@ -61,8 +61,7 @@ class ClassShares:
     ) -> tuple[NDArray[np.intp], ...]:
         """Row numbers of each party, drawn without replacement from each class of ``target``, then shuffled."""
         check_rows(X, parties)
-        if target is None:
-            raise ValueError("a split by classes needs a data set with labels")
+        target = check_labels(target)
         classes, codes = np.unique(target, return_inverse=True)
         if (self.shares, len(classes)) not in SHARES or parties != 5:
             raise ValueError(

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Partition", "check_rows"]
+__all__ = ["Partition", "check_labels", "check_rows"]
 
 
 class Partition(Protocol):
@@ -35,3 +35,10 @@ def check_rows(X: NDArray[np.float64], parties: int, least: int = 1) -> int:
     if rows < parties * least:
         raise ValueError(f"{rows} rows are too few for {parties} parties of at least {least} rows each")
     return rows
+
+
+def check_labels(target: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """The labels (m,), once it is known that there are any."""
+    if target is None:
+        raise ValueError("a split by classes needs a data set with labels")
+    return target

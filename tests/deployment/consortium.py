@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from server.credentials import make_credentials
 from server.door import CONNECTION, Door
 from simulations.processes import Keeper, Service, executable
 from simulations.superlink import QUIET
+from tests.deployment.family import kill_family
 
 ROOT = Path(__file__).parents[2]
 PARTIES = ("north", "south")
@@ -96,9 +96,9 @@ class Consortium:
             assert done.returncode == 0, done.stdout + done.stderr
 
     def kill(self, service: Service) -> None:
-        """End a process group at once; what Flower put into a session of its own, as the ServerApp, is not in it."""
-        service.signal(signal.SIGKILL)
-        service.stop()  # waits until the last of the group is gone
+        """End a process and all that comes from it at once, the app that it runs too, as a power cut would."""
+        kill_family(service.group)
+        service.stop()
         self.services.remove(service)
 
     @property

@@ -19,6 +19,7 @@ from server.app import mediate
 from simulations.processes import Service
 from simulations.staging import stage
 from tests.deployment.consortium import PARTIES, ROOT, Consortium, wait_until
+from tests.deployment.family import family, signal_family
 from tests.deployment.runs import Run, file_hash, held, node_config, store, write_data
 from tests.fakes import LocalGrid
 
@@ -54,10 +55,10 @@ class Parties:
         self.consortium.kill(self._nodes.pop(name))
 
     def freeze(self, name: str) -> None:
-        self._nodes[name].signal(signal.SIGSTOP)
+        signal_family(self._nodes[name].group, signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
-        self._nodes[name].signal(signal.SIGCONT)
+        signal_family(self._nodes[name].group, signal.SIGCONT)
 
     def wait_until_asked(self, name: str, kind: str) -> None:
         """Wait until a party's SuperNode holds a request of this kind; its app takes seconds to answer."""
@@ -102,6 +103,8 @@ def parties(_parties: Parties) -> Parties:
 
 def break_down(consortium: Consortium) -> None:
     """Kill the SuperLink with the ServerApp, and start another that remembers nothing."""
+    commands = [Path(f"/proc/{pid}/cmdline").read_text() for pid in family(consortium.superlink.group)]
+    assert any("flwr-serverapp" in command for command in commands)  # the app is among what is killed
     consortium.kill(consortium.superlink)
     consortium.start_mediator()
 

@@ -16,6 +16,7 @@ import pytest
 from clients.approval import app_hash
 from simulations.staging import stage
 from tests.deployment.consortium import Consortium
+from tests.deployment.family import family
 from tests.deployment.runs import Run, held, node_config
 
 pytestmark = [pytest.mark.deployment, pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -30,11 +31,11 @@ MEDIATOR, PARTY = 12.0, 15.0
 
 
 class Peaks(threading.Thread):
-    """The largest memory of each process group while entered: the sum over its processes of their share (PSS)."""
+    """The largest memory of each role while entered: the shares (PSS) of a process and all that comes from it."""
 
-    def __init__(self, groups: Mapping[str, int]) -> None:
+    def __init__(self, roots: Mapping[str, int]) -> None:
         super().__init__(daemon=True)
-        self.roles = {group: role for role, group in groups.items()}
+        self.roots = roots
         self.peaks: dict[str, int] = defaultdict(int)
         self._done = threading.Event()
 
@@ -48,22 +49,19 @@ class Peaks(threading.Thread):
 
     def run(self) -> None:
         while not self._done.wait(0.5):
-            now: dict[str, int] = defaultdict(int)
-            for folder in Path("/proc").glob("[0-9]*"):
-                try:
-                    group = int((folder / "stat").read_text().rpartition(")")[2].split()[2])
-                    if group in self.roles:
-                        now[self.roles[group]] += share(folder / "smaps_rollup")
-                except (OSError, ValueError):  # it has ended
-                    continue
+            now = {role: sum(map(share, family(root))) for role, root in self.roots.items()}
             now["all together"] = sum(now.values())
             for role, size in now.items():
                 self.peaks[role] = max(self.peaks[role], size)
 
 
-def share(rollup: Path) -> int:
-    """Bytes of a process, each page divided by the number of processes that have it."""
-    return next(int(line.split()[1]) * 1024 for line in rollup.read_text().splitlines() if line.startswith("Pss:"))
+def share(process: int) -> int:
+    """Bytes of a process, each page divided by the number of processes that have it; 0 once it has ended."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +87,8 @@ def test_five_parties_pool_a_hundred_megabytes_each(consortium: Consortium, tmp_
     }
     run = Run(tmp_path / "large", FIVE, model="BayesianLinear(features='Affine()')", timeout=1800.0)
     run.config = {**run.config, "join-timeout": 600.0}
-    groups = {party: node.group for party, node in nodes.items()}
-    with Peaks({"mediator": consortium.superlink.group, "door": consortium.door.group, **groups}) as peaks:
+    roots = {party: node.group for party, node in nodes.items()}
+    with Peaks({"mediator": consortium.superlink.group, "door": consortium.door.group, **roots}) as peaks:
         run.submit(consortium, app)
         run.finish(3000.0)
     for path in (run.path / "pool").iterdir():
