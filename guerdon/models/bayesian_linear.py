@@ -87,7 +87,7 @@ class BayesianLinear(LinearGaussian):
         if any(c.y is None for c in contributions) and not has_open_noise(contributions, self.noise):
             return self
         pool = pool_of(contributions, self.noise)
-        likelihood = linear_likelihood(design_matrix(self._features(), pool.X))
+        likelihood = linear_likelihood(design_matrix(self._features(), pool.X), pool.y, pool.noise)
         fitted = maximize_likelihood(gpytorch.Module, likelihood, pool.y, pool.noise, 0.0, progress=progress)
         return replace(self, noise=fitted.noise if self.noise is None else self.noise, report=fitted.report)
 

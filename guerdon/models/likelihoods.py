@@ -11,8 +11,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from gpytorch.kernels import Kernel
+from numpy.typing import NDArray
 
+from guerdon.linalg import one_thread
 from guerdon.models.inducing_points import RANK_CUT
+from guerdon.models.pool import blocks
 from guerdon.types import FloatArray
 
 __all__ = ["Likelihood", "exact_likelihood", "inducing_likelihood", "linear_likelihood"]
@@ -30,20 +33,49 @@ def exact_likelihood(X: FloatArray) -> Likelihood:
             return None
         white = torch.linalg.solve_triangular(factor, residuals[:, None], upper=False).squeeze(1)
         half_log_det: torch.Tensor = torch.log(torch.diagonal(factor)).sum()
-        value: torch.Tensor = -0.5 * white @ white - half_log_det - _constant(residuals)
+        value: torch.Tensor = -0.5 * white @ white - half_log_det - _constant(len(residuals))
         return value
 
     return likelihood
 
 
-def linear_likelihood(Phi: FloatArray) -> Likelihood:
-    """log N(y; mean, Phi Phi' + L) of a linear model with features Phi (m, M): O(m M^2); it has no kernel."""
-    features = torch.as_tensor(np.ascontiguousarray(Phi).copy())
+def linear_likelihood(Phi: FloatArray, y: FloatArray, noise: FloatArray) -> Likelihood:
+    """log N(y; 0, Phi Phi' + L) of a linear model: all that is open is the noise variance of the rows with NaN.
+
+    Phi (m, M) and y (m,) are reduced beforehand, in O(m M^2): rows that have one noise variance keep their density when
+    they are rotated, and the rotation that leaves a triangle of [Phi y] makes all further rows 0. Rows with known
+    variances L are brought to one, their geometric mean g, by sqrt(g / L), which keeps log det L as well. An evaluation
+    is then O(M^3), and takes only the noise of the open rows from what it is given.
+    """
+    is_open = np.isnan(noise)
+    g = float(np.exp(np.mean(np.log(noise[~is_open])))) if not is_open.all() else 1.0
+    opened = _triangle(Phi, y, np.ones(len(y)), is_open)
+    known = _triangle(Phi, y, np.sqrt(g / noise), ~is_open)
+    rows = torch.as_tensor(np.concatenate([opened, known]))
+    weights = torch.cat([_shares(np.sum(is_open), len(opened)), _shares(np.sum(~is_open), len(known))])
+    variance = torch.full((len(known),), g, dtype=rows.dtype)
+    first = np.flatnonzero(is_open)[:1]
 
     def likelihood(kernel: Kernel, residuals: torch.Tensor, noise: torch.Tensor) -> torch.Tensor | None:
-        return _low_rank(features, residuals, noise)
+        variances = torch.cat([noise[first].expand(len(opened)), variance])
+        return _low_rank(rows[:, :-1], rows[:, -1], variances, weights)
 
     return likelihood
+
+
+def _triangle(Phi: FloatArray, y: FloatArray, scale: FloatArray, chosen: NDArray[np.bool_]) -> FloatArray:
+    """R of the QR factors of the chosen rows of [Phi y] times their scale, a block of rows at a time."""
+    R = np.empty((0, Phi.shape[1] + 1))
+    with one_thread():
+        for block in blocks(len(y)):
+            keep = chosen[block]
+            rows = np.column_stack([Phi[block][keep], y[block][keep]]) * scale[block][keep, None]
+            R = np.asarray(np.linalg.qr(np.concatenate([R, rows]), mode="r"))
+    return R
+
+
+def _shares(total: int, parts: int) -> torch.Tensor:
+    return torch.full((parts,), total / max(1, parts), dtype=torch.float64)
 
 
 def inducing_likelihood(X: FloatArray, Z: FloatArray) -> Likelihood:
@@ -69,8 +101,13 @@ def inducing_likelihood(X: FloatArray, Z: FloatArray) -> Likelihood:
     return likelihood
 
 
-def _low_rank(Phi: torch.Tensor, residuals: torch.Tensor, noise: torch.Tensor) -> torch.Tensor | None:
-    """log N(r; 0, Phi Phi' + L) by the M x M matrix A = I + Phi' L^-1 Phi."""
+def _low_rank(
+    Phi: torch.Tensor, residuals: torch.Tensor, noise: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor | None:
+    """log N(r; 0, Phi Phi' + L) by the M x M matrix A = I + Phi' L^-1 Phi.
+
+    Weights (m,) say how many rows of its noise variance a row counts for, the further ones being 0 in Phi and r.
+    """
     white, b = Phi / torch.sqrt(noise)[:, None], residuals / torch.sqrt(noise)
     A = white.T @ white + torch.eye(Phi.shape[1], dtype=Phi.dtype)
     factor, info = torch.linalg.cholesky_ex(A)
@@ -79,10 +116,11 @@ def _low_rank(Phi: torch.Tensor, residuals: torch.Tensor, noise: torch.Tensor) -
     w = torch.cholesky_solve((white.T @ b)[:, None], factor).squeeze(1)
     # |b - P w|^2 + |w|^2 is least at this w, so that rounding in w only enters squared; b'b - b'P w would lose digits.
     off = b - white @ w
-    half_log_det: torch.Tensor = torch.log(torch.diagonal(factor)).sum() + 0.5 * torch.log(noise).sum()
-    value: torch.Tensor = -0.5 * (off @ off + w @ w) - half_log_det - _constant(residuals)
+    weights = torch.ones_like(noise) if weights is None else weights
+    half_log_det: torch.Tensor = torch.log(torch.diagonal(factor)).sum() + 0.5 * weights @ torch.log(noise)
+    value: torch.Tensor = -0.5 * (off @ off + w @ w) - half_log_det - _constant(weights.sum())
     return value
 
 
-def _constant(residuals: torch.Tensor) -> float:
-    return 0.5 * len(residuals) * float(np.log(2.0 * np.pi))
+def _constant(rows: float | torch.Tensor) -> float:
+    return 0.5 * float(rows) * float(np.log(2.0 * np.pi))

@@ -14,8 +14,8 @@ from guerdon.types import Contribution, FloatArray
 
 __all__ = ["Pool", "blocks", "check_noise", "check_report", "has_open_noise", "pool_of", "require_known", "row_noise"]
 
-PREDICTION_BLOCK = 4096
-"""Rows predicted at a time, which bounds memory to this many times the training rows."""
+BLOCK = 4096
+"""Rows at a time: a prediction's memory is bounded to this many times the training rows."""
 
 
 class Pool(NamedTuple):
@@ -102,5 +102,5 @@ def require_known(name: str, value: float | None) -> float:
 
 
 def blocks(rows: int) -> list[slice]:
-    """The rows in blocks, for predictions."""
-    return [slice(start, start + PREDICTION_BLOCK) for start in range(0, rows, PREDICTION_BLOCK)]
+    """The rows in blocks, for what is done to many of them one after the other."""
+    return [slice(start, start + BLOCK) for start in range(0, rows, BLOCK)]

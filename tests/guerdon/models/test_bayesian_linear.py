@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 
+import gpytorch
 import mpmath as mp
 import numpy as np
 import pytest
+import torch
 from gpytorch.kernels import LinearKernel
 from scipy.stats import multivariate_normal
 
 from guerdon.linalg import LossOfPrecisionError
 from guerdon.models import BayesianLinear, GaussianProcess
+from guerdon.models.likelihoods import linear_likelihood
 from guerdon.models.maximum_likelihood import NOISE_BOUNDS
 from guerdon.types import Contribution, FloatArray
 from tests import exact
@@ -97,6 +100,31 @@ def test_rows_with_noise_of_their_own_keep_it() -> None:
     noise = np.repeat([2.0, fitted.noise], [30, 40])
     assert fitted.report.log_likelihood == pytest.approx(log_likelihood(both, noise), rel=1e-10)
     assert BayesianLinear().fit([own]).noise is None
+
+
+@pytest.mark.parametrize(("m", "d"), [(2, 5), (40, 3), (5000, 2)])
+@pytest.mark.parametrize("known", ["none", "some", "all"])
+def test_the_reduced_likelihood_is_that_of_all_rows(m: int, d: int, known: str) -> None:
+    rng = np.random.default_rng(m)
+    Phi, y = rng.normal(size=(m, d)), rng.normal(size=m)
+    noise = rng.uniform(0.1, 3.0, m)
+    is_open = {"none": np.full(m, True), "some": rng.random(m) < 0.6, "all": np.full(m, False)}[known]
+    likelihood = linear_likelihood(Phi, y, np.where(is_open, np.nan, noise))
+    for variance in (1e-4, 0.7):
+        tried = torch.as_tensor(np.where(is_open, variance, noise)).requires_grad_()
+        value = likelihood(gpytorch.Module(), torch.as_tensor(y), tried)
+        L = tried.detach().numpy()
+        A = np.eye(d) + Phi.T @ (Phi / L[:, None])  # Woodbury's identity
+        b = Phi.T @ (y / L)
+        quadratic = y @ (y / L) - b @ np.linalg.solve(A, b)
+        expected = -0.5 * (quadratic + np.linalg.slogdet(A)[1] + np.log(2.0 * np.pi * L).sum())
+        assert float(value.detach()) == pytest.approx(expected, rel=1e-9)
+        if known != "all":
+            slope = float(torch.autograd.grad(value, tried)[0].sum())
+            alpha = (y - Phi @ np.linalg.solve(A, b)) / L  # C^-1 y, and diag C^-1 below: d log p = (a' a - tr C^-1) / 2
+            leverage = np.einsum("ij,ji->i", Phi, np.linalg.solve(A, Phi.T)) / L**2
+            expected = 0.5 * np.sum((alpha**2 - 1.0 / L + leverage)[is_open])
+            assert slope == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 def test_outputs_without_noise_are_said() -> None:

@@ -290,7 +290,7 @@ class TestPosterior:
         posterior = GaussianProcess(SUM, noise=0.5).posterior(rows(22, 5), rows(23, 5)[:, 0])
         at, every = rows(24, 11), np.ones(5, dtype=bool)
         whole = (*posterior.predict(at), posterior.sensitivity(at, every))
-        monkeypatch.setattr("guerdon.models.pool.PREDICTION_BLOCK", 4)
+        monkeypatch.setattr("guerdon.models.pool.BLOCK", 4)
         for before, after in zip(whole, (*posterior.predict(at), posterior.sensitivity(at, every)), strict=True):
             np.testing.assert_allclose(after, before, rtol=1e-13, atol=1e-14)
 

@@ -60,7 +60,7 @@ def test_it_travels_in_a_predictor(model: BayesianLinear | SparseGaussianProcess
 def test_many_rows_are_predicted_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     posterior, marked = MODELS[2].posterior(X, Y), np.arange(300) < 9
     whole = *posterior.predict(AT), posterior.sensitivity(AT, marked)
-    monkeypatch.setattr("guerdon.models.pool.PREDICTION_BLOCK", 4)
+    monkeypatch.setattr("guerdon.models.pool.BLOCK", 4)
     for one, other in zip(whole, (*posterior.predict(AT), posterior.sensitivity(AT, marked)), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
 
