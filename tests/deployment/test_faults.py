@@ -6,6 +6,7 @@ run comes to the bits that the same files and the same secret seed give in one p
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,14 +56,27 @@ class Parties:
         self.consortium.kill(self._nodes.pop(name))
 
     def freeze(self, name: str) -> None:
+        """Stop the whole machine."""
         signal_family(self._nodes[name].group, signal.SIGSTOP)
+
+    def freeze_app(self, name: str) -> None:
+        """Stop what computes the answer; its SuperNode goes on telling the SuperLink that it is there."""
+        node = self._nodes[name].group
+        for process in sorted(set(family(node)) - {node}):  # a parent before its children, so that it starts no more
+            os.kill(process, signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
         signal_family(self._nodes[name].group, signal.SIGCONT)
 
-    def wait_until_asked(self, name: str, kind: str) -> None:
-        """Wait until a party's SuperNode holds a request of this kind; its app takes seconds to answer."""
-        wait_until(f"{name} is asked to {kind}", lambda: f"Receiving: {kind}" in self._nodes[name].tail(5000))
+    def wait_until_asked(self, name: str, run: Run) -> None:
+        """Wait until a party's SuperNode holds the request for its contribution; its app takes seconds to answer."""
+        run.wait_for_stage("contribute")
+
+        def asked() -> bool:
+            received = [line for line in self._nodes[name].tail(5000).splitlines() if "Receiving: " in line]
+            return "Receiving: train.contribute" in received[-1]
+
+        wait_until(f"{name} is asked to contribute", asked)
 
     def come_back(self) -> None:
         """What a service manager does: Flower's SuperNodes end when the SuperLink does not know them any more."""
@@ -225,7 +239,7 @@ def test_a_party_killed_while_it_contributes_is_left_out(
     parties.connect(*THREE)
     run = Run(tmp_path / "killed", THREE)
     run.submit(consortium, parties.app)
-    parties.wait_until_asked("west", "train.contribute")
+    parties.wait_until_asked("west", run)
     parties.kill("west")
     run.finish()
     (refused,) = run.record()["refused"]
@@ -237,19 +251,25 @@ def test_a_party_killed_while_it_contributes_is_left_out(
 
 
 @slow
+@pytest.mark.parametrize(
+    ("stops", "reason"),
+    [("its app", "no answer within 90 s"), ("its machine", "Flower error 5")],
+    ids=["app", "machine"],
+)
 def test_a_party_slower_than_the_timeout_is_left_out_and_its_late_answer_counts_for_nothing(
-    consortium: Consortium, parties: Parties, tmp_path: Path
+    consortium: Consortium, parties: Parties, tmp_path: Path, stops: str, reason: str
 ) -> None:
     parties.connect(*THREE)
     run = Run(tmp_path / "slow", THREE, timeout=90.0)
     run.submit(consortium, parties.app)
-    parties.wait_until_asked("west", "train.contribute")
-    parties.freeze("west")
+    parties.wait_until_asked("west", run)
+    (parties.freeze_app if stops == "its app" else parties.freeze)("west")
     run.wait_for_stage("pool")
     parties.thaw("west")
     run.finish()
     (refused,) = run.record()["refused"]
-    assert refused == {"party": "west", "stage": "contribute", "reason": "no answer within 90 s"}
+    assert (refused["party"], refused["stage"]) == ("west", "contribute")
+    assert reason in refused["reason"]
     assert [entry["party"] for entry in run.ledger("contributed")] == sorted(PARTIES)
     assert held(consortium, "west") == {}
     same_bits(run, consortium, PARTIES, tmp_path)
