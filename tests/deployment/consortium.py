@@ -125,7 +125,14 @@ class Consortium:
         path = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
         return env | QUIET | {"FLWR_HOME": str(home), "PATH": path, "PYTHONPATH": str(ROOT)}
 
-    def party(self, name: str, approve: Sequence[str], node: str, says: str = "") -> Service:
+    def party(
+        self,
+        name: str,
+        approve: Sequence[str],
+        node: str,
+        says: str = "",
+        variables: Mapping[str, str] | None = None,
+    ) -> Service:
         """A party's SuperNode, through our entry point; returns once it is connected. It ``says`` that it is another.
 
         After a kill it is started again until it is let in, as a service manager does: for up to a minute the SuperLink
@@ -136,7 +143,8 @@ class Consortium:
         deadline = time.monotonic() + 240.0
         while True:
             options = self.node_options(folder / "ca.crt", folder / name)
-            service = self.start(name, [*argv, *options, "--node-config", f'party="{says or name}" {node}'], folder)
+            argv_now = [*argv, *options, "--node-config", f'party="{says or name}" {node}']
+            service = self.start(name, argv_now, folder, variables)
             wait_until(f"{name} connects", lambda s=service: connected(s) or s.ended() is not None)  # type: ignore[misc]
             if service.ended() is None:
                 return service
