@@ -6,7 +6,7 @@ eigenvalues are at least 1 in exact arithmetic; log det B is twice the informati
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -27,6 +27,7 @@ __all__ = [
     "psd_cholesky",
     "require_precision",
     "rounding_error",
+    "triangular_factor",
     "whitened",
 ]
 
@@ -45,6 +46,18 @@ def one_thread() -> Iterator[None]:
     """Run BLAS on one thread: faster for many small blocks, and the same bits whatever the number of cores."""
     with _pools.limit(limits=1):
         yield
+
+
+def triangular_factor(start: FloatArray, blocks: Iterable[FloatArray]) -> FloatArray:
+    """R of the QR factors of ``start`` (k, M) above blocks of rows (., M): R' R = start' start + sum block' block.
+
+    One block after the other, each with the R so far, which is as stable as all at once and holds one block only.
+    """
+    R = start
+    with one_thread():
+        for block in blocks:
+            R = np.asarray(np.linalg.qr(np.concatenate([R, block]), mode="r"))
+    return R
 
 
 def whitened(K: FloatArray, noise: FloatArray) -> FloatArray:

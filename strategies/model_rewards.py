@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -173,7 +174,7 @@ class _Work:
     target: str
     scaling: Scaling
 
-    @property
+    @cached_property
     def scaled(self) -> list[Contribution]:
         return [self.scaling.apply(c) for c in self.contributions]
 

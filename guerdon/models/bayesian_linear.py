@@ -10,7 +10,8 @@ import gpytorch
 import numpy as np
 
 from guerdon.checks import unwrap_scalars
-from guerdon.models.features import Features, as_features, describe_features, design_matrix, require_trainable
+from guerdon.models.feature_rows import FeatureRows
+from guerdon.models.features import Features, as_features, describe_features, require_trainable
 from guerdon.models.likelihoods import linear_likelihood
 from guerdon.models.linear_gaussian import LinearGaussian
 from guerdon.models.maximum_likelihood import maximize_likelihood
@@ -87,7 +88,7 @@ class BayesianLinear(LinearGaussian):
         if any(c.y is None for c in contributions) and not has_open_noise(contributions, self.noise):
             return self
         pool = pool_of(contributions, self.noise)
-        likelihood = linear_likelihood(design_matrix(self._features(), pool.X), pool.y, pool.noise)
+        likelihood = linear_likelihood(FeatureRows(self._features(), pool.X), pool.y, pool.noise)
         fitted = maximize_likelihood(gpytorch.Module, likelihood, pool.y, pool.noise, 0.0, progress=progress)
         return replace(self, noise=fitted.noise if self.noise is None else self.noise, report=fitted.report)
 

@@ -6,14 +6,15 @@ where a matrix is not positive definite to working precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from gpytorch.kernels import Kernel
 from numpy.typing import NDArray
 
-from guerdon.linalg import one_thread
+from guerdon.linalg import triangular_factor
+from guerdon.models.feature_rows import FeatureRows
 from guerdon.models.inducing_points import RANK_CUT
 from guerdon.models.pool import blocks
 from guerdon.types import FloatArray
@@ -39,39 +40,39 @@ def exact_likelihood(X: FloatArray) -> Likelihood:
     return likelihood
 
 
-def linear_likelihood(Phi: FloatArray, y: FloatArray, noise: FloatArray) -> Likelihood:
+def linear_likelihood(rows: FeatureRows, y: FloatArray, noise: FloatArray) -> Likelihood:
     """log N(y; 0, Phi Phi' + L) of a linear model: all that is open is the noise variance of the rows with NaN.
 
-    Phi (m, M) and y (m,) are reduced beforehand, in O(m M^2): rows that have one noise variance keep their density when
-    they are rotated, and the rotation that leaves a triangle of [Phi y] makes all further rows 0. Rows with known
-    variances L are brought to one, their geometric mean g, by sqrt(g / L), which keeps log det L as well. An evaluation
-    is then O(M^3), and takes only the noise of the open rows from what it is given.
+    The rows Phi (m, M) and y (m,) are reduced beforehand, in O(m M^2). Rows that have one noise variance keep their
+    density when they are rotated, and the rotation that leaves a triangle of [Phi y] makes all further rows 0. Those
+    with known variances L are brought to one, their geometric mean g, by sqrt(g / L), which keeps log det L as well. An
+    evaluation is then O(M^3), and takes only the noise of the open rows from what it is given.
     """
     is_open = np.isnan(noise)
     g = float(np.exp(np.mean(np.log(noise[~is_open])))) if not is_open.all() else 1.0
-    opened = _triangle(Phi, y, np.ones(len(y)), is_open)
-    known = _triangle(Phi, y, np.sqrt(g / noise), ~is_open)
-    rows = torch.as_tensor(np.concatenate([opened, known]))
+    opened = _triangle(rows, y, np.ones(len(y)), is_open)
+    known = _triangle(rows, y, np.sqrt(g / noise), ~is_open)
+    reduced = torch.as_tensor(np.concatenate([opened, known]))
     weights = torch.cat([_shares(np.sum(is_open), len(opened)), _shares(np.sum(~is_open), len(known))])
-    variance = torch.full((len(known),), g, dtype=rows.dtype)
+    variance = torch.full((len(known),), g, dtype=reduced.dtype)
     first = np.flatnonzero(is_open)[:1]
 
     def likelihood(kernel: Kernel, residuals: torch.Tensor, noise: torch.Tensor) -> torch.Tensor | None:
         variances = torch.cat([noise[first].expand(len(opened)), variance])
-        return _low_rank(rows[:, :-1], rows[:, -1], variances, weights)
+        return _low_rank(reduced[:, :-1], reduced[:, -1], variances, weights)
 
     return likelihood
 
 
-def _triangle(Phi: FloatArray, y: FloatArray, scale: FloatArray, chosen: NDArray[np.bool_]) -> FloatArray:
-    """R of the QR factors of the chosen rows of [Phi y] times their scale, a block of rows at a time."""
-    R = np.empty((0, Phi.shape[1] + 1))
-    with one_thread():
-        for block in blocks(len(y)):
+def _triangle(rows: FeatureRows, y: FloatArray, scale: FloatArray, chosen: NDArray[np.bool_]) -> FloatArray:
+    """The triangular factor of the chosen rows of [Phi y] times their scale."""
+
+    def scaled() -> Iterator[FloatArray]:
+        for Phi, block in zip(rows, blocks(len(y)), strict=True):
             keep = chosen[block]
-            rows = np.column_stack([Phi[block][keep], y[block][keep]]) * scale[block][keep, None]
-            R = np.asarray(np.linalg.qr(np.concatenate([R, rows]), mode="r"))
-    return R
+            yield np.column_stack([Phi[keep], y[block][keep]]) * scale[block][keep, None]
+
+    return triangular_factor(np.empty((0, rows.width + 1)), scaled())
 
 
 def _shares(total: int, parts: int) -> torch.Tensor:

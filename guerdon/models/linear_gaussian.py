@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.linalg import PRECISION, LossOfPrecisionError
 from guerdon.models.coalition_sums import chains_of_gains, gain, table_of_gains
-from guerdon.models.features import Features, design_matrix
+from guerdon.models.feature_rows import FeatureRows
+from guerdon.models.features import Features
 from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior, square_root_information
 from guerdon.models.noise_response import noise_response_of
 from guerdon.models.pool import row_noise
@@ -46,47 +49,50 @@ class LinearGaussian:
         X = np.asarray(X, dtype=np.float64)
         if len(X) == 0:
             return 0.0
-        P = self._white(X, row_noise(self.noise, len(X), noise))
+        P = self._white(X, row_noise(self.noise, len(X), noise)).whole()
         value = gain(P)
-        self._require_scales(P, value)
+        self._require_scales([P], value)
         return value
 
     def information_gains(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> FloatArray:
         """I(w; D_C) in nats of every coalition: (2**n,), from one Gram matrix a party."""
-        parts = self._parts(contributions)
+        parts = [rows.whole() for rows in self._parts(contributions)]
         table = table_of_gains(parts, progress=progress)
-        self._require_scales(np.concatenate(parts), float(table[-1]))
+        self._require_scales(parts, float(table[-1]))
         return table
 
     def information_gain_chains(self, contributions: Sequence[Contribution], orders: NDArray[np.intp]) -> FloatArray:
         """I(w; D_C) in nats of all prefixes of each order of the parties: (k, n + 1), from running sums."""
-        parts = self._parts(contributions)
+        parts = [rows.whole() for rows in self._parts(contributions)]
         chains = chains_of_gains(parts, orders)
-        self._require_scales(np.concatenate(parts), float(chains[0, -1]) if len(chains) else 0.0)
+        self._require_scales(parts, float(chains[0, -1]) if len(chains) else 0.0)
         return chains
 
     def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
         """tr(Q (Q + L)^-1) = tr(P (I + P' P)^-1 P') of the pool, with Q = Phi Phi' and P = L^-1/2 Phi."""
-        return float(np.sum(np.square(square_root_information(np.concatenate(self._parts(contributions))).rows)))
+        parts = self._parts(contributions)
+        root = square_root_information(chain(*parts), parts[0].width)
+        return float(sum(np.square(P @ root).sum() for P in chain(*parts)))
 
     def noise_response(self, own: Contribution, others: Contribution) -> NoiseResponse:
         """How IG falls as noise is added to the others' outputs, without cancellation at either end."""
-        P, L_o = self._white(own.X, self.noise_of(own)), self.noise_of(others)
-        W = design_matrix(self._features(), others.X)
-        own_value = self.information_gain(own.X, self.noise_of(own))
-        response = noise_response_of(own_value, square_root_information(P).root, W, L_o)
-        self._require_scales(np.concatenate([P, W / np.sqrt(L_o)[:, None]]), own_value + response.gain(0.0).value)
-        return response
+        L_o = self.noise_of(others)
+        rows = FeatureRows(self._features(), others.X)
+        return self._response(own, rows, L_o, replace(rows, scale=np.sqrt(L_o)))
 
     def tempering_response(self, own: Contribution, others: Contribution) -> NoiseResponse:
         """How IG falls as the others' noise variances are scaled, L_o (1 + eta), kappa = 1 / (1 + eta).
 
         Their white features L_o^-1/2 Phi_o have noise 1 each, so one decomposition serves every eta whatever L_o is.
         """
-        P, P_o = self._white(own.X, self.noise_of(own)), self._white(others.X, self.noise_of(others))
+        white = self._white(others.X, self.noise_of(others))
+        return self._response(own, white, np.ones(len(white)), white)
+
+    def _response(self, own: Contribution, rows: FeatureRows, noise: FloatArray, white: FeatureRows) -> NoiseResponse:
+        P = self._white(own.X, self.noise_of(own))
         own_value = self.information_gain(own.X, self.noise_of(own))
-        response = noise_response_of(own_value, square_root_information(P).root, P_o, np.ones(len(P_o)))
-        self._require_scales(np.concatenate([P, P_o]), own_value + response.gain(0.0).value)
+        response = noise_response_of(own_value, square_root_information(P, P.width), rows, noise)
+        self._require_scales(chain(P, white), own_value + response.gain(0.0).value)
         return response
 
     def posterior(
@@ -94,10 +100,9 @@ class LinearGaussian:
     ) -> LinearGaussianPosterior:
         """The belief after outputs y (m,) at X (m, d), measured with the noise variances given, else the model's."""
         X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        features = self._features()
         return LinearGaussianPosterior.of(
-            features,
-            design_matrix(features, X),
+            self._features(),
+            X,
             y - self._prior_mean(),
             row_noise(self.noise, len(X), noise),
             mean=self._prior_mean(),
@@ -108,21 +113,21 @@ class LinearGaussian:
         """The noise variance of each row: the contribution's own where given, else the model's: (m,)."""
         return row_noise(self.noise, len(contribution), contribution.noise)
 
-    def _white(self, X: FloatArray, noise: FloatArray) -> FloatArray:
+    def _white(self, X: FloatArray, noise: FloatArray) -> FeatureRows:
         """L^-1/2 Phi: (m, M)."""
-        return design_matrix(self._features(), X) / np.sqrt(noise)[:, None]
+        return FeatureRows(self._features(), X, np.sqrt(noise))
 
-    def _parts(self, contributions: Sequence[Contribution]) -> list[FloatArray]:
+    def _parts(self, contributions: Sequence[Contribution]) -> list[FeatureRows]:
         return [self._white(c.X, self.noise_of(c)) for c in contributions]
 
-    def _require_scales(self, P: FloatArray, value: float) -> None:
+    def _require_scales(self, white: Iterable[FloatArray], value: float) -> None:
         """Refuse a value that the rounding of the features' own scales could have moved.
 
         A relative error e_j in the scale of feature j moves the value by e_j [G (I + G)^-1]_jj, G = P' P.
         """
         errors = getattr(self._features(), "scale_errors", None)
-        if errors is not None and len(P):
-            root = square_root_information(P).root
+        if errors is not None:
+            root = square_root_information(white, len(errors))
             freedom = np.clip(1.0 - np.square(root).sum(axis=1), 0.0, 1.0)
             error = float(errors @ freedom)
             if not error <= PRECISION * max(1.0, value):

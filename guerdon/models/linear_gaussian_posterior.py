@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from guerdon.linalg import require_precision
+from guerdon.linalg import require_precision, triangular_factor
+from guerdon.models.feature_rows import FeatureRows
 from guerdon.models.features import (
     Features,
     contents_of,
@@ -22,30 +24,28 @@ from guerdon.models.pool import blocks
 from guerdon.models.protocols import Arrays
 from guerdon.types import FloatArray
 
-__all__ = ["LinearGaussianPosterior", "SquareRoot", "square_root_information"]
+__all__ = ["LinearGaussianPosterior", "square_root_information"]
 
 
-class SquareRoot(NamedTuple):
-    """root (M, M) with root root' = (I + P' P)^-1, and rows (m, M) with root rows' = (I + P' P)^-1 P'."""
+def square_root_information(rows: Iterable[FloatArray], width: int) -> FloatArray:
+    """root (M, M) with root root' = (I + P' P)^-1 for white rows P, in blocks (k, M).
 
-    root: FloatArray
-    rows: FloatArray
-
-
-def square_root_information(P: FloatArray) -> SquareRoot:
-    """By the QR factors of [P; I] for white features P (m, M), which never squares their condition number.
+    By the triangular factor of [I; P], which never squares their condition number.
 
     Raises
     ------
     LossOfPrecisionError
         The noise is so small against (almost) collinear features that float64 can't tell the covariance.
     """
-    m, M = P.shape
-    Q, R = np.linalg.qr(np.concatenate([P, np.eye(M)]))
+    return _inverse(triangular_factor(np.eye(width), rows))
+
+
+def _inverse(R: FloatArray) -> FloatArray:
+    """R^-1 of a triangular factor R (M, M) of [I; P]."""
     pivots = np.abs(np.diagonal(R))
     error = float(np.finfo(np.float64).eps * np.sum(np.linalg.norm(R, axis=0) / pivots))
     require_precision(float(np.sum(np.log(pivots))), error, "the training data")
-    return SquareRoot(np.ascontiguousarray(solve_triangular(R, np.eye(M), check_finite=False)), Q[:m])
+    return np.ascontiguousarray(solve_triangular(R, np.eye(len(R)), check_finite=False))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +62,9 @@ class LinearGaussianPosterior:
         The variance of a new observation.
     weights : (M,) array
     root : (M, M) array
-    gains : (M, m) array, optional
-        d (root^-1 weights) / d y: what ``sensitivity`` needs. It is as long as the training rows, stays in memory, and
-        is no part of ``arrays``.
+    trained_on : FeatureRows, optional
+        The training rows over their noise VARIANCES, L^-1 Phi: what ``sensitivity`` needs. They refer to the inputs
+        that the posterior was made of, without a copy, and are no part of ``arrays``.
     """
 
     features: Features | None
@@ -72,24 +72,30 @@ class LinearGaussianPosterior:
     noise: float
     weights: FloatArray
     root: FloatArray
-    gains: FloatArray | None = field(default=None, repr=False)
+    trained_on: FeatureRows | None = field(default=None, repr=False)
 
     @classmethod
     def of(
         cls,
         features: Features | None,
-        Phi: FloatArray,
+        X: FloatArray,
         residuals: FloatArray,
         row_noise: FloatArray,
         *,
         mean: float,
         noise: float,
     ) -> Self:
-        """The belief after residuals y - m (m,) with features Phi (m, M) and noise variances (m,)."""
+        """The belief after residuals y - m (m,) at inputs X (m, d) with noise variances (m,).
+
+        The triangular factor of [I 0; P b], with b the white residuals, holds root^-1 and root' P' b.
+        """
         deviation = np.sqrt(row_noise)
-        root, rows = square_root_information(Phi / deviation[:, None])
-        gains = rows.T / deviation
-        return cls(features, mean, noise, root @ (gains @ residuals), root, gains)
+        white, M = FeatureRows(features, X, deviation), FeatureRows(features, X).width
+        b = residuals / deviation
+        rows = (np.column_stack([P, b[block]]) for P, block in zip(white, blocks(len(X)), strict=True))
+        R = triangular_factor(np.eye(M, M + 1), rows)
+        root = _inverse(R[:M, :M])
+        return cls(features, mean, noise, root @ R[:M, M], root, FeatureRows(features, X, row_noise))
 
     @property
     def contains(self) -> str:
@@ -120,11 +126,12 @@ class LinearGaussianPosterior:
         ValueError
             The posterior came as arrays, which hold nothing of the training rows.
         """
-        if self.gains is None:
+        if self.trained_on is None:
             raise ValueError("a posterior from arrays knows nothing of its training rows: ask the one that was trained")
-        X = np.asarray(X, dtype=np.float64)
-        marked = self.gains[:, rows]
-        weights = [self._design(X[block]) @ self.root @ marked for block in blocks(len(X))]
+        X, M = np.asarray(X, dtype=np.float64), len(self.weights)
+        pairs = zip(self.trained_on, blocks(len(rows)), strict=True)
+        marked = triangular_factor(np.empty((0, M)), (part[rows[block]] @ self.root for part, block in pairs))
+        weights = [self._design(X[block]) @ self.root @ marked.T for block in blocks(len(X))]
         return np.concatenate([np.empty(0), *(np.square(w).sum(axis=1) for w in weights)])
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from guerdon.linalg import require_precision
+from guerdon.linalg import require_precision, triangular_factor
+from guerdon.models.feature_rows import FeatureRows
 from guerdon.models.protocols import Curve, NoiseResponse, SpectralResponse
 from guerdon.types import FloatArray
 
 __all__ = ["ShiftedNoiseResponse", "noise_response_of"]
 
 
-def noise_response_of(own_value: float, own_root: FloatArray, Phi: FloatArray, noise: FloatArray) -> NoiseResponse:
+def noise_response_of(own_value: float, own_root: FloatArray, rows: FeatureRows, noise: FloatArray) -> NoiseResponse:
     """The response of the others' rows Phi (m, M) with noise variances (m,), given root root' = R_i^-1 R_i^-T.
 
     Equal noise: the squared singular values of W are the generalised eigenvalues of (Phi' Phi, R_i' R_i), one
@@ -29,14 +30,16 @@ def noise_response_of(own_value: float, own_root: FloatArray, Phi: FloatArray, n
     LossOfPrecisionError
         Float64 can't tell the values.
     """
-    W = Phi @ own_root
-    equal = len(noise) == 0 or bool(np.all(noise == noise[0]))
-    singular = np.linalg.svd(W, compute_uv=False) if W.size else np.empty(0)
+    W = (Phi @ own_root for Phi in rows)
     response: NoiseResponse
-    if equal:
+    if len(noise) == 0 or bool(np.all(noise == noise[0])):
+        narrow = triangular_factor(np.empty((0, len(own_root))), W)
+        singular = np.linalg.svd(narrow, compute_uv=False)
         response = SpectralResponse(own_value, np.square(singular), np.resize(noise, len(singular)))
     else:
-        response = ShiftedNoiseResponse(own_value, _narrow(W), noise)
+        all_rows = np.concatenate(list(W))
+        singular = np.linalg.svd(all_rows, compute_uv=False)
+        response = ShiftedNoiseResponse(own_value, _narrow(all_rows), noise)
     if len(singular):
         smallest = float(noise.min())
         slack = float(np.sum(singular / (smallest + np.square(singular))))

@@ -189,9 +189,9 @@ def reward_data(game: InformationGainGame, i: int, eta: float, draws: FloatArray
         y = outputs_of(c)
         if k != i:
             y, noise, start = y + draws[start : start + len(c)], noise + eta, start + len(c)
-        parts.append((c.X, y, noise))
-    X, y, noise = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return Contribution(game.contributions[i].party, X, y, game.contributions[i].feature_names, noise)
+        parts.append((y, noise))
+    y, noise = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return Contribution(game.contributions[i].party, game.inputs, y, game.contributions[i].feature_names, noise)
 
 
 def expected_reward_mnlp(

@@ -150,8 +150,8 @@ def tempered_data(game: InformationGainGame, i: int, kappa: float) -> Contributi
     """The pool with the others' noise variances divided by kappa > 0, and all outputs as they are; pool order."""
     noise = [game.model.noise_of(c) / (1.0 if k == i else kappa) for k, c in enumerate(game.contributions)]
     own = game.contributions[i]
-    X, y = (np.concatenate(parts) for parts in zip(*((c.X, outputs_of(c)) for c in game.contributions), strict=True))
-    return Contribution(own.party, X, y, own.feature_names, np.concatenate(noise))
+    y = np.concatenate([outputs_of(c) for c in game.contributions])
+    return Contribution(own.party, game.inputs, y, own.feature_names, np.concatenate(noise))
 
 
 def mnlp_with_noise_instead(

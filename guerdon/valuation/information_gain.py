@@ -59,6 +59,13 @@ class InformationGainGame:
     def parties(self) -> tuple[str, ...]:
         return tuple(c.party for c in self.contributions)
 
+    @cached_property
+    def inputs(self) -> FloatArray:
+        """All parties' inputs in the pool's order: (m, d), one array for whatever is made of the pool."""
+        X = np.concatenate([c.X for c in self.contributions])
+        X.setflags(write=False)
+        return X
+
     def table(self) -> FloatArray:
         """v_C in nats for all coalitions: (2**n,), indexed by bitmask."""
         return self._table

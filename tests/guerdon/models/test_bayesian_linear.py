@@ -14,6 +14,7 @@ from scipy.stats import multivariate_normal
 
 from guerdon.linalg import LossOfPrecisionError
 from guerdon.models import BayesianLinear, GaussianProcess
+from guerdon.models.feature_rows import FeatureRows
 from guerdon.models.likelihoods import linear_likelihood
 from guerdon.models.maximum_likelihood import NOISE_BOUNDS
 from guerdon.types import Contribution, FloatArray
@@ -109,7 +110,7 @@ def test_the_reduced_likelihood_is_that_of_all_rows(m: int, d: int, known: str) 
     Phi, y = rng.normal(size=(m, d)), rng.normal(size=m)
     noise = rng.uniform(0.1, 3.0, m)
     is_open = {"none": np.full(m, True), "some": rng.random(m) < 0.6, "all": np.full(m, False)}[known]
-    likelihood = linear_likelihood(Phi, y, np.where(is_open, np.nan, noise))
+    likelihood = linear_likelihood(FeatureRows(None, Phi), y, np.where(is_open, np.nan, noise))
     for variance in (1e-4, 0.7):
         tried = torch.as_tensor(np.where(is_open, variance, noise)).requires_grad_()
         value = likelihood(gpytorch.Module(), torch.as_tensor(y), tried)

@@ -25,14 +25,10 @@ MODELS = [
 @pytest.mark.parametrize("scale", [1.0, 1e7])
 def test_square_root(rows: int, scale: float) -> None:
     P = scale * np.random.default_rng(1).normal(size=(rows, 3))
-    root, left = square_root_information(P)
-    U, s, V = np.linalg.svd(P)
+    root = square_root_information([P[:1], P[1:]], 3)
+    s, V = np.linalg.svd(P)[1:]
     s = np.concatenate([s, np.zeros(3 - len(s))])
     np.testing.assert_allclose(root @ root.T, V.T @ np.diag(1 / (1 + s**2)) @ V, rtol=1e-7, atol=1e-9 / scale)
-    gain = (
-        V.T @ np.diag(s / (1 + s**2)) @ U[:, :3].T if rows >= 3 else V[:2].T @ np.diag(s[:2] / (1 + s[:2] ** 2)) @ U.T
-    )
-    np.testing.assert_allclose(root @ left.T, gain, rtol=1e-7, atol=1e-9 / scale)
 
 
 @pytest.mark.parametrize("model", MODELS)
