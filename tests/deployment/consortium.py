@@ -82,14 +82,14 @@ class Consortium:
         self._superlink = door.superlink
         self.door = self.start("door", door.nginx, self.mediator)
         self.start_mediator()
-        wait_until(self.door.tail(), lambda: _open_port(self.door_port))
+        wait_until(self.door.tail(), lambda: open_port(self.door_port))
         assert self.door.ended() is None, self.door.tail()
 
     def start_mediator(self) -> None:
         """Start the SuperLink and tell it the parties' keys: it keeps them in its memory."""
         program, *options = self._superlink
         self.superlink = self.start("superlink", [executable(program), *options], self.mediator, self.variables)
-        wait_until(self.superlink.tail(), lambda: _open_port(self.superlink_port) or self.superlink.ended() is not None)
+        wait_until(self.superlink.tail(), lambda: open_port(self.superlink_port) or self.superlink.ended() is not None)
         assert self.superlink.ended() is None, self.superlink.tail()
         for party in self.parties:
             done = self.flwr("supernode", "register", str(self.mediator / "parties" / f"{party}.pub"), CONNECTION)
@@ -181,7 +181,7 @@ def connected(service: Service) -> bool:
     return "SuperNode ID" in service.tail(1000)
 
 
-def _open_port(port: int) -> bool:
+def open_port(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex(("127.0.0.1", port)) == 0
