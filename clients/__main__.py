@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from clients.audit import audit
 from clients.check import check_file
 from clients.consent import ALL, proposals, read_ledger, set_withdrawn, withdrawn
-from clients.party_data import PartyError, numbers, read_table
+from clients.party_data import PartyError, encoded_by, numbers, read_table
 from clients.reward_store import load_predictor, load_reward, synthetic_images, synthetic_table
 from guerdon.federated import predict as classify
+from guerdon.types import FloatArray
 from strategies.files import read_lines
 from strategies.messages import Reward, listed
+from strategies.schema import Schema
 from strategies.signing import KeyFileError, read_public_key
 
 __all__ = ["cli", "main"]
@@ -247,10 +251,11 @@ def predict(
 ) -> None:
     """Add the predicted mean and standard deviation of the target, in its own units, to every row of a file.
 
-    Of a classifier, the predicted class.
+    Of a classifier, the predicted class. Where the run had a schema, the file
+    holds its columns (without the target, if you like); a row with a gap for
+    which the schema drops rows gets no prediction.
     """
-    found, table = load_reward(reward), read_table(file)
-    result = table.with_columns(_predictions(found, table, file.name, noise_column))
+    result = read_table(file).with_columns(_predictions(load_reward(reward), file, noise_column))
     if output is None:
         typer.echo(result.write_csv(), nl=False)
     elif output.suffix == ".parquet":
@@ -261,19 +266,42 @@ def predict(
         raise PartyError(f"{output.name} must end in .csv or .parquet")
 
 
-def _predictions(found: Reward, table: pl.DataFrame, file: str, noise_column: str | None) -> list[pl.Series]:
-    classifier = found.about.get("kind") == "classifier"
-    predictor = None if classifier else load_predictor(found)
+def _predictions(found: Reward, file: Path, noise_column: str | None) -> list[pl.Series]:
+    predictor = None if found.about.get("kind") == "classifier" else load_predictor(found)
     features = [str(name) for name in found.about["features"]] if predictor is None else predictor.feature_names
-    missing = [name for name in (*features, *filter(None, [noise_column])) if name not in table.columns]
-    if missing:
-        raise PartyError(f"{file} lacks the columns {listed(missing)}; it has {listed(table.columns)}")
-    X = np.column_stack([numbers(table, name, file) for name in features])
+    table = read_table(file)
+    if noise_column is not None and noise_column not in table.columns:
+        raise PartyError(f"{file.name} lacks the columns {noise_column}; it has {listed(table.columns)}")
+    X, kept = _inputs(found, features, table, file)
     if predictor is None:
         classes = classify(found.arrays, X, float(found.about["scale"]))
-        return [pl.Series(f"{found.about['target_name']}_class", classes)]
-    mean, variance = predictor.predict(X, numbers(table, noise_column, file) if noise_column else None)
-    return [pl.Series(f"{predictor.target}_mean", mean), pl.Series(f"{predictor.target}_sd", np.sqrt(variance))]
+        return [_column(f"{found.about['target_name']}_class", classes, kept)]
+    noise = numbers(table, noise_column, file.name)[kept] if noise_column else None
+    mean, variance = predictor.predict(X, noise)
+    named = {f"{predictor.target}_mean": mean, f"{predictor.target}_sd": np.sqrt(variance)}
+    return [_column(name, values, kept) for name, values in named.items()]
+
+
+def _inputs(
+    found: Reward, features: Sequence[str], table: pl.DataFrame, file: Path
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """The features (k, d) of a file's rows, and which rows they are; by the schema that the reward brings, unless the
+    file holds the features themselves."""
+    missing = [name for name in features if name not in table.columns]
+    if "schema" in found.about:
+        schema = Schema.from_json(json.dumps(found.about["schema"])).without_target
+        if missing or all(column.name in table.columns for column in schema.columns):
+            encoded = encoded_by(schema, read_table(file, texts=True), file.name, quote=True)
+            return encoded.X[:, [schema.features.index(name) for name in features]], encoded.kept
+    if missing:
+        raise PartyError(f"{file.name} lacks the columns {listed(missing)}; it has {listed(table.columns)}")
+    return np.column_stack([numbers(table, name, file.name) for name in features]), np.ones(len(table), dtype=bool)
+
+
+def _column(name: str, values: NDArray[Any], kept: NDArray[np.bool_]) -> pl.Series:
+    """The values of the rows that were kept, and none for the others."""
+    found = iter(values.tolist())
+    return pl.Series(name, [next(found) if row else None for row in kept])
 
 
 def main() -> None:

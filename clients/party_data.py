@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from clients.encoding import encode
+from clients.encoding import Encoded, encode
 from clients.errors import PartyError
 from clients.image_file import read_images
 from guerdon.images import from_pixels, pixel_names
@@ -21,7 +21,7 @@ from guerdon.types import Contribution, FloatArray
 from strategies.messages import listed
 from strategies.schema import Schema
 
-__all__ = ["PartyData", "PartyError", "PartyFile", "numbers", "read_table"]
+__all__ = ["PartyData", "PartyError", "PartyFile", "encoded_by", "numbers", "read_table"]
 
 MOST = 5
 """Problems of a file in one sentence at most; ``python -m clients check`` shows all."""
@@ -166,17 +166,28 @@ def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) 
 def _by_schema(schema: Schema, path: Path, noise: str) -> _Rows:
     """The rows of a table by the schema; what is wrong is said without quoting it, since the sentence is sent."""
     table = read_table(path, texts=True)
-    encoded = encode(table, schema)
-    if encoded.problems:
-        said = [problem.sentence(path.name) for problem in encoded.problems]
-        more = f"; and {len(said) - MOST} more" if len(said) > MOST else ""
-        raise PartyError("; ".join(said[:MOST]) + more)
+    encoded = encoded_by(schema, table, path.name)
     if not noise:
         return _Rows(encoded.X, encoded.y, None)
     if noise not in table.columns:
         raise PartyError(f"{path.name} has no noise column {noise!r}; it has {listed(table.columns)}")
     column = table.select(pl.col(noise).cast(pl.Float64, strict=False))
     return _Rows(encoded.X, encoded.y, numbers(column, noise, path.name)[encoded.kept])
+
+
+def encoded_by(schema: Schema, table: pl.DataFrame, file: str, *, quote: bool = False) -> Encoded:
+    """The rows of a table by the schema, which must be as it says; an error can ``quote`` what stands in the file.
+
+    Raises
+    ------
+    PartyError
+    """
+    encoded = encode(table, schema)
+    if encoded.problems:
+        said = [problem.sentence(file, quote=quote) for problem in encoded.problems]
+        more = f"; and {len(said) - MOST} more" if len(said) > MOST else ""
+        raise PartyError("; ".join(said[:MOST]) + more)
+    return encoded
 
 
 def _images(file: PartyFile, path: Path, features: tuple[str, ...] | None) -> tuple[tuple[str, ...], _Rows]:

@@ -186,7 +186,7 @@ class FederatedLearning(TrustedMediator):
         for party in parties:
             self.journal.ledger("learned from", party=party, node=str(self.nodes[party]), rounds=self.taken[party])
         self._save()
-        self._keep_rewards(self.outcome)
+        self._keep_rewards()
 
     def _about(self, party: str, standing: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """What a party may know: its own model, and everybody's importance beside the best's."""

@@ -144,7 +144,7 @@ class TrustedMediator(Strategy):
             contributions = self._pool if self._pool is not None else self._pool_contributions(replies)
             self.outcome = self.value(contributions)
             self._save()
-            self._keep_rewards(self.outcome)
+            self._keep_rewards()
         return None, None
 
     def _take_up(self, pool: list[Contribution], about: dict[str, Any]) -> None:
@@ -226,12 +226,19 @@ class TrustedMediator(Strategy):
             return contribution
         return replace(contribution, X=contribution.X[:, [names.index(n) for n in common]], feature_names=common)
 
-    def _keep_rewards(self, outcome: Outcome) -> None:
-        """Write the rewards down before any is pushed."""
-        if not outcome.rewards:
+    def _keep_rewards(self) -> None:
+        """Write the rewards down before any is pushed, with the schema by which a party can give them further rows."""
+        if not self._outcome.rewards:
             return
-        self.journal.save_rewards(outcome.rewards, self._texts())
-        for party, reward in outcome.rewards.items():
+        if self.settings.schema is not None:
+            schema = json.loads(self.settings.schema.to_json())
+            known = {
+                party: replace(reward, about={**reward.about, "schema": schema})
+                for party, reward in self._outcome.rewards.items()
+            }
+            self.outcome = replace(self._outcome, rewards=known)
+        self.journal.save_rewards(self._outcome.rewards, self._texts())
+        for party, reward in self._outcome.rewards.items():
             self.journal.ledger("reward made", party=party, sha256=reward.hash)
 
     def _made_before(self) -> Outcome | None:

@@ -31,7 +31,7 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self, get_args
 
 __all__ = ["Column", "Schema", "SchemaError", "spelled"]
@@ -141,6 +141,12 @@ class Schema:
     def features(self) -> tuple[str, ...]:
         """The names of all features, in order."""
         return tuple(name for column in self.columns if column.name != self.target for name in column.features)
+
+    @property
+    def without_target(self) -> Self:
+        """What rows without outputs must hold, as those that a model is to predict."""
+        columns = tuple(column for column in self.columns if column.name != self.target)
+        return replace(self, columns=columns, target="")
 
     @classmethod
     def _of(cls, found: Mapping[str, Any]) -> Self:

@@ -20,6 +20,7 @@ from guerdon.models import GaussianProcess, Predictor
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution
 from strategies.messages import Reward
+from strategies.schema import Schema
 
 FEATURES = ("age", "bmi")
 
@@ -102,6 +103,45 @@ def test_predict_takes_the_noise_of_new_observations_from_a_column(
     assert done.returncode == 0, done.stderr
     _, variance = predictor.predict(pool.X, noise)
     assert pl.read_csv(io.StringIO(done.stdout))["progression_sd"].to_numpy() == pytest.approx(np.sqrt(variance))
+
+
+SCHEMA = """
+target = "progression"
+[columns.bmi]
+missing = 25.0
+[columns.age]
+missing = "drop"
+maximum = 120
+[columns.progression]
+"""
+
+
+@pytest.fixture
+def by_schema(stored: Path) -> Path:
+    reward = load_reward(stored)
+    about = {**reward.about, "run": "run-2", "schema": json.loads(Schema.from_toml(SCHEMA).to_json())}
+    return save_reward(stored.parent, "run-2", Reward(reward.arrays, about))
+
+
+def test_predict_reads_new_rows_by_the_schema_of_the_run(by_schema: Path, predictor: Predictor, tmp_path: Path) -> None:
+    rows = tmp_path / "new.csv"
+    rows.write_text("id,age,bmi\n1,50,25.5\n2,NA,25\n3,60,\n")
+    done = clients("predict", by_schema, rows)
+    assert done.returncode == 0, done.stderr
+    table = pl.read_csv(io.StringIO(done.stdout))
+    mean, variance = predictor.predict(np.array([[50.0, 25.5], [60.0, 25.0]]))
+    assert table["progression_mean"].to_list() == [pytest.approx(mean[0]), None, pytest.approx(mean[1])]
+    assert table["progression_sd"].drop_nulls().to_list() == pytest.approx(np.sqrt(variance))
+
+
+def test_predict_says_what_is_wrong_by_the_schema(by_schema: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "new.csv"
+    rows.write_text("age,bmi\n50,25.5\n1000,25\n")
+    done = clients("predict", by_schema, rows)
+    assert done.returncode == 1
+    assert "new.csv, column 'age', row 2 of the data: above the maximum 120 (there stands '1000')" in done.stderr
+    rows.write_text("bmi\n25.5\n")
+    assert "column 'age': there is no such column; it has bmi" in clients("predict", by_schema, rows).stderr
 
 
 def test_another_reward_of_the_same_run_is_not_written_over_the_first(stored: Path, predictor: Predictor) -> None:

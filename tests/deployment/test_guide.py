@@ -25,7 +25,7 @@ DATA = ROOT.parent / "shared" / "data" / "heart_disease_4sites.csv"
 
 
 class Guide:
-    """Shells in the checkout, each with the guide's two variables; its folder, and all ports but 9400, are this test's."""
+    """Shells in the checkout with the guide's two variables; its folder, and all ports but 9400, are this test's."""
 
     def __init__(self, folder: Path, keeper: Keeper) -> None:
         self.folder, self.keeper = folder, keeper
@@ -135,8 +135,10 @@ def test_every_party_ends_with_its_reward(guide: Guide, prepare: Callable[[Guide
         assert load_reward(guide.folder / f"{party}-reward" / "run").about["party"] == party
     show, predict = guide.block("clients predict").splitlines()
     assert "A model reward for va, from run run." in guide.run(show)
-    new = guide.run(predict.replace("NEW.csv", "$G/cleveland.csv")).splitlines()
-    assert len(new) > 80
+    said = guide.run(predict.replace("NEW.csv", "$G/cleveland.csv")).splitlines()
+    assert len(said) == len((guide.folder / "cleveland.csv").read_text().splitlines())
+    assert said[0].endswith("_mean,num_sd" if prepare is hospitals else "_mean,target_sd")
+    assert all(re.search(r",-?\d+\.\d+,\d+\.\d+$", line) for line in said[1:])
 
     extract, audit = guide.block("server extract").splitlines()
     guide.run(extract)

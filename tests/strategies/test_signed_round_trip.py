@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,9 @@ import polars as pl
 import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message
 from flwr.serverapp.exception import AggregationError
+from typer.testing import CliRunner
 
+from clients.__main__ import cli
 from clients.app import app
 from clients.audit import audit
 from clients.consent import ALL, proposals, read_ledger, set_withdrawn
@@ -124,6 +127,17 @@ def test_everything_is_signed_and_each_party_holds_its_reward(consortium: Consor
         entries = [e for e in ledger if e["action"] == action]
         assert [e["party"] for e in entries] == list(PARTIES)
         assert all(e["nonce"] == started["nonce"] and len(e["signature"]) > 180 for e in entries)
+
+
+def test_a_reward_predicts_rows_as_the_parties_have_them(consortium: Consortium) -> None:
+    consortium.run()
+    said = CliRunner().invoke(
+        cli, ["predict", str(consortium.store("north") / "run"), str(consortium.folder / "west" / "data.csv")]
+    )
+    assert said.exit_code == 0, said.output
+    table = pl.read_csv(io.StringIO(said.output))
+    outcome = table["age"] - table["bmi"] + (table["sex"] == "f").cast(pl.Float64)
+    assert float(pl.DataFrame({"a": table["outcome_mean"], "b": outcome}).select(pl.corr("a", "b")).item()) > 0.95
 
 
 def test_what_is_signed_is_the_same_data_as_what_is_not(consortium: Consortium) -> None:
