@@ -24,7 +24,7 @@ from guerdon.federated import predict as classify
 from guerdon.types import FloatArray
 from strategies.files import read_lines
 from strategies.messages import Reward, listed
-from strategies.schema import Schema
+from strategies.schema import Schema, SchemaError
 from strategies.signing import KeyFileError, read_public_key
 
 __all__ = ["cli", "main"]
@@ -255,7 +255,8 @@ def predict(
     holds its columns (without the target, if you like); a row with a gap for
     which the schema drops rows gets no prediction.
     """
-    result = read_table(file).with_columns(_predictions(load_reward(reward), file, noise_column))
+    table = read_table(file)
+    result = table.with_columns(_predictions(load_reward(reward), table, file, noise_column))
     if output is None:
         typer.echo(result.write_csv(), nl=False)
     elif output.suffix == ".parquet":
@@ -266,17 +267,16 @@ def predict(
         raise PartyError(f"{output.name} must end in .csv or .parquet")
 
 
-def _predictions(found: Reward, file: Path, noise_column: str | None) -> list[pl.Series]:
+def _predictions(found: Reward, table: pl.DataFrame, file: Path, noise_column: str | None) -> list[pl.Series]:
     predictor = None if found.about.get("kind") == "classifier" else load_predictor(found)
     features = [str(name) for name in found.about["features"]] if predictor is None else predictor.feature_names
-    table = read_table(file)
     if noise_column is not None and noise_column not in table.columns:
-        raise PartyError(f"{file.name} lacks the columns {noise_column}; it has {listed(table.columns)}")
+        raise PartyError(f"{file.name} has no noise column {noise_column!r}; it has {listed(table.columns)}")
     X, kept = _inputs(found, features, table, file)
     if predictor is None:
         classes = classify(found.arrays, X, float(found.about["scale"]))
         return [_column(f"{found.about['target_name']}_class", classes, kept)]
-    noise = numbers(table, noise_column, file.name)[kept] if noise_column else None
+    noise = _noise(table, noise_column, kept, file.name) if noise_column else None
     mean, variance = predictor.predict(X, noise)
     named = {f"{predictor.target}_mean": mean, f"{predictor.target}_sd": np.sqrt(variance)}
     return [_column(name, values, kept) for name, values in named.items()]
@@ -289,13 +289,33 @@ def _inputs(
     file holds the features themselves."""
     missing = [name for name in features if name not in table.columns]
     if "schema" in found.about:
-        schema = Schema.from_json(json.dumps(found.about["schema"])).without_target
+        schema = _schema(found).without_target
         if missing or all(column.name in table.columns for column in schema.columns):
             encoded = encoded_by(schema, read_table(file, texts=True), file.name, quote=True)
             return encoded.X[:, [schema.features.index(name) for name in features]], encoded.kept
     if missing:
         raise PartyError(f"{file.name} lacks the columns {listed(missing)}; it has {listed(table.columns)}")
     return np.column_stack([numbers(table, name, file.name) for name in features]), np.ones(len(table), dtype=bool)
+
+
+def _schema(found: Reward) -> Schema:
+    try:
+        return Schema.from_json(json.dumps(found.about["schema"]))
+    except SchemaError as error:
+        raise PartyError(f"the schema that lies with the reward can't be used: {error}") from error
+
+
+def _noise(table: pl.DataFrame, name: str, kept: NDArray[np.bool_], file: str) -> FloatArray:
+    """The noise variances of the rows that get a prediction; what stands in the others does not matter."""
+    read = pl.when(pl.Series(kept)).then(pl.col(name).cast(pl.Float64, strict=False)).otherwise(1.0)
+    noise = numbers(table.select(read.alias(name)), name, file)
+    wrong = np.flatnonzero(noise <= 0.0)
+    if len(wrong):
+        raise PartyError(
+            f"{file}, column {name!r}: a noise variance is above 0, in row {wrong[0] + 1} of the data stands "
+            f"{noise[wrong[0]]:g}"
+        )
+    return noise[kept]
 
 
 def _column(name: str, values: NDArray[Any], kept: NDArray[np.bool_]) -> pl.Series:

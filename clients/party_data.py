@@ -223,7 +223,9 @@ def read_table(path: Path, *, texts: bool = False) -> pl.DataFrame:
     if not path.exists():
         raise PartyError(f"{path.name} does not exist in {path.parent}")
     try:
-        return pl.read_csv(path, infer_schema=not texts) if path.suffix.lower() == ".csv" else pl.read_parquet(path)
+        if path.suffix.lower() == ".parquet":
+            return pl.read_parquet(path)
+        return pl.read_csv(path, infer_schema=not texts, infer_schema_length=None)  # by all rows, not the first 100
     except (pl.exceptions.PolarsError, OSError) as error:
         # The parser's own words can quote rows, and this sentence is sent to the mediator.
         raise PartyError(f"{path.name} can't be read as {path.suffix[1:]}: {type(error).__name__}") from error

@@ -48,12 +48,13 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-def triangular_factor(start: FloatArray, blocks: Iterable[FloatArray]) -> FloatArray:
-    """R of the QR factors of ``start`` (k, M) above blocks of rows (., M): R' R = start' start + sum block' block.
+def triangular_factor(width: int, blocks: Iterable[FloatArray]) -> FloatArray:
+    """R (min(m, M), M) of the QR factors of rows (m, M) that come in blocks: R' R = sum block' block, M = ``width``.
 
-    One block after the other, each with the R so far, which is as stable as all at once and holds one block only.
+    One block after the other, each with the R so far, so that only one is in memory. As with any QR factors by
+    Householder's reflections, rows that are much larger than others come first, or else the small ones lose digits.
     """
-    R = start
+    R = np.empty((0, width))
     with one_thread():
         for block in blocks:
             R = np.asarray(np.linalg.qr(np.concatenate([R, block]), mode="r"))

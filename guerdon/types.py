@@ -20,6 +20,7 @@ __all__ = [
     "TableGame",
     "Thresholds",
     "all_coalitions",
+    "closed",
     "coalition_members",
     "game_table",
     "shapley_array",
@@ -94,14 +95,19 @@ class Contribution:
         return len(self.X)
 
 
+def closed(values: ArrayLike) -> FloatArray:
+    """The values as a float64 array that nobody can change any more: itself where it is one, else a copy."""
+    is_closed = isinstance(values, np.ndarray) and values.base is None and not values.flags.writeable
+    array: FloatArray = np.asarray(values, dtype=np.float64) if is_closed else np.array(values, dtype=np.float64)
+    array.setflags(write=False)
+    return array
+
+
 def _finite(values: ArrayLike, what: str) -> FloatArray:
-    closed = isinstance(values, np.ndarray) and values.base is None and not values.flags.writeable
-    # A copy, so that the caller's later changes don't reach the pool; what is closed, as a contribution's X, stays.
-    array: FloatArray = np.asarray(values, dtype=np.float64) if closed else np.array(values, dtype=np.float64)
+    array = closed(values)
     bad = array.size - int(np.count_nonzero(np.isfinite(array)))
     if bad:
         raise ValueError(f"{what} must be finite, got {bad} NaN or infinite values of {array.size}")
-    array.setflags(write=False)
     return array
 
 

@@ -1,4 +1,4 @@
-"""The rows of a linear model, a block at a time, so that a million of them need no copy of their features."""
+"""The rows of a linear model, a block at a time, for what needs no copy of the features of all."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ class FeatureRows:
     features: Features | None
     X: FloatArray
     scale: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        if self.X.ndim != 2:
+            raise ValueError(f"X must have shape (rows, features), got {self.X.shape}")
 
     def __len__(self) -> int:
         return len(self.X)

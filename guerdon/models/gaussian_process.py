@@ -28,7 +28,7 @@ from guerdon.models.kernels import as_kernel, covariance, covariance_diagonal, k
 from guerdon.models.likelihoods import Likelihood, exact_likelihood
 from guerdon.models.pool import blocks, require_known, row_noise
 from guerdon.models.protocols import Arrays, FitReport, SpectralResponse
-from guerdon.types import Contribution, FloatArray, Progress, silent
+from guerdon.types import Contribution, FloatArray, Progress, closed, silent
 
 __all__ = ["GaussianProcess", "GaussianProcessPosterior"]
 
@@ -169,7 +169,7 @@ class GaussianProcess(KernelModel):
 
         Its first prediction raises LossOfPrecisionError where the data's information gain would.
         """
-        X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        X, y = closed(X), closed(y)
         mean = require_known("mean", self.mean)
         self._kernel(X.shape[1])
         return GaussianProcessPosterior(

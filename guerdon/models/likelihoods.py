@@ -72,7 +72,7 @@ def _triangle(rows: FeatureRows, y: FloatArray, scale: FloatArray, chosen: NDArr
             keep = chosen[block]
             yield np.column_stack([Phi[keep], y[block][keep]]) * scale[block][keep, None]
 
-    return triangular_factor(np.empty((0, rows.width + 1)), scaled())
+    return triangular_factor(rows.width + 1, scaled())
 
 
 def _shares(total: int, parts: int) -> torch.Tensor:

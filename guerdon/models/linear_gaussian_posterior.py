@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -22,7 +23,7 @@ from guerdon.models.features import (
 )
 from guerdon.models.pool import blocks
 from guerdon.models.protocols import Arrays
-from guerdon.types import FloatArray
+from guerdon.types import FloatArray, closed
 
 __all__ = ["LinearGaussianPosterior", "square_root_information"]
 
@@ -30,18 +31,19 @@ __all__ = ["LinearGaussianPosterior", "square_root_information"]
 def square_root_information(rows: Iterable[FloatArray], width: int) -> FloatArray:
     """root (M, M) with root root' = (I + P' P)^-1 for white rows P, in blocks (k, M).
 
-    By the triangular factor of [I; P], which never squares their condition number.
+    By the triangular factor of [P; I], which never squares their condition number. I comes last: see
+    ``triangular_factor``.
 
     Raises
     ------
     LossOfPrecisionError
         The noise is so small against (almost) collinear features that float64 can't tell the covariance.
     """
-    return _inverse(triangular_factor(np.eye(width), rows))
+    return _inverse(triangular_factor(width, chain(rows, [np.eye(width)])))
 
 
 def _inverse(R: FloatArray) -> FloatArray:
-    """R^-1 of a triangular factor R (M, M) of [I; P]."""
+    """R^-1 of the triangular factor R (M, M) of [P; I]."""
     pivots = np.abs(np.diagonal(R))
     error = float(np.finfo(np.float64).eps * np.sum(np.linalg.norm(R, axis=0) / pivots))
     require_precision(float(np.sum(np.log(pivots))), error, "the training data")
@@ -64,7 +66,7 @@ class LinearGaussianPosterior:
     root : (M, M) array
     trained_on : FeatureRows, optional
         The training rows over their noise VARIANCES, L^-1 Phi: what ``sensitivity`` needs. They refer to the inputs
-        that the posterior was made of, without a copy, and are no part of ``arrays``.
+        that the posterior was made of, without a copy where nobody can change these, and are no part of ``arrays``.
     """
 
     features: Features | None
@@ -87,15 +89,17 @@ class LinearGaussianPosterior:
     ) -> Self:
         """The belief after residuals y - m (m,) at inputs X (m, d) with noise variances (m,).
 
-        The triangular factor of [I 0; P b], with b the white residuals, holds root^-1 and root' P' b.
+        The triangular factor of [P b; I 0], with b the white residuals, holds root^-1 and root' P' b.
         """
+        if residuals.shape != X.shape[:1]:
+            raise ValueError(f"y must have shape ({len(X)},) as X has rows, got {residuals.shape}")
         deviation = np.sqrt(row_noise)
         white, M = FeatureRows(features, X, deviation), FeatureRows(features, X).width
         b = residuals / deviation
         rows = (np.column_stack([P, b[block]]) for P, block in zip(white, blocks(len(X)), strict=True))
-        R = triangular_factor(np.eye(M, M + 1), rows)
+        R = triangular_factor(M + 1, chain(rows, [np.eye(M, M + 1)]))
         root = _inverse(R[:M, :M])
-        return cls(features, mean, noise, root @ R[:M, M], root, FeatureRows(features, X, row_noise))
+        return cls(features, mean, noise, root @ R[:M, M], root, FeatureRows(features, closed(X), row_noise))
 
     @property
     def contains(self) -> str:
@@ -119,18 +123,22 @@ class LinearGaussianPosterior:
         return mean, latent + observation
 
     def sensitivity(self, X: FloatArray, rows: NDArray[np.bool_]) -> FloatArray:
-        """||[d mean / d y]_rows||^2 at each x: (k,).
+        """||[d mean / d y]_rows||^2 at each x, for the training rows (m,) that are marked: (k,).
+
+        A row's derivative is known to about eps |P| / sqrt(noise), P the white features, also where it is 0.
 
         Raises
         ------
         ValueError
-            The posterior came as arrays, which hold nothing of the training rows.
+            The posterior came as arrays, which hold nothing of the training rows, or it was not trained on m.
         """
         if self.trained_on is None:
             raise ValueError("a posterior from arrays knows nothing of its training rows: ask the one that was trained")
-        X, M = np.asarray(X, dtype=np.float64), len(self.weights)
+        if np.shape(rows) != (len(self.trained_on),):
+            raise ValueError(f"rows must have shape ({len(self.trained_on)},) as training rows, got {np.shape(rows)}")
+        X = np.asarray(X, dtype=np.float64)
         pairs = zip(self.trained_on, blocks(len(rows)), strict=True)
-        marked = triangular_factor(np.empty((0, M)), (part[rows[block]] @ self.root for part, block in pairs))
+        marked = triangular_factor(len(self.root), (part[rows[block]] @ self.root for part, block in pairs))
         weights = [self._design(X[block]) @ self.root @ marked.T for block in blocks(len(X))]
         return np.concatenate([np.empty(0), *(np.square(w).sum(axis=1) for w in weights)])
 

@@ -12,7 +12,7 @@ from gpytorch.constraints import Positive
 from gpytorch.kernels import Kernel
 from scipy.optimize import minimize
 
-from guerdon.linalg import one_thread
+from guerdon.linalg import LossOfPrecisionError, one_thread
 from guerdon.models.likelihoods import Likelihood
 from guerdon.models.protocols import FitReport
 from guerdon.types import FloatArray, Progress, silent
@@ -78,6 +78,8 @@ def maximize_likelihood(
     ------
     ConvergenceError
         No start ended where the gradient vanishes.
+    LossOfPrecisionError
+        Nothing is to be learned, and float64 can't tell the likelihood of what is given.
     ValueError
         There is something to learn, but the outputs do not vary.
     """
@@ -226,6 +228,11 @@ class _Problem:
         raw = self._assign(unknowns)
         noise = torch.where(self.unknown, torch.exp(self.log_noise), self.known_noise)
         likelihood = self.likelihood(self.kernel, self.y - self.mean, noise)
+        if likelihood is None and not self.free:
+            raise LossOfPrecisionError(
+                "the likelihood of the pooled data can't be told in float64 with the hyperparameters given: the noise "
+                "variance is too small against what the model expects of the outputs. Give a larger noise, or learn it."
+            )
         if likelihood is None:
             return 1e20, np.zeros_like(theta)
         value = -likelihood

@@ -31,14 +31,13 @@ def noise_response_of(own_value: float, own_root: FloatArray, rows: FeatureRows,
         Float64 can't tell the values.
     """
     W = (Phi @ own_root for Phi in rows)
+    equal = len(noise) == 0 or bool(np.all(noise == noise[0]))
+    all_rows = None if equal else np.concatenate(list(W))
+    singular = np.linalg.svd(triangular_factor(len(own_root), W if all_rows is None else [all_rows]), compute_uv=False)
     response: NoiseResponse
-    if len(noise) == 0 or bool(np.all(noise == noise[0])):
-        narrow = triangular_factor(np.empty((0, len(own_root))), W)
-        singular = np.linalg.svd(narrow, compute_uv=False)
+    if all_rows is None:
         response = SpectralResponse(own_value, np.square(singular), np.resize(noise, len(singular)))
     else:
-        all_rows = np.concatenate(list(W))
-        singular = np.linalg.svd(all_rows, compute_uv=False)
         response = ShiftedNoiseResponse(own_value, _narrow(all_rows), noise)
     if len(singular):
         smallest = float(noise.min())

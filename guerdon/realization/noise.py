@@ -75,12 +75,11 @@ class NoiseInjection:
         Every party's noise comes from a generator of its own, spawned from ``rng``, so that it does not depend on how
         many rows the others have. Whoever knows ``rng``'s seed can take the noise off again: keep it secret.
         """
-        responses = noise_responses(game.model, game.contributions)
-        etas = _solve_all(responses, game.contributions, targets)
-        values = targets.values if isinstance(targets, RewardTargets) else np.asarray(targets, dtype=np.float64)
+        values = _values_of(targets, game.n)
+        solved = [_solve(game, i, targets) for i in range(game.n)]
         rewards = []
         for i, generator in enumerate(rng.spawn(game.n)):
-            rewards.append(self._reward(game, i, float(values[i]), float(etas[i]), responses[i], generator))
+            rewards.append(self._reward(game, i, float(values[i]), *solved[i], generator))
             game.progress("realize", i + 1, game.n)
         return tuple(rewards)
 
@@ -90,7 +89,7 @@ class NoiseInjection:
         i: int,
         target: float,
         eta: float,
-        response: NoiseResponse,
+        reached: float,
         rng: np.random.Generator,
     ) -> ModelReward:
         own = game.contributions[i]
@@ -100,7 +99,7 @@ class NoiseInjection:
         return ModelReward(
             party=own.party,
             target=target,
-            reached=response.own_value + (response.gain(eta).value if np.isfinite(eta) else 0.0),
+            reached=reached,
             eta=eta,
             draws=draws,
             posterior=alone if np.isinf(eta) else posterior_of(game.model, reward_data(game, i, eta, draws)),
@@ -113,8 +112,12 @@ def noise_responses(model: Model, contributions: Sequence[Contribution]) -> list
 
     This is the work in ``noise_variances``; hand it over there to solve for many targets, as a sweep over rho does.
     """
+    return [_response(model, contributions, i) for i in range(len(contributions))]
+
+
+def _response(model: Model, contributions: Sequence[Contribution], i: int) -> NoiseResponse:
     with one_thread():
-        return [model.noise_response(own, others_of(model, contributions, i)) for i, own in enumerate(contributions)]
+        return model.noise_response(contributions[i], others_of(model, contributions, i))
 
 
 def noise_variances(
@@ -218,18 +221,26 @@ def others_of(model: Model, contributions: Sequence[Contribution], i: int) -> Co
     return Contribution("others", X, noise=np.concatenate([np.empty(0), *(model.noise_of(c) for c in rest)]))
 
 
+def _solve(game: InformationGainGame, i: int, targets: RewardTargets | ArrayLike) -> tuple[float, float]:
+    """Party i's noise variance and the value in nats that it comes to; of its response nothing stays in memory."""
+    response = _response(game.model, game.contributions, i)
+    eta = _solve_one(response, game.parties[i], i, targets, float(_values_of(targets, game.n)[i]))
+    return eta, response.own_value + (response.gain(eta).value if np.isfinite(eta) else 0.0)
+
+
 def _solve_all(
     responses: Sequence[NoiseResponse], contributions: Sequence[Contribution], targets: RewardTargets | ArrayLike
 ) -> FloatArray:
+    values = _values_of(targets, len(contributions))
+    pairs = zip(responses, contributions, strict=True)
+    return np.array([_solve_one(r, own.party, i, targets, float(values[i])) for i, (r, own) in enumerate(pairs)])
+
+
+def _values_of(targets: RewardTargets | ArrayLike, parties: int) -> FloatArray:
     values = targets.values if isinstance(targets, RewardTargets) else np.asarray(targets, dtype=np.float64)
-    if values.shape != (len(contributions),):
-        raise ValueError(
-            f"{len(contributions)} parties need targets of shape ({len(contributions)},), got {values.shape}"
-        )
-    etas = np.empty(len(values))
-    for i, (response, own) in enumerate(zip(responses, contributions, strict=True)):
-        etas[i] = _solve_one(response, own.party, i, targets, float(values[i]))
-    return etas
+    if values.shape != (parties,):
+        raise ValueError(f"{parties} parties need targets of shape ({parties},), got {values.shape}")
+    return values
 
 
 def _solve_one(response: NoiseResponse, party: str, i: int, targets: RewardTargets | ArrayLike, target: float) -> float:

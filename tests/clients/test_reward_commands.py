@@ -134,6 +134,26 @@ def test_predict_reads_new_rows_by_the_schema_of_the_run(by_schema: Path, predic
     assert table["progression_sd"].drop_nulls().to_list() == pytest.approx(np.sqrt(variance))
 
 
+@pytest.mark.parametrize(("row", "id_"), [("NA,25", "150"), ("51.5,25", "150"), ("51,?", "150"), ("51,25", "a7")])
+def test_predict_does_not_judge_a_column_by_its_first_rows(by_schema: Path, tmp_path: Path, row: str, id_: str) -> None:
+    rows = tmp_path / "new.csv"
+    rows.write_text("id,age,bmi\n" + "".join(f"{k},50,25\n" for k in range(150)) + f"{id_},{row}\n")
+    done = clients("predict", by_schema, rows)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith(f"{id_},{row},")
+
+
+def test_predict_takes_the_noise_of_the_rows_that_it_predicts(by_schema: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "new.csv"
+    rows.write_text("age,bmi,v\n50,25.5,4\nNA,25,\n60,,9\n")
+    done = clients("predict", by_schema, rows, "--noise-column", "v")
+    assert done.returncode == 0, done.stderr
+    assert pl.read_csv(io.StringIO(done.stdout))["progression_sd"].is_null().to_list() == [False, True, False]
+    rows.write_text("age,bmi,v\n50,25.5,4\n60,25,-1\n")
+    said = clients("predict", by_schema, rows, "--noise-column", "v").stderr
+    assert "column 'v': a noise variance is above 0, in row 2 of the data stands -1" in said
+
+
 def test_predict_says_what_is_wrong_by_the_schema(by_schema: Path, tmp_path: Path) -> None:
     rows = tmp_path / "new.csv"
     rows.write_text("age,bmi\n50,25.5\n1000,25\n")

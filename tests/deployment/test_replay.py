@@ -39,9 +39,10 @@ def intercepted(app, message, context):
         return reply
     party, run = context.node_config["party"], message.metadata.run_id
     tape = folder / f"{party}-{run}"
-    tape.with_suffix(".new").write_bytes(pickle.dumps(reply.content))
-    tape.with_suffix(".new").rename(tape)
-    others = {p.name: p for p in folder.iterdir() if not p.name.endswith(f"-{run}")}
+    unfinished = folder / "unfinished" / tape.name
+    unfinished.write_bytes(pickle.dumps(reply.content))
+    unfinished.rename(tape)
+    others = {p.name: p for p in folder.iterdir() if p.is_file() and not p.name.endswith(f"-{run}")}
     if not others:
         return reply  # the first run, in which all are honest
     if party == "alters":
@@ -76,7 +77,7 @@ def test_what_is_altered_said_again_or_stolen_is_refused_by_name(consortium: Con
     app = stage([], tmp_path / "app")
     (tmp_path / "between").mkdir()
     (tmp_path / "between" / "sitecustomize.py").write_text(INTERCEPTOR)
-    (tmp_path / "tapes").mkdir()
+    (tmp_path / "tapes" / "unfinished").mkdir(parents=True)
     variables = {
         "TAPES": str(tmp_path / "tapes"),
         "PYTHONPATH": os.pathsep.join([str(tmp_path / "between"), str(ROOT)]),

@@ -175,6 +175,12 @@ def test_repeated_features_with_almost_no_noise_are_refused() -> None:
         BayesianLinear(1e-30).posterior(twice, x[:, 0])
 
 
+def test_a_likelihood_that_float64_cannot_tell_is_no_number() -> None:
+    X = 1e9 * np.random.default_rng(0).normal(size=(2, 5))
+    with pytest.raises(LossOfPrecisionError, match="likelihood of the pooled data can't be told"):
+        BayesianLinear(0.5).fit([Contribution("ada", X, np.ones(2))])
+
+
 def test_what_it_says_of_itself_is_json() -> None:
     fitted = BayesianLinear(features="Affine()").fit([drawn(10, 20)])
     said = json.loads(json.dumps(fitted.describe()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from guerdon.models import BayesianLinear, LinearGaussianPosterior, Predictor, SparseGaussianProcess
+from guerdon.models import BayesianLinear, GaussianProcess, LinearGaussianPosterior, Predictor, SparseGaussianProcess
 from guerdon.models.linear_gaussian_posterior import square_root_information
 from guerdon.scaling import Scaling
 from guerdon.testing.suite import through_a_file
@@ -29,6 +29,35 @@ def test_square_root(rows: int, scale: float) -> None:
     s, V = np.linalg.svd(P)[1:]
     s = np.concatenate([s, np.zeros(3 - len(s))])
     np.testing.assert_allclose(root @ root.T, V.T @ np.diag(1 / (1 + s**2)) @ V, rtol=1e-7, atol=1e-9 / scale)
+
+
+@pytest.mark.parametrize("scale", [1e4, 1e6])
+def test_what_few_large_rows_leave_open_stays_as_the_prior_has_it(scale: float) -> None:
+    rng = np.random.default_rng(2)
+    P, y = scale * rng.normal(size=(2, 5)), scale * rng.normal(size=2)
+    V = np.linalg.svd(P)[2]
+    unseen = BayesianLinear(1.0).posterior(P, y).predict(V[2:])
+    np.testing.assert_allclose(unseen[1], 2.0, rtol=1e-13)  # one of the prior and one of the noise
+    np.testing.assert_allclose(unseen[0], 0.0, atol=1e-13)
+
+
+def test_later_changes_of_the_callers_rows_do_not_reach_it() -> None:
+    for model in (BayesianLinear(0.1), GaussianProcess("rbf(lengthscale=1.0, outputscale=1.0)", 0.1)):
+        rows, outputs, marked = X.copy(), Y.copy(), np.arange(300) < 9
+        posterior = model.posterior(rows, outputs)
+        before = posterior.sensitivity(AT, marked), posterior.predict(AT)[0]
+        rows[:], outputs[:] = 0.0, 0.0
+        for one, other in zip(before, (posterior.sensitivity(AT, marked), posterior.predict(AT)[0]), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_shapes_that_do_not_fit_are_said() -> None:
+    with pytest.raises(ValueError, match=r"X must have shape \(rows, features\), got \(6,\)"):
+        BayesianLinear(0.1).posterior(np.ones(6), np.ones(6))
+    with pytest.raises(ValueError, match=r"y must have shape \(6,\) as X has rows, got \(5,\)"):
+        BayesianLinear(0.1).posterior(np.ones((6, 2)), np.ones(5))
+    with pytest.raises(ValueError, match=r"rows must have shape \(300,\) as training rows, got \(3,\)"):
+        BayesianLinear(0.1).posterior(X, Y).sensitivity(AT, np.ones(3, dtype=bool))
 
 
 @pytest.mark.parametrize("model", MODELS)
