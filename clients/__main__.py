@@ -22,7 +22,6 @@ from clients.party_data import PartyError, encoded_by, numbers, read_table
 from clients.reward_store import load_predictor, load_reward, synthetic_images, synthetic_table
 from guerdon.federated import predict as classify
 from guerdon.types import FloatArray
-from strategies.files import read_lines
 from strategies.messages import Reward, listed
 from strategies.schema import Schema, SchemaError
 from strategies.signing import KeyFileError, read_public_key
@@ -69,6 +68,7 @@ def check(
 @cli.command("proposals")
 def show_proposals(store: StoreArgument) -> None:
     """Show what the mediator has asked you for: each run, its terms, and what you would send or have sent."""
+    _require_store(store)
     found = proposals(store)
     if not found:
         raise PartyError(f"{store} holds no proposal: no run has asked this party yet")
@@ -103,14 +103,39 @@ def withdraw(
     store: StoreArgument,
     run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run's name; every run if left out.")] = ALL,
     undo: Annotated[bool, typer.Option("--undo", help="Take part again.")] = False,
+    ahead: Annotated[
+        bool, typer.Option("--ahead", help="Also where no run, or none of that name, has asked in this store yet.")
+    ] = False,
 ) -> None:
     """Withdraw from a run, or from all: from now on your SuperNode answers it with a refusal.
 
     What was pooled before stays with the mediator until it is purged. Rewards
-    that were made can still be taken.
+    that were made can still be taken. STORE is what your SuperNode has as
+    reward-dir, NAME-reward beside your own file if it has none.
     """
-    left = ["every run" if name == ALL else name for name in sorted(set_withdrawn(store, run, undo))]
+    if not ahead:
+        _require_store(store)
+        asked = [about["run"] for about in proposals(store)]
+        if run not in (ALL, *asked, *withdrawn(store)):
+            raise PartyError(
+                f"no run {run!r} has asked in {store}, only {listed(asked) or 'none'}: check the name, or add --ahead"
+            )
+    try:
+        left = ["every run" if name == ALL else name for name in sorted(set_withdrawn(store, run, undo))]
+    except OSError as error:
+        raise PartyError(
+            f"nothing was changed, so you have NOT {'un' if undo else ''}withdrawn: {store} can't be written to "
+            f"({error.strerror}). To stop at once, end your SuperNode"
+        ) from error
     typer.echo(f"Withdrawn from: {', '.join(left) or 'nothing'}.")
+
+
+def _require_store(store: Path) -> None:
+    if not any((store / name).exists() for name in ("_proposals", "_ledger.jsonl", "_withdrawn.json")):
+        raise PartyError(
+            f"{store} is no store that a SuperNode has used: name its reward-dir, or NAME-reward beside its data if it "
+            "has none"
+        )
 
 
 @cli.command("audit")
@@ -133,9 +158,8 @@ def audit_ledgers(
         key = read_public_key(mediator_key) if mediator_key else None
     except KeyFileError as error:
         raise PartyError(str(error)) from error
-    if mediator is not None and not mediator.is_file():
-        raise PartyError(f"{mediator} does not exist")
-    findings = audit(read_ledger(store), read_lines(mediator) if mediator else [], key)
+    _require_store(store)
+    findings = audit(read_ledger(store), None if mediator is None else _ledger_of(mediator), key)
     if not findings:
         raise PartyError(f"{store} holds no ledger of a run")
     table = Table(title=f"Ledger of {store}")
@@ -146,6 +170,17 @@ def audit_ledgers(
         table.add_row(f.run, f.what, f.party_says[:12] or "-", f.mediator_says[:12] or "-", verdict)
     Console(highlight=False, soft_wrap=True).print(table)
     raise typer.Exit(1 if any(f.agrees is False for f in findings) else 0)
+
+
+def _ledger_of(path: Path) -> list[dict[str, Any]]:
+    """The mediator's entries; every line must be one, for an empty or broken file acknowledges nothing."""
+    try:
+        entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise PartyError(f"{path} is not what `python -m server extract RUN PARTY` prints: {error}") from error
+    if not entries or not all(isinstance(entry, dict) and "action" in entry for entry in entries):
+        raise PartyError(f"{path} holds no entry of a ledger: `python -m server extract RUN PARTY` prints them")
+    return entries
 
 
 @cli.command()
@@ -329,7 +364,7 @@ def main() -> None:
     try:
         cli()
     except PartyError as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"Error: {error.in_full}", err=True)
         raise SystemExit(1) from None
 
 

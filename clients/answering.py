@@ -80,9 +80,12 @@ def answered(message: Message, context: Context, answer: Callable[[Party], Recor
         name = PartyFile.of(context.node_config, context.run_config).party
         seal = PartySeal.of(name, context.node_config)
         content = answer(_identified(message, context, seal))
-    except (PartyError, MessageError, SchemaError, KeyFileError) as error:
-        log(WARNING, "%s refuses: %s", name, error)
+    except (PartyError, MessageError, SchemaError) as error:
+        log(WARNING, "%s refuses: %s", name, error.in_full if isinstance(error, PartyError) else error)
         content = messages.encode_refusal(name, str(error))
+    except KeyFileError as error:
+        log(ERROR, "%s refuses: %s", name, error)
+        content = messages.encode_refusal(name, "its own keys can't be used; its own log says why")
     except Exception as error:
         log(ERROR, "%s can't answer", name, exc_info=True)
         place = traceback.extract_tb(error.__traceback__)[-1]

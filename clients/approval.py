@@ -29,6 +29,7 @@ __all__ = [
     "Approved",
     "app_hash",
     "guard",
+    "node_config_of",
     "parse_options",
     "run_supernode",
     "running_app",
@@ -180,6 +181,12 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     parser: argparse.ArgumentParser = module._parse_args_run_supernode()
     parser.prog = "python -m clients.supernode --approve HASH"
     return parser.parse_args(arguments)
+
+
+def node_config_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The node config that the options give, as Flower reads it; exits where Flower would."""
+    module = importlib.import_module("flwr.common.config")
+    return dict(module.parse_config_args([options.node_config] if options.node_config else None))
 
 
 def run_supernode() -> None:

@@ -23,23 +23,23 @@ class Finding(NamedTuple):
     agrees: bool | None
 
 
-def audit(own: Entries, mediator: Entries, key: PublicKey | None = None) -> list[Finding]:
+def audit(own: Entries, mediator: Entries | None, key: PublicKey | None = None) -> list[Finding]:
     """Compare run by run: the contribution's hash, the mediator's receipt for it, and the reward's hash.
 
     Parameters
     ----------
     own : the party's ledger
-    mediator : the mediator's entries on this party, with ``run`` in each; empty to check the receipts only
+    mediator : the mediator's entries on this party, with ``run`` in each; None to check the receipts only
     key : the mediator's public key, to verify the receipts with
     """
-    runs = sorted({str(entry["run"]) for entry in (*own, *mediator) if "run" in entry})
+    runs = sorted({str(entry["run"]) for entry in (*own, *(mediator or ())) if "run" in entry})
     return [finding for run in runs for finding in _of_run(run, own, mediator, key)]
 
 
-def _of_run(run: str, own: Entries, mediator: Entries, key: PublicKey | None) -> list[Finding]:
+def _of_run(run: str, own: Entries, mediator: Entries | None, key: PublicKey | None) -> list[Finding]:
     sent, receipt = _last(own, run, "contributed"), _last(own, run, "receipt")
     findings = [_receipt(run, sent, receipt, key)]
-    if mediator:
+    if mediator is not None:
         findings.append(_compare(run, "contribution", sent, _last(mediator, run, "contributed")))
         findings.append(_compare(run, "reward", _last(own, run, "rewarded"), _last(mediator, run, "delivered")))
     return findings

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.errors import PartyError
+from clients.node_config import ANY_SCHEMA
 from strategies.files import append_line, make_folder, read_lines, write_whole
 from strategies.messages import Proposal
 from strategies.schema import Schema
@@ -32,12 +33,12 @@ def consent(store: Path, proposal: Proposal, schema: Schema | None, confirmed: s
     Raises
     ------
     PartyError
-        It has withdrawn, or ``confirmed`` (the node config's ``confirm-schema``) is the hash of another schema.
+        It has withdrawn, or ``confirmed`` (its node config's ``confirm-schema``) is neither the schema's hash nor any.
     """
     gone = withdrawn(store)
     if proposal.run in gone or ALL in gone:
         raise PartyError("this party has withdrawn; it sends nothing")
-    if confirmed and (schema is None or schema.hash != confirmed.strip().lower()):
+    if confirmed not in ("", ANY_SCHEMA) and (schema is None or schema.hash != confirmed.strip().lower()):
         announced = "announces none" if schema is None else f"announces {schema.hash}"
         raise PartyError(f"this party sends data by the schema {confirmed} only, and the run {announced}")
 

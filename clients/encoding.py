@@ -27,7 +27,8 @@ TRUE, FALSE = ("1", "true", "yes", "y", "t"), ("0", "false", "no", "n", "f")
 
 class Problem(NamedTuple):
     """What is wrong with a column; ``row`` is the first such row (from 1, the header not counted), 0 for none in
-    particular; ``found`` what stands there, which never leaves the party's machine."""
+    particular; ``found`` what stands there (for no row in particular: what columns there are instead), which never
+    leaves the party's machine."""
 
     column: str
     row: int
@@ -37,7 +38,8 @@ class Problem(NamedTuple):
     def sentence(self, file: str, *, quote: bool = False) -> str:
         """The problem in one line, with the value that stands in the file only if asked to ``quote`` it."""
         where = f"{file}, column {self.column!r}" + (f", row {self.row} of the data" if self.row else "")
-        return f"{where}: {self.what}" + (f" (there stands {self.found!r})" if quote and self.found else "")
+        found = f" (there stands {self.found!r})" if self.row else f"; it has {self.found}"
+        return f"{where}: {self.what}" + (found if quote and self.found else "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,11 @@ def encode(table: pl.DataFrame, schema: Schema) -> Encoded:
         problems.append(Problem(schema.columns[0].name, 0, "the file has no rows"))
     for column in schema.columns:
         if column.name not in table.columns:
-            problems.append(Problem(column.name, 0, f"there is no such column; it has {listed(table.columns)}"))
+            problems.append(Problem(column.name, 0, "there is no such column", listed(table.columns)))
+            continue
+        dtype = table[column.name].dtype
+        if dtype.is_nested() or dtype == pl.Binary:
+            problems.append(Problem(column.name, 0, f"numbers or texts are expected, got {dtype}"))
             continue
         codes, missing, wrong = _codes(table[column.name], column, schema.missing_values)
         problems += wrong

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from clients.encoding import Encoded, encode
 from clients.errors import PartyError
 from clients.image_file import read_images
+from clients.node_config import check_keys, holdout_of
 from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
 from strategies.messages import listed
@@ -31,8 +33,9 @@ MOST = 5
 class PartyFile:
     """Which party this is and where its file, the rows it holds out (where they are a file) and its rewards lie.
 
-    A simulated party (its node config has ``partition-id``) finds name and file in the run's data directory. A real
-    one takes both from its own node config and ignores the run's, so that the mediator can't choose what it opens.
+    A simulated party (its node config has ``partition-id``) finds name and file in the run's data directory, and shares
+    of rows and noise in the run's config. A real one takes all of these from its own node config only, so that the
+    mediator can't choose what it opens or how many rows stay; which column is the target it may leave to the run.
     """
 
     party: str
@@ -53,13 +56,17 @@ class PartyFile:
         Raises
         ------
         PartyError
-            The node config names no party or file, or the data directory has none for this node; or it names another
-            target than the schema.
+            The node config names no party or file, or has a key that there is not, or the data directory has none for
+            this node; or it names another target than the schema.
         """
+        check_keys(node_config)
+        noise, holdout = node_config.get("noise"), holdout_of(node_config)
         if "partition-id" in node_config:
             party, path = _simulated(int(node_config["partition-id"]), str(run_config.get("data-dir", "")))
             held_path = path.parent / "heldout" / path.name
             held = held_path if held_path.exists() else None
+            noise = node_config.get("noise", run_config.get("noise-column") or None)
+            holdout = holdout_of({**run_config, **node_config})
         else:
             missing = [key for key in ("party", "data-path") if not node_config.get(key)]
             if missing:
@@ -73,7 +80,6 @@ class PartyFile:
         if schema is not None and target not in ("", schema.target):
             raise PartyError(f"this party's target is {target!r}, the schema's is {schema.target!r}")
         store = node_config.get("reward-dir")
-        noise = node_config.get("noise", run_config.get("noise-column") or None)
         return cls(
             party=party,
             path=path,
@@ -81,7 +87,7 @@ class PartyFile:
             store=Path(str(store)).expanduser() if store else path.with_name(f"{path.stem}-reward"),
             target=target if schema is None else schema.target,
             noise=noise if isinstance(noise, str) or noise is None else float(noise),
-            holdout=float(node_config.get("holdout", run_config.get("holdout", 0.25))),
+            holdout=holdout,
             schema=schema,
         )
 
@@ -156,7 +162,7 @@ def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) 
     table = read_table(path)
     for what, name in (("target", file.target), ("noise", noise)):
         if name and name not in table.columns:
-            raise PartyError(f"{path.name} has no {what} column {name!r}; it has {listed(table.columns)}")
+            raise PartyError(f"{path.name} has no {what} column {name!r}", here=f"it has {listed(table.columns)}")
     features = features or tuple(name for name in table.columns if name not in (file.target, noise))
     if not features:
         raise PartyError(f"{path.name} has no feature columns besides {file.target!r}")
@@ -170,7 +176,7 @@ def _by_schema(schema: Schema, path: Path, noise: str) -> _Rows:
     if not noise:
         return _Rows(encoded.X, encoded.y, None)
     if noise not in table.columns:
-        raise PartyError(f"{path.name} has no noise column {noise!r}; it has {listed(table.columns)}")
+        raise PartyError(f"{path.name} has no noise column {noise!r}", here=f"it has {listed(table.columns)}")
     column = table.select(pl.col(noise).cast(pl.Float64, strict=False))
     return _Rows(encoded.X, encoded.y, numbers(column, noise, path.name)[encoded.kept])
 
@@ -206,7 +212,7 @@ def _columns(table: pl.DataFrame, features: Sequence[str], target: str, noise: s
     wanted = [*features, *filter(None, (target, noise))]
     missing = [name for name in wanted if name not in table.columns]
     if missing:
-        raise PartyError(f"{file} has no column {missing[0]!r}; it has {listed(table.columns)}")
+        raise PartyError(f"{file} has no column {missing[0]!r}", here=f"it has {listed(table.columns)}")
     X = np.column_stack([numbers(table, name, file) for name in features])
     return _Rows(X, numbers(table, target, file) if target else None, numbers(table, noise, file) if noise else None)
 
@@ -220,15 +226,20 @@ def read_table(path: Path, *, texts: bool = False) -> pl.DataFrame:
     """
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise PartyError(f"{path.name} must be a .csv or .parquet file, or an .npz file of images")
-    if not path.exists():
-        raise PartyError(f"{path.name} does not exist in {path.parent}")
     try:
+        if not path.is_file():
+            raise PartyError(f"{path.name} does not exist", here=f"looked for in {path.parent}")
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path)
-        return pl.read_csv(path, infer_schema=not texts, infer_schema_length=None)  # by all rows, not the first 100
+        table = pl.read_csv(path, infer_schema=not texts, infer_schema_length=None)  # by all rows, not the first 100
     except (pl.exceptions.PolarsError, OSError) as error:
-        # The parser's own words can quote rows, and this sentence is sent to the mediator.
-        raise PartyError(f"{path.name} can't be read as {path.suffix[1:]}: {type(error).__name__}") from error
+        # The parser's own words can quote rows, and what is said is sent to the mediator.
+        what = f"{path.name} can't be read as {path.suffix[1:]}: {type(error).__name__}"
+        raise PartyError(what, here=str(error).partition("\n")[0]) from error
+    twice = [name for name in table.columns if re.sub(r"_duplicated_\d+$", "", name) in set(table.columns) - {name}]
+    if twice:
+        raise PartyError(f"{path.name} has more than one column of the same name", here=f"polars reads {listed(twice)}")
+    return table
 
 
 def numbers(table: pl.DataFrame, name: str, file: str) -> FloatArray:

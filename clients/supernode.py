@@ -41,7 +41,12 @@ def supernode(
       python -m clients.supernode --approve HASH \\
           --superlink mediator.example:9443 --root-certificates ca.crt \\
           --auth-supernode-private-key north \\
-          --node-config 'party="north" data-path="/data/north.csv" target="y"'
+          --node-config 'party="north" data-path="/data/north.csv"
+                         key="north" mediator-key="mediator.pub"
+                         confirm-schema="HASH OF THE SCHEMA"'
+
+    The node config is checked before anything is connected: its keys, that
+    its files can be read, and that it says which schema may be sent.
 
     An app is approved by its hash, which --hash prints for a checkout that
     you have reviewed. The mediator's `flwr run` sends the same bytes. Any
@@ -52,15 +57,19 @@ def supernode(
     """
     os.environ.update(QUIET)
     from clients import approval
+    from clients.errors import PartyError
+    from clients.node_config import check_start
 
     try:
         if tell:
             typer.echo(approval.app_hash(app))
             return
         approved = approval.Approved.of(approve)
-        check_options(approval.parse_options(context.args))
+        options = approval.parse_options(context.args)
+        check_options(options)
+        check_start(approval.node_config_of(options))
         approval.guard(approved)
-    except approval.ApprovalError as error:
+    except (approval.ApprovalError, PartyError) as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from None
     # Flower runs what lies in its home under the name of an approved app, so its home is a new one.

@@ -310,6 +310,7 @@ class RunConfig(BaseModel):
             parties=self.party_names,
             schema=self.read_schema(),
             dry_run=self.dry_run,
+            retain_until=self.retain_until,
             min_parties=self.min_parties,
             min_rows=self.min_rows,
             max_contribution_mb=self.max_contribution_mb,

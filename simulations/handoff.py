@@ -51,7 +51,7 @@ def _deployment(prepared: Prepared, home: Path) -> list[str]:
     for k, party in enumerate(prepared.parties, start=1):
         images = prepared.run / "data" / f"{party}.npz"
         path = images if images.exists() else images.with_name(f"{party}.parquet")
-        node = shlex.quote(f"party={json.dumps(party)} data-path={json.dumps(str(path))}")
+        node = shlex.quote(" ".join(_node_config(prepared, party, path)))
         lines += [
             f"  {party}, shell {k + 1} (stays open):",
             f"    cd {_quoted(prepared.run)} && flower-supernode --insecure --superlink 127.0.0.1:{PORT} "
@@ -63,6 +63,17 @@ def _deployment(prepared: Prepared, home: Path) -> list[str]:
         f"    FLWR_HOME={_quoted(home)} flwr run {_quoted(prepared.app)} {CONNECTION} "
         f"--run-config {_config(prepared)} --stream",
     ]
+
+
+def _node_config(prepared: Prepared, party: str, path: Path) -> list[str]:
+    """What a party says for itself; a simulated one takes noise and share of rows from the run's config."""
+    config, held = prepared.config, path.parent / "heldout" / path.name
+    texts = {"party": party, "data-path": str(path)}
+    if config.noise_column:
+        texts["noise"] = config.noise_column
+    if held.exists():
+        texts["holdout-path"] = str(held)
+    return [*(f"{key}={json.dumps(text)}" for key, text in texts.items()), f"holdout={config.holdout}"]
 
 
 def _quiet() -> str:

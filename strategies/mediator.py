@@ -70,7 +70,7 @@ class TrustedMediator(Strategy):
         self.seal = session.seal
         self.proposal = Proposal(
             run=self.settings.run,
-            terms=session.texts,
+            terms={**session.texts, "retain-until": self.settings.retain_until or "not said"},
             parties=self.settings.parties,
             schema=self.settings.schema.to_json() if self.settings.schema else "",
             dry_run=self.settings.dry_run,

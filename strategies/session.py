@@ -81,6 +81,7 @@ class Settings:
     public_file: str = ""
     schema: Schema | None = None
     dry_run: bool = False
+    retain_until: str = ""
 
     @property
     def fixed(self) -> dict[str, Any]:

@@ -248,8 +248,9 @@ def read_public_key(path: Path) -> PublicKey:
     ------
     KeyFileError
     """
+    content = _read(path)
     try:
-        key = serialization.load_ssh_public_key(_read(path))
+        key = serialization.load_ssh_public_key(content)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyFileError(f"{path} holds no public key in OpenSSH's format") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, CURVE):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,17 @@ BRING = {
 def party(*arguments: object) -> tuple[int, str]:
     done = CliRunner().invoke(cli, [str(word) for word in arguments])
     return done.exit_code, done.output
+
+
+def failed(*arguments: object) -> str:
+    """What `python -m clients` says where it fails."""
+    err = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(err):
+        patch.setattr(sys, "argv", ["clients", *(str(word) for word in arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert end.value.code == 1
+    return err.getvalue()
 
 
 def mediator(*arguments: object) -> tuple[int, str]:
@@ -63,6 +77,25 @@ def test_withdrawing_is_kept_and_can_be_undone(tmp_path: Path) -> None:
     assert withdrawn(tmp_path) == frozenset()
     set_withdrawn(tmp_path, ALL)
     assert withdrawn(tmp_path) == {ALL}
+
+
+def test_a_withdrawal_that_would_do_nothing_is_an_error(tmp_path: Path) -> None:
+    for arguments in (("withdraw", tmp_path / "typo"), ("proposals", tmp_path / "typo"), ("audit", tmp_path / "typo")):
+        assert failed(*arguments).startswith("Error: ")
+    assert not (tmp_path / "typo").exists()
+    keep_proposal(tmp_path, Proposal("june", {}), BRING)
+    assert "no run 'jnue' has asked" in failed("withdraw", tmp_path, "jnue")
+    assert withdrawn(tmp_path) == frozenset()
+    assert party("withdraw", tmp_path, "july", "--ahead") == (0, "Withdrawn from: july.\n")
+    assert party("withdraw", tmp_path / "new", "--ahead")[0] == 0
+    assert withdrawn(tmp_path / "new") == {ALL}
+
+
+@pytest.mark.parametrize("content", ["", "<html>not json</html>\n", '"text"\n', "\xff"])
+def test_a_mediators_ledger_that_says_nothing_acknowledges_nothing(tmp_path: Path, content: str) -> None:
+    store, _ = ledgers(tmp_path)
+    (tmp_path / "theirs.jsonl").write_bytes(content.encode("latin-1"))
+    assert "server extract RUN PARTY" in failed("audit", store, tmp_path / "theirs.jsonl")
 
 
 def ledgers(tmp_path: Path, received: str = "aa") -> tuple[Path, Path]:

@@ -63,13 +63,45 @@ def test_the_split_is_the_same_every_time_and_differs_between_parties(csv: Path)
     assert not np.array_equal(first.held_inputs, other.held_inputs)
 
 
-def test_no_setting_of_the_mediators_shows_it_other_rows(csv: Path) -> None:
+def test_no_setting_of_the_mediators_shows_it_other_rows_or_opens_another_column(csv: Path) -> None:
     node = {"party": "north", "data-path": str(csv)}
-    held = [
-        set(PartyData.read(PartyFile.of(node, {"target": "y", "seed": seed, "holdout": share})).held_inputs[:, 0])
-        for seed, share in ((0, 0.25), (7, 0.25), (7, 0.5))
-    ]
-    assert held[0] == held[1] < held[2]
+    settings = [{}, {"seed": 7}, {"holdout": 0.0}, {"holdout": 0.9}, {"noise-column": "b"}]
+    read = [PartyData.read(PartyFile.of(node, {"target": "y", **more})) for more in settings]
+    assert all(np.array_equal(data.held_inputs, read[0].held_inputs) for data in read)
+    assert all(data.contribution.feature_names == ("a", "b") and data.contribution.noise is None for data in read)
+    own = PartyData.read(PartyFile.of({**node, "holdout": 0.5}, {"target": "y", "holdout": 0.0}))
+    assert len(own.held_inputs) == 20
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        ({"confirm-shema": "ab"}, "no key 'confirm-shema'; did you mean confirm-schema"),
+        ({"kye": "north"}, "no key 'kye'; did you mean key"),
+        ({"holdout": -1.0}, "holdout in the node config is a share from 0 to 0.9, got -1.0"),
+        ({"holdout": "viel"}, "got 'viel'"),
+        ({"holdout": True}, "got True"),
+    ],
+)
+def test_a_node_config_that_protects_nothing_is_refused(csv: Path, node: dict[str, object], said: str) -> None:
+    with pytest.raises(PartyError, match=said):
+        party(csv, **node)
+
+
+def test_what_is_said_to_the_mediator_names_no_other_column_and_no_folder(csv: Path, tmp_path: Path) -> None:
+    (tmp_path / "headless.csv").write_text("63,1,145\n37,0,130\n")
+    for path in (tmp_path / "headless.csv", tmp_path / "elsewhere.csv"):
+        with pytest.raises(PartyError) as caught:
+            PartyData.read(party(csv, **{"data-path": str(path)}))
+        assert "63" not in str(caught.value)
+        assert str(tmp_path) not in str(caught.value)
+        assert "63, 1, 145" in caught.value.in_full or str(tmp_path) in caught.value.in_full
+
+
+def test_a_column_named_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "twice.csv").write_text("a,a,y\n1,2,3\n4,5,6\n")
+    with pytest.raises(PartyError, match="more than one column of the same name"):
+        PartyData.read(party(tmp_path / "twice.csv"))
 
 
 def test_holding_nothing_out_contributes_everything(csv: Path) -> None:
@@ -90,7 +122,7 @@ def test_rows_held_out_can_be_a_file_of_their_own(csv: Path, tmp_path: Path) -> 
 
 
 def test_a_file_without_a_target_is_contributed_without_outputs(csv: Path) -> None:
-    file = PartyFile.of({"party": "north", "data-path": str(csv)}, {"holdout": 0.5})
+    file = PartyFile.of({"party": "north", "data-path": str(csv), "holdout": 0.5}, {})
     data = PartyData.read(file)
     assert data.contribution.y is None
     assert data.contribution.feature_names == ("a", "b", "y")
@@ -117,7 +149,7 @@ def test_csv_and_parquet_hold_the_same(csv: Path) -> None:
     [
         ("a,b,y\n1,2,3\n4,,6\n7,8,9\n", "column 'b': 1 missing or infinite values, the first in row 2"),
         ("a,b,y\n1,2,3\n4,five,6\n", "column 'b' must hold numbers, got String"),
-        ("a,b\n1,2\n", "no target column 'y'; it has a, b"),
+        ("a,b\n1,2\n", "no target column 'y'"),
         ("y\n1\n2\n", "no feature columns besides 'y'"),
         ("", "can't be read"),
     ],

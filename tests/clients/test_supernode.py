@@ -59,7 +59,33 @@ def test_a_refusal_is_a_sentence_and_nothing_is_started(monkeypatch: pytest.Monk
         assert result.output.startswith("Error: ")
 
 
-def test_flowers_options_pass_through_and_its_home_is_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        ('data-path="{data}" confirm-schema="any"', "party is missing"),
+        ('party="north" data-path="{data}.gone" confirm-schema="any"', "is no file that can be read"),
+        ('party="north" data-path="{data}"', "confirm-schema is missing from --node-config"),
+        ('party="north" data-path="{data}" confirm-shema="any"', "did you mean confirm-schema"),
+        ('party="north" data-path="{data}" confirm-schema="any" key="{data}"', "name both key="),
+        ('party="north" data-path="{data}" confirm-schema="any" holdout=2.0', "from 0 to 0.9, got 2.0"),
+        ('party="north" data-path="{data}" confirm-schema="any" reward-dir="/nowhere/at/all"', "rewards can't be kept"),
+    ],
+)
+def test_a_node_config_is_checked_before_anything_is_connected(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, node: str, said: str
+) -> None:
+    monkeypatch.setattr(approval, "run_supernode", lambda: pytest.fail("started"))
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    (tmp_path / "north.csv").write_text("a,y\n1,2\n")
+    config = ["--node-config", node.format(data=tmp_path / "north.csv")]
+    result = CliRunner().invoke(cli, [*TLS, "--approve", "a" * 64, *config])
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_flowers_options_pass_through_and_its_home_is_a_new_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     seen: dict[str, object] = {}
 
     def look() -> None:
@@ -70,7 +96,9 @@ def test_flowers_options_pass_through_and_its_home_is_a_new_one(monkeypatch: pyt
     monkeypatch.setattr(approval, "guard", lambda approved: seen.update(approved=approved.hashes))
     monkeypatch.setattr(os, "environ", dict(os.environ))
     monkeypatch.setattr(sys, "argv", ["pytest"])
-    node = ["--node-config", 'party="north" data-path="/data/a b.csv"', "--max-retries", "3"]
+    (tmp_path / "a b.csv").touch()
+    config = f'party="north" data-path="{tmp_path}/a b.csv" confirm-schema="any"'
+    node = ["--node-config", config, "--max-retries", "3"]
     result = CliRunner().invoke(cli, [*TLS[:2], "--approve", "a" * 64, *TLS[2:], *node, f"--approve={'b' * 64}"])
     assert result.exit_code == 0, result.output
     assert seen["approved"] == {"a" * 64, "b" * 64}

@@ -34,7 +34,7 @@ def node_config(consortium: Consortium, party: str) -> str:
     """Its file, the key with which it signs, and whose signature it answers."""
     folder = consortium.folder / party
     files = {"data-path": folder / "data.csv", "key": folder / party, "mediator-key": folder / "mediator.pub"}
-    return " ".join([*(f'{key}="{path}"' for key, path in files.items()), 'target="y"'])
+    return " ".join([*(f'{key}="{path}"' for key, path in files.items()), 'target="y" confirm-schema="any"'])
 
 
 class Run:

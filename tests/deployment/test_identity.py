@@ -11,6 +11,7 @@ import pytest
 from clients.approval import app_hash
 from clients.audit import audit
 from clients.consent import proposals, read_ledger
+from strategies.schema import Schema
 from strategies.signing import read_public_key
 from tests.deployment.consortium import ROOT, Consortium
 from tests.deployment.runs import Run, held, store, write_data
@@ -30,8 +31,9 @@ def signing(tmp_path_factory: pytest.TempPathFactory, nginx: None) -> Iterator[C
 
 
 def node(consortium: Consortium, party: str) -> str:
-    folder = consortium.folder / party
-    return f'data-path="{folder / "data.csv"}" key="{folder / party}" mediator-key="{folder / "mediator.pub"}"'
+    folder, hash_ = consortium.folder / party, Schema.from_toml(SCHEMA).hash
+    files = {"data-path": folder / "data.csv", "key": folder / party, "mediator-key": folder / "mediator.pub"}
+    return " ".join([*(f'{key}="{path}"' for key, path in files.items()), f'confirm-schema="{hash_}"'])
 
 
 def test_a_registered_key_with_another_partys_name_is_refused_and_both_ledgers_agree(
