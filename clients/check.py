@@ -28,9 +28,12 @@ def check_file(
     try:
         schema = Schema.from_toml(schema_path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, SchemaError) as error:
-        raise PartyError(f"{schema_path}: {error}") from error
+        said = f"it can't be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+        raise PartyError(f"the schema {schema_path}: {said}") from error
     if not 0.0 <= holdout <= 0.9:
         raise PartyError(f"--holdout must be from 0 to 0.9, got {holdout}")
+    if holdout_path is not None and holdout_path.resolve() == path.resolve():
+        raise PartyError("--holdout-path is the file itself: its rows would be sent and not stay here")
     wrong = 0
     for place in filter(None, (path, holdout_path)):
         table = read_table(place, texts=True)

@@ -74,6 +74,8 @@ def check_start(node_config: Mapping[str, Any]) -> None:
         path = Path(str(node_config.get(name) or ".")).expanduser()
         if node_config.get(name) and not (path.is_file() and os.access(path, os.R_OK)):
             raise PartyError(f"{name}: {path} is no file that can be read")
+    if node_config.get("holdout-path") == node_config["data-path"]:
+        raise PartyError("holdout-path is data-path: its rows would be sent and not stay here")
     if not node_config.get("confirm-schema"):
         raise PartyError(
             "confirm-schema is missing from --node-config. Give the hash that `python -m clients check FILE --schema "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,7 +44,7 @@ def make_credentials(folder: Path, parties: Sequence[str], names: Sequence[str] 
     Parameters
     ----------
     folder : must not exist, or be empty
-    parties : names, each good for a folder
+    parties : names, each good for a folder; none where every party makes its own key and sends its NAME.pub
     names : host names or addresses by which parties reach the mediator, besides ``localhost`` and 127.0.0.1
 
     Raises
@@ -69,6 +70,7 @@ def make_credentials(folder: Path, parties: Sequence[str], names: Sequence[str] 
         _private(folder / MEDIATOR / MEDIATOR, _openssh_private(own_key)),
         _public(folder / MEDIATOR / f"{MEDIATOR}.pub", own_public),
     ]
+    make_folder(folder / MEDIATOR / "parties")
     for party in parties:
         key = ec.generate_private_key(CURVE)
         public = _openssh(key, party)
@@ -85,8 +87,6 @@ def make_credentials(folder: Path, parties: Sequence[str], names: Sequence[str] 
 def _check(folder: Path, parties: Sequence[str]) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CredentialsError(f"{folder} exists and is not empty; no key is ever overwritten: choose another folder")
-    if not parties:
-        raise CredentialsError("name at least one party: --party north")
     for party in parties:
         try:
             check_party_name(party)
@@ -152,10 +152,11 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         pass
-    try:
-        return x509.DNSName(name)
-    except ValueError as error:
-        raise CredentialsError(f"{name!r} is neither a host name in ASCII nor an address: {error}") from error
+    if not re.fullmatch(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", name):
+        raise CredentialsError(
+            f"--name takes a host name in ASCII or an address, without https:// and without a port, got {name!r}"
+        )
+    return x509.DNSName(name)
 
 
 def _pem(key: Key) -> bytes:

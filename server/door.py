@@ -136,8 +136,9 @@ class Door:
             raise DoorError(
                 f"{folder} lacks {', '.join(missing)}: `python -m server credentials` makes them for trying out"
             )
-        if not re.fullmatch(r"([\w.]+:|\[[0-9a-fA-F:]+\]:)?[0-9]{1,5}", self.listen):
-            raise DoorError(f"--listen takes a port, or address:port, got {self.listen!r}")
+        listen = re.fullmatch(r"(?:[\w.-]+:|\[[0-9a-fA-F:]+\]:)?([0-9]{1,5})", self.listen)
+        if listen is None or not 1 <= int(listen[1]) <= 65535:
+            raise DoorError(f"--listen takes a port from 1 to 65535, or address:port, got {self.listen!r}")
         config = TEMPLATE.format(
             folder=shlex.quote(str(folder)),
             listen=self.listen,

@@ -230,7 +230,8 @@ def _missing(missing: Any, kind: Type, values: Sequence[str], where: str) -> str
         if text in values:
             return text
         raise SchemaError(f"{where}: missing must be 'refuse', 'drop' or one of {', '.join(values)}, got {missing!r}")
-    number = _bound(missing, f"{where}: missing")
+    is_number = isinstance(missing, (int, float)) and not isinstance(missing, bool)
+    number = _bound(missing, f"{where}: missing") if is_number else None
     if number is None or (kind == "boolean" and number not in (0.0, 1.0)):
         raise SchemaError(f"{where}: missing must be 'refuse', 'drop' or what stands in for a gap, got {missing!r}")
     return number

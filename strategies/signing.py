@@ -231,6 +231,8 @@ def read_private_key(path: Path) -> PrivateKey:
     KeyFileError
     """
     content = _read(path)
+    if path.expanduser().stat().st_mode & 0o007:
+        raise KeyFileError(f"{path} is a private key that everybody on this machine may read: chmod 600 {path}")
     load = serialization.load_ssh_private_key if b"OPENSSH" in content else serialization.load_pem_private_key
     try:
         key = load(content, password=None)

@@ -113,7 +113,10 @@ def test_every_party_ends_with_its_reward(guide: Guide, prepare: Callable[[Guide
     assert guide.run(guide.block("supernode register")).count("registered successfully.") == 4
     assert re.fullmatch(r"[0-9a-f]{64}\n", guide.run("python -m clients.supernode --hash"))
     for port, party in enumerate(HOSPITALS, start=9511):
-        guide.stay(party, guide.block("P=va PORT=9514").replace("P=va PORT=9514", f"P={party} PORT={port}"))
+        node = guide.block("P=va PORT=9514").replace("P=va PORT=9514", f"P={party} PORT={port}")
+        guide.stay(
+            party, node if prepare is hospitals else re.sub("^SCHEMA=.*$", "SCHEMA=any", node, flags=re.MULTILINE)
+        )
     for party in HOSPITALS:
         guide.says(party, "SuperNode ID")
 

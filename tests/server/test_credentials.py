@@ -76,6 +76,12 @@ def test_private_files_are_their_owners_and_no_party_has_anothers(folder: Path) 
         assert path.stat().st_mode & 0o777 == wanted, path
 
 
+def test_without_parties_there_is_the_mediators_side_and_a_folder_for_their_keys(tmp_path: Path) -> None:
+    make_credentials(tmp_path / "new", [], ["mediator.example"])
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["authority", "mediator"]
+    assert list((tmp_path / "new" / "mediator" / "parties").iterdir()) == []
+
+
 def test_nothing_is_overwritten(folder: Path) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(CredentialsError, match="no key is ever overwritten"):
@@ -86,11 +92,12 @@ def test_nothing_is_overwritten(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("parties", "names", "why"),
     [
-        ([], [], "at least one party"),
+        (["north"], ["https://mediator.example:9443"], "without https:// and without a port"),
+        (["north"], ["mediator:9443"], "without a port"),
         (["../north"], [], "a party's name is"),
         (["north", "North"], [], "named once"),
         (["mediator"], [], "'mediator'"),
-        (["north"], ["bücher.example"], "neither a host name"),
+        (["north"], ["bücher.example"], "host name in ASCII"),
     ],
 )
 def test_names_that_cannot_be_used_are_refused_before_anything_is_written(

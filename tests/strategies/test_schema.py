@@ -84,7 +84,7 @@ def test_defaults_written_out_do_not_change_the_hash() -> None:
         ('[columns.a]\nminimum = "3"', "must be a finite number, got '3'"),
         ('[columns.a]\ntype = "boolean"\nminimum = 0', "only a number has a minimum"),
         ("[columns.a]\nflag-missing = true", "flag-missing needs a value"),
-        ('[columns.a]\nmissing = "guess"', "must be a finite number, got 'guess'"),
+        ('[columns.a]\nmissing = "guess"', "missing must be 'refuse', 'drop' or what stands in for a gap, got 'guess'"),
         ('[columns.a]\ntype = "category"\nvalues = ["x"]\nmissing = "y"', "'refuse', 'drop' or one of x, got 'y'"),
         ('[columns.a]\ntype = "boolean"\nmissing = 2', "what stands in for a gap, got 2"),
         ('target = "b"\n[columns.a]', "target = 'b' is none of the columns a"),

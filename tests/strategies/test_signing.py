@@ -209,6 +209,11 @@ def test_keys_that_can_not_be_used_are_named(tmp_path: Path) -> None:
     (tmp_path / "twice").mkdir()
     for name in ("north", "south"):
         (tmp_path / "twice" / f"{name}.pub").write_bytes(public)
+    (tmp_path / "small").chmod(0o644)
+    with pytest.raises(KeyFileError, match=r"small is a private key that everybody .* may read: chmod 600"):
+        read_private_key(tmp_path / "small")
+    for name in ("small", "locked"):
+        (tmp_path / name).chmod(0o640)
     with pytest.raises(KeyFileError, match=r"small must hold an ECDSA P-384 key"):
         read_private_key(tmp_path / "small")
     with pytest.raises(KeyFileError, match="without a passphrase"):
