@@ -124,8 +124,8 @@ def withdraw(
         left = ["every run" if name == ALL else name for name in sorted(set_withdrawn(store, run, undo))]
     except OSError as error:
         raise PartyError(
-            f"NOTHING was changed: {store} can't be written to ({error.strerror}). To send nothing from now on, end your "
-            "SuperNode"
+            f"NOTHING was changed: {store} can't be written to ({error.strerror}). To send nothing from now on, end "
+            "your SuperNode"
         ) from error
     typer.echo(f"Withdrawn from: {', '.join(left) or 'nothing'}.")
 

@@ -196,7 +196,7 @@ def test_the_plain_lines_name_every_file(tmp_path: Path) -> None:
     assert "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION=1 flwr run" in text
     assert "num-supernodes=3" in text
     for party in prepared.parties:
-        assert f'party="{party}" data-path="{prepared.run}/data/{party}.parquet"' in text
+        assert f'party="{party}" data-path="{prepared.run}/data/{party}.parquet" holdout=0.25' in text
     assert tomllib.loads((prepared.run / "flower" / "config.toml").read_text())["superlink"]["mediator"]["insecure"]
 
 
