@@ -11,6 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,8 +110,11 @@ def answers(host: str, port: int, token: str = "") -> set[str]:
     if found != {"UNAVAILABLE"}:
         return found - {"UNIMPLEMENTED"}
     connection = http.client.HTTPConnection(host, port, timeout=60)  # the agent of runtime environments
-    connection.request("POST", "/get_or_create_runtime_env", b"", {key.title(): text for key, text in metadata or ()})
-    return {f"HTTP {connection.getresponse().status}"}
+    with closing(connection):
+        headers = {key.title(): text for key, text in metadata or ()}
+        connection.request("POST", "/get_or_create_runtime_env", b"", headers)
+        with connection.getresponse() as response:
+            return {f"HTTP {response.status}"}
 
 
 def run_code(simulation: Simulation, **variables: str) -> subprocess.CompletedProcess[str]:
