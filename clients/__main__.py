@@ -18,6 +18,7 @@ from rich.table import Table
 from clients.audit import audit
 from clients.check import check_file
 from clients.consent import ALL, proposals, read_ledger, set_withdrawn, withdrawn
+from clients.node_config import HOLDOUT
 from clients.party_data import PartyError, encoded_by, numbers, read_table
 from clients.reward_store import load_predictor, load_reward, synthetic_images, synthetic_table
 from guerdon.federated import predict as classify
@@ -51,7 +52,7 @@ StoreArgument = Annotated[
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Your data: .csv or .parquet.")],
     schema: Annotated[Path, typer.Option("--schema", help="The schema that the mediator gave out (.toml).")],
-    holdout: Annotated[float, typer.Option("--holdout", help="The share of rows that you keep to yourself.")] = 0.25,
+    holdout: Annotated[float, typer.Option("--holdout", help="The share of rows that you keep to yourself.")] = HOLDOUT,
     holdout_path: Annotated[
         Path | None, typer.Option("--holdout-path", help="Or a file of its own with rows that you keep to yourself.")
     ] = None,

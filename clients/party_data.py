@@ -238,7 +238,7 @@ def read_table(path: Path, *, texts: bool = False) -> pl.DataFrame:
         raise PartyError(what, here=str(error).partition("\n")[0]) from error
     twice = [name for name in table.columns if re.sub(r"_duplicated_\d+$", "", name) in set(table.columns) - {name}]
     if twice:
-        raise PartyError(f"{path.name} has more than one column of the same name", here=f"polars reads {listed(twice)}")
+        raise PartyError(f"{path.name} has more than one column of the same name", here=f"rename one: {listed(twice)}")
     return table
 
 

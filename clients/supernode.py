@@ -117,7 +117,7 @@ def _check_node_config(config: dict[str, Any]) -> None:
 
 
 def _check(config: dict[str, Any]) -> None:
-    from clients.node_config import check_start
+    from clients.start import check_start
 
     check_start(config)
 

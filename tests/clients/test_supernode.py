@@ -62,7 +62,7 @@ def test_a_refusal_is_a_sentence_and_nothing_is_started(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("node", "said"),
     [
-        ('data-path="{data}" confirm-schema="any"', "party is missing"),
+        ('data-path="{data}" confirm-schema="any"', "party missing"),
         ('party="north" data-path="{data}.gone" confirm-schema="any"', "is no file that can be read"),
         ('party="north" data-path="{data}"', "confirm-schema is missing from --node-config"),
         ('party="north" data-path="{data}" confirm-shema="any"', "did you mean confirm-schema"),
