@@ -23,9 +23,9 @@ from clients.party_data import PartyError, encoded_by, numbers, read_table
 from clients.reward_store import load_predictor, load_reward, synthetic_images, synthetic_table
 from guerdon.federated import predict as classify
 from guerdon.types import FloatArray
-from strategies.messages import Reward, listed
-from strategies.schema import Schema, SchemaError
-from strategies.signing import KeyFileError, read_public_key
+from wire.messages import Reward, listed
+from wire.schema import Schema, SchemaError
+from wire.signing import KeyFileError, read_public_key
 
 __all__ = ["cli", "main"]
 

@@ -16,10 +16,10 @@ from flwr.common.logger import log
 from clients.consent import consent, note
 from clients.errors import PartyError
 from clients.party_data import PartyData, PartyFile
-from strategies import messages
-from strategies.messages import MessageError, Proposal
-from strategies.schema import Schema, SchemaError
-from strategies.signing import KeyFileError, PartySeal, Proof
+from wire import messages
+from wire.messages import MessageError, Proposal
+from wire.schema import Schema, SchemaError
+from wire.signing import KeyFileError, PartySeal, Proof
 
 __all__ = ["Party", "answered"]
 

@@ -19,9 +19,9 @@ from clients.errors import PartyError
 from clients.evaluation import score
 from clients.report import write_report
 from clients.reward_store import load_reward, save_reward
-from strategies import messages
-from strategies.handlers import Handler, handlers_of
-from strategies.messages import Introduction
+from wire import messages
+from wire.handlers import Handler, handlers_of
+from wire.messages import Introduction
 
 __all__ = ["app"]
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from strategies.signing import PublicKey, text_verified
+from wire.signing import PublicKey, text_verified
 
 __all__ = ["Finding", "audit"]
 

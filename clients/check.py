@@ -9,8 +9,8 @@ from rich.table import Table
 
 from clients.encoding import Encoded, encode
 from clients.party_data import PartyData, PartyError, PartyFile, read_table
-from strategies import messages
-from strategies.schema import Schema, SchemaError
+from wire import messages
+from wire.schema import Schema, SchemaError
 
 __all__ = ["check_file"]
 

@@ -17,9 +17,9 @@ from typing import Any
 
 from clients.errors import PartyError
 from clients.node_config import ANY_SCHEMA
-from strategies.files import append_line, make_folder, read_lines, write_whole
-from strategies.messages import Proposal
-from strategies.schema import Schema
+from wire.files import append_line, make_folder, read_lines, write_whole
+from wire.messages import Proposal
+from wire.schema import Schema
 
 __all__ = ["ALL", "consent", "keep_proposal", "note", "proposals", "read_ledger", "set_withdrawn", "withdrawn"]
 

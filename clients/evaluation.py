@@ -19,7 +19,7 @@ from guerdon.metrics import coverage, mnlp, rmse
 from guerdon.models import Predictor
 from guerdon.realization import mnlp_with_noise_instead
 from guerdon.types import FloatArray
-from strategies.messages import Reward
+from wire.messages import Reward
 
 __all__ = ["score"]
 

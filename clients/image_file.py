@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from clients.errors import PartyError
 from guerdon.images import Pixels
 from guerdon.types import FloatArray
-from strategies.files import read_arrays
+from wire.files import read_arrays
 
 __all__ = ["read_images"]
 

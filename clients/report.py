@@ -13,11 +13,11 @@ from scipy.special import ndtri
 from clients.party_data import PartyData
 from clients.reward_store import load_predictor
 from guerdon.types import FloatArray
-from strategies.files import write_whole
-from strategies.messages import Reward
-from strategies.report.numbers import percent_text
-from strategies.report.party_page import party_page
-from strategies.report.pictures import Picture, draw, ink, quiet_axes
+from wire.files import write_whole
+from wire.messages import Reward
+from wire.pages.numbers import percent_text
+from wire.pages.party_page import party_page
+from wire.pages.pictures import Picture, draw, ink, quiet_axes
 
 __all__ = ["write_report"]
 

@@ -12,9 +12,9 @@ import polars as pl
 from clients.errors import PartyError
 from guerdon.images import Pixels, from_pixels
 from guerdon.models import Predictor
-from strategies.files import make_folder, read_arrays, write_arrays, write_whole
-from strategies.messages import MessageError, Reward, check_party_name
-from strategies.pictures import picture_grid
+from wire.files import make_folder, read_arrays, write_arrays, write_whole
+from wire.image_grid import picture_grid
+from wire.messages import MessageError, Reward, check_party_name
 
 __all__ = ["load_predictor", "load_reward", "save_reward", "synthetic_images", "synthetic_table"]
 

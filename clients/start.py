@@ -9,7 +9,7 @@ from typing import Any
 from clients.errors import PartyError
 from clients.node_config import ANY_SCHEMA
 from clients.party_data import PartyFile
-from strategies.signing import KeyFileError, PartySeal
+from wire.signing import KeyFileError, PartySeal
 
 __all__ = ["check_start"]
 

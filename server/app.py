@@ -19,9 +19,9 @@ from server.config import ConfigError, RunConfig
 from server.report import write_report
 from server.run_directory import RunDirectory
 from strategies import Session
-from strategies.files import read_arrays
 from strategies.grid import AttentiveGrid
-from strategies.signing import fingerprint
+from wire.files import read_arrays
+from wire.signing import fingerprint
 
 __all__ = ["app", "mediate"]
 

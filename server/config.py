@@ -20,9 +20,9 @@ from guerdon.rewards import RectifiedRhoShapley, RhoShapley
 from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, StratifiedShapley
 from guerdon.valuation import MaximumMeanDiscrepancy
 from strategies import CosineGradientRewards, ModelRewards, Settings, SyntheticDataRewards, TrainingTimeRewards
-from strategies.messages import MessageError, check_party_name
-from strategies.schema import Schema, SchemaError
-from strategies.signing import KeyFileError, MediatorSeal, read_party_keys, read_private_key
+from wire.messages import MessageError, check_party_name
+from wire.schema import Schema, SchemaError
+from wire.signing import KeyFileError, MediatorSeal, read_party_keys, read_private_key
 
 __all__ = ["OFFERS", "PART_KEYS", "ConfigError", "Parts", "RunConfig"]
 
@@ -133,7 +133,7 @@ class RunConfig(BaseModel):
     resume: bool = False
     stop_after: Literal["", "valuation"] = ""
     dry_run: bool = Field(False, description="ask who is there and what they would bring, and for no data")
-    schema_file: str = Field("", description="what every party's file must hold, in TOML: strategies/schema.py")
+    schema_file: str = Field("", description="what every party's file must hold, in TOML: wire/schema.py")
     keys_dir: str = Field("", description="NAME.pub of every party; nobody else has its name")
     signing_key: str = Field("", description="the mediator's own private key, whose public half the parties have")
     retain_until: str = Field("", description="the day on which the pooled data are to be deleted, such as 2027-03-31")

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from strategies.files import make_folder, write_whole
-from strategies.messages import MessageError, check_party_name
+from wire.files import make_folder, write_whole
+from wire.messages import MessageError, check_party_name
 
 __all__ = ["AUTHORITY", "MEDIATOR", "CredentialsError", "make_credentials"]
 

@@ -14,7 +14,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from strategies.files import make_folder, write_whole
+from wire.files import make_folder, write_whole
 
 __all__ = ["CONNECTION", "Door", "DoorError"]
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from guerdon.models.protocols import Arrays
 from guerdon.types import Contribution, FloatArray
-from strategies.files import append_line, make_folder, read_arrays, read_lines, write_arrays, write_whole
-from strategies.messages import Reward, packed, unpacked
-from strategies.pictures import picture_grid
+from wire.files import append_line, make_folder, read_arrays, read_lines, write_arrays, write_whole
+from wire.image_grid import picture_grid
+from wire.messages import Reward, packed, unpacked
 
 __all__ = ["RunDirectory", "RunDirectoryError"]
 

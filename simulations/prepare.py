@@ -27,7 +27,7 @@ from simulations.datasets import Dataset, Rows
 from simulations.overrides import OverrideError, parse_overrides
 from simulations.scenarios import Scenario
 from simulations.staging import CHECKOUT, StagingError, check_modules, importable, stage
-from strategies.files import write_arrays
+from wire.files import write_arrays
 
 __all__ = ["PrepareError", "Prepared", "prepare", "prepare_resume"]
 

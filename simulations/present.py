@@ -13,7 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from strategies.report.numbers import count_text, number_text, with_error
+from wire.pages.numbers import count_text, number_text, with_error
 
 __all__ = ["present", "present_rehearsal"]
 

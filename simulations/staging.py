@@ -21,7 +21,7 @@ from guerdon.plugins import PluginError, module_of
 __all__ = ["CHECKOUT", "StagingError", "check_modules", "importable", "stage"]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PACKAGES = ("guerdon", "server", "clients", "strategies")
+PACKAGES = ("guerdon", "wire", "server", "clients", "strategies")
 OURS = (*PACKAGES, "simulations", "tests", "benchmarks")
 
 

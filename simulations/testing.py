@@ -33,7 +33,7 @@ from server.config import RunConfig
 from server.run_directory import RunDirectory
 from simulations.local_grid import LocalGrid
 from simulations.present import present
-from strategies import messages
+from wire import messages
 
 __all__ = ["StrategySuite"]
 

@@ -24,12 +24,12 @@ from flwr.serverapp import Grid
 
 from guerdon.federated import Recipe, Weights, initial_weights
 from guerdon.types import Contribution, FloatArray
-from strategies.handlers import Handler
-from strategies.lessons import HANDLERS, LEARN_ALONE, UPDATE, Lesson, decode_update, encode_lesson
 from strategies.mediator import TrustedMediator
-from strategies.messages import MessageError, Reward
 from strategies.record import own_record
 from strategies.session import Outcome, Session
+from wire.handlers import Handler
+from wire.kinds.lessons import HANDLERS, LEARN_ALONE, UPDATE, Lesson, decode_update, encode_lesson
+from wire.messages import MessageError, Reward
 
 __all__ = ["FederatedLearning"]
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 from flwr.app import Message
 from flwr.serverapp import Grid
 
-from strategies import messages
-from strategies.messages import Introduction, MessageError, RefusedError
-from strategies.schema import Schema
 from strategies.session import Journal, Settings
-from strategies.signing import MediatorSeal
+from wire import messages
+from wire.messages import Introduction, MessageError, RefusedError
+from wire.schema import Schema
+from wire.signing import MediatorSeal
 
 __all__ = ["Joined", "join"]
 

@@ -7,7 +7,7 @@
              evaluate            each party scores its reward          evaluate.reward
 
 What is valued and what a reward is, a subclass says in ``accept`` and ``value``. Every request says what the run is for
-(the proposal), and where the mediator and the parties have keys, every message is signed (``strategies.signing``).
+(the proposal), and where the mediator and the parties have keys, every message is signed (``wire.signing``).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from flwr.serverapp.strategy import Strategy
 
 from guerdon.duplicates import count_duplicates, without_repeats
 from guerdon.types import Contribution
-from strategies import messages
-from strategies.handlers import Handler
 from strategies.joining import join
-from strategies.messages import Introduction, MessageError, Proposal, Receipt
 from strategies.session import Outcome, Session
-from strategies.signing import Proof
+from wire import messages
+from wire.handlers import Handler
+from wire.messages import Introduction, MessageError, Proposal, Receipt
+from wire.signing import Proof
 
 __all__ = ["QuorumError", "TrustedMediator"]
 
@@ -55,7 +55,7 @@ class TrustedMediator(Strategy):
     Parties are rows in the order of their names wherever numbers are computed. ``rounds`` is what to pass to
     ``Strategy.start`` as ``num_rounds``; ``parts`` are the run-config keys of the parts it composes, with the part that
     each is where the config leaves it open; ``handlers`` are what it brings for the parties' side, by the type of
-    message that they answer (``strategies.handlers``).
+    message that they answer (``wire.handlers``).
     """
 
     rounds: int = 2

@@ -17,9 +17,9 @@ from guerdon.scaling import Scaling
 from guerdon.types import Contribution
 from guerdon.valuation import InformationGain, noise_sensitivity
 from strategies.mediator import TrustedMediator
-from strategies.messages import MessageError, Reward
 from strategies.record import allocation_record, number, party_view
 from strategies.session import Outcome, Session
+from wire.messages import MessageError, Reward
 
 __all__ = ["ModelRewards"]
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from guerdon.models.protocols import Arrays
 from guerdon.types import Contribution, FloatArray
-from strategies.messages import Reward
-from strategies.schema import Schema
-from strategies.signing import MediatorSeal
+from wire.messages import Reward
+from wire.schema import Schema
+from wire.signing import MediatorSeal
 
 __all__ = ["Journal", "Outcome", "Session", "Settings"]
 

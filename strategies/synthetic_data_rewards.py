@@ -26,11 +26,11 @@ from guerdon.realization import SyntheticReward
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, FloatArray
 from strategies.mediator import TrustedMediator
-from strategies.messages import MessageError, Reward, listed
 from strategies.record import allocation_record, number, party_view
 from strategies.session import Outcome
 from strategies.synthetic_view import growth_record, synthetic_view
 from strategies.trained_generator import fit_generator, quality_record
+from wire.messages import MessageError, Reward, listed
 
 __all__ = ["SyntheticDataRewards"]
 

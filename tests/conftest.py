@@ -22,7 +22,7 @@ def noise_seed(monkeypatch: pytest.MonkeyPatch) -> None:
 def report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports are drawn where they are tested; a hundred other runs end without."""
     where = request.path.relative_to(Path(__file__).parent).parts
-    if not any("report" in part for part in where):
+    if not any("report" in part or part == "pages" for part in where):
         for name in ("server.app", "clients.app"):
             if name in sys.modules:
                 monkeypatch.setattr(sys.modules[name], "write_report", lambda *_, **__: None)

@@ -78,7 +78,8 @@ def test_clipped_updates_are_no_longer_than_1(tmp_path: Path) -> None:
     """The party's side is the document's handler, not the one it replaces."""
     from guerdon.federated import norm
     from simulations.testing import StrategySuite
-    from strategies import lessons, messages
+    from wire import messages
+    from wire.kinds import lessons
 
     seen: list[float] = []
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from strategies.report.glossary import MEANINGS
-from strategies.report.numbers import count_text, number_text, with_error
-from strategies.report.page import Column
+from wire.pages.glossary import MEANINGS
+from wire.pages.numbers import count_text, number_text, with_error
+from wire.pages.page import Column
 
 __all__ = ["columns_of"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from strategies.report.glossary import CONDITIONS, MEANINGS, STAGES
-from strategies.report.numbers import number_text, percent_text, unit_text
-from strategies.report.page import render
-from strategies.report.pictures import Picture, draw, ink, party_colour, quiet_axes
+from wire.pages.glossary import CONDITIONS, MEANINGS, STAGES
+from wire.pages.numbers import number_text, percent_text, unit_text
+from wire.pages.page import render
+from wire.pages.pictures import Picture, draw, ink, party_colour, quiet_axes
 
 __all__ = ["ComparisonError", "comparison_page"]
 

@@ -10,8 +10,8 @@ from server.report.comparison_page import comparison_page
 from server.report.mediator_page import mediator_page
 from server.report.run_pictures import run_pictures
 from server.run_directory import RunDirectory
-from strategies.files import make_folder, write_whole
-from strategies.report.party_page import party_page, view_of
+from wire.files import make_folder, write_whole
+from wire.pages.party_page import party_page, view_of
 
 __all__ = ["REPORT", "purge", "write_comparison", "write_report"]
 

@@ -10,9 +10,9 @@ from server.report.columns import columns_of
 from server.report.mathematics import MATHEMATICS
 from server.report.negotiation import NEGOTIATION, SCRIPT, STYLE, negotiation_data
 from server.report.words import summary
-from strategies.report.glossary import CONDITIONS, MEANINGS, STAGES
-from strategies.report.page import render
-from strategies.report.pictures import Picture
+from wire.pages.glossary import CONDITIONS, MEANINGS, STAGES
+from wire.pages.page import render
+from wire.pages.pictures import Picture
 
 __all__ = ["mediator_page"]
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from server.report.words import tells
-from strategies.report.glossary import CONDITIONS
-from strategies.report.style import colour_name
+from wire.pages.glossary import CONDITIONS
+from wire.pages.style import colour_name
 
 __all__ = ["NEGOTIATION", "SCRIPT", "STYLE", "negotiation_data"]
 

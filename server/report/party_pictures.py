@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from strategies.report.numbers import number_text
-from strategies.report.pictures import Picture, draw, ink, party_colour, quiet_axes
+from wire.pages.numbers import number_text
+from wire.pages.pictures import Picture, draw, ink, party_colour, quiet_axes
 
 __all__ = ["reward_picture", "score_pictures", "shapley_picture"]
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from guerdon.types import FloatArray
-from strategies.report.pictures import Picture, draw, ink, party_colour, quiet_axes
+from wire.pages.pictures import Picture, draw, ink, party_colour, quiet_axes
 
 __all__ = ["growth_picture", "synthetic_pictures"]
 

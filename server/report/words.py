@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from strategies.report.numbers import number_text, percent_text, unit_text
+from wire.pages.numbers import number_text, percent_text, unit_text
 
 __all__ = ["joined", "summary", "tells"]
 

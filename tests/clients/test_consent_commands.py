@@ -15,7 +15,7 @@ from clients.__main__ import cli, main
 from clients.consent import ALL, keep_proposal, note, read_ledger, set_withdrawn, withdrawn
 from server.__main__ import cli as server_cli
 from server.run_directory import RunDirectory, RunDirectoryError
-from strategies.messages import Proposal
+from wire.messages import Proposal
 
 BRING = {
     "file": "north.csv",

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from clients.__main__ import cli
 from clients.encoding import encode
 from clients.party_data import PartyData, PartyError, PartyFile, read_table
-from strategies.schema import Schema
+from wire.schema import Schema
 
 SCHEMA = """
 target = "sick"

@@ -19,8 +19,8 @@ from clients.reward_store import load_predictor, load_reward, save_reward
 from guerdon.models import GaussianProcess, Predictor
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution
-from strategies.messages import Reward
-from strategies.schema import Schema
+from wire.messages import Reward
+from wire.schema import Schema
 
 FEATURES = ("age", "bmi")
 

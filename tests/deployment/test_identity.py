@@ -11,10 +11,10 @@ import pytest
 from clients.approval import app_hash
 from clients.audit import audit
 from clients.consent import proposals, read_ledger
-from strategies.schema import Schema
-from strategies.signing import read_public_key
 from tests.deployment.consortium import ROOT, Consortium
 from tests.deployment.runs import Run, held, store, write_data
+from wire.schema import Schema
+from wire.signing import read_public_key
 
 pytestmark = [pytest.mark.deployment, pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -9,7 +9,7 @@ import pytest
 
 from guerdon.types import Contribution
 from server.run_directory import RunDirectory, RunDirectoryError
-from strategies.messages import Reward
+from wire.messages import Reward
 
 
 @pytest.fixture

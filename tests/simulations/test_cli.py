@@ -131,7 +131,7 @@ def test_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_folders_of_the_caller_are_not_taken_for_ours(tmp_path: Path) -> None:
-    for name in ("server", "clients", "strategies", "guerdon"):
+    for name in ("server", "clients", "strategies", "wire", "guerdon"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise RuntimeError('the wrong one')")
     (tmp_path / "typer.py").write_text("raise RuntimeError('the wrong one')")

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from simulations.present import present, present_rehearsal
-from strategies.report.numbers import number_text
+from wire.pages.numbers import number_text
 
 
 def party(name: str, **changes: Any) -> dict[str, Any]:

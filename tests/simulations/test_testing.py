@@ -14,7 +14,7 @@ BROKEN = '''
 import numpy as np
 
 from strategies import Outcome, TrustedMediator
-from strategies.messages import Reward
+from wire.messages import Reward
 from strategies.record import own_record
 
 

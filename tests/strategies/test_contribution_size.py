@@ -15,8 +15,8 @@ from clients.app import app
 from guerdon.types import Contribution
 from server.app import mediate
 from server.run_directory import RunDirectory
-from strategies import messages
 from tests.fakes import LocalGrid
+from wire import messages
 
 PARTIES = ("east", "north", "west")
 LARGE = 20_000  # of north's rows, all sent: 0.16 MB a column

@@ -21,9 +21,11 @@ from server.app import mediate
 from server.config import ConfigError
 from server.run_directory import RunDirectory
 from simulations.partitions import ClassCounts, Sizes
-from strategies import QuorumError, lessons, messages
-from strategies.messages import Reward
+from strategies import QuorumError
 from tests.fakes import LocalGrid
+from wire import messages
+from wire.kinds import lessons
+from wire.messages import Reward
 
 GRADIENTS = "CosineGradientRewards(rounds=100, scale=16.0)"
 TRAINING_TIME = "TrainingTimeRewards(rounds=60, scale=16.0)"

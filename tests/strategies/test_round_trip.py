@@ -27,8 +27,9 @@ from guerdon.valuation import InformationGain
 from server.app import mediate
 from server.config import ConfigError
 from server.run_directory import RunDirectory
-from strategies import QuorumError, messages
+from strategies import QuorumError
 from tests.fakes import LocalGrid
+from wire import messages
 
 PARTIES = ("east", "north", "west")
 MODEL = "GaussianProcess(kernel='rbf(lengthscale=2.0, outputscale=1.0)', noise=0.3)"

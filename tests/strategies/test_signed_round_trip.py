@@ -24,10 +24,11 @@ from server.app import mediate
 from server.config import ConfigError
 from server.credentials import make_credentials
 from server.run_directory import RunDirectory
-from strategies import QuorumError, messages
-from strategies.schema import Schema
-from strategies.signing import content_digest, read_public_key
+from strategies import QuorumError
 from tests.fakes import LocalGrid
+from wire import messages
+from wire.schema import Schema
+from wire.signing import content_digest, read_public_key
 
 PARTIES = ("east", "north", "west")
 NODES = {name: 100 + k for k, name in enumerate(PARTIES)}

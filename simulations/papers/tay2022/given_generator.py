@@ -10,7 +10,7 @@ from guerdon.generators import FittedGenerator, GeneratorFitError
 from guerdon.generators.mmd_gan_density import GanDensity
 from guerdon.images import ImageShape
 from simulations.papers.study import StudyError
-from strategies.files import read_arrays
+from wire.files import read_arrays
 
 __all__ = ["GivenGenerator"]
 

@@ -24,7 +24,7 @@ from simulations.papers.study import ImpossibleTaskError, Options, Task
 from simulations.papers.tay2022.cases import Case, chosen_betas
 from simulations.papers.tay2022.sources import load_problem, planar
 from simulations.papers.tay2022.valued import Valued, arrays_path, kept_arrays, value_key
-from strategies.files import write_arrays
+from wire.files import write_arrays
 
 __all__ = [
     "accuracy",

@@ -16,7 +16,7 @@ from guerdon.valuation.pair_kernels import pair_kernel
 from simulations.datasets import Rows
 from simulations.papers.study import StudyError
 from simulations.papers.tay2022.cases import Case
-from strategies.files import make_folder, read_arrays, write_arrays
+from wire.files import make_folder, read_arrays, write_arrays
 
 __all__ = ["Valued", "arrays_path", "kept_arrays", "parties", "value_key"]
 

@@ -16,11 +16,11 @@ from guerdon.types import all_coalitions
 from server.report import mediator_page, write_report
 from server.report.run_pictures import run_pictures
 from server.run_directory import RunDirectory, RunDirectoryError
-from strategies.report.page import LIMIT
 from tests.browser import Browser, browser, chromium
 from tests.games import log_of_sum
 from tests.server.report.records import model_record
 from tests.server.report.runs import MODEL, SYNTHETIC, run
+from wire.pages.page import LIMIT
 
 
 def events(directory: RunDirectory) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from simulations.papers.tay2022.cases import Size, chosen_cases
 from simulations.papers.tay2022.given_generator import GivenGenerator
 from simulations.papers.tay2022.sources import load_problem
 from simulations.papers.tay2022.tables import about
-from strategies.files import write_arrays
+from wire.files import write_arrays
 
 SMALL = {"epochs": 1, "batch": 20, "critic_steps": 1, "noise": 4, "width": 4}
 

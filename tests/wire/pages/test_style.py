@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strategies.report.style import COLOURS
+from wire.pages.style import COLOURS
 
 
 def luminance(colour: str) -> float:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from strategies.report.style import COLOURS, colour_name
+from wire.pages.style import COLOURS, colour_name
 
 __all__ = ["Picture", "draw", "ink", "party_colour", "quiet_axes"]
 

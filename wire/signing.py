@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from flwr.app import ArrayRecord, ConfigRecord, RecordDict
 
-from strategies.messages import MessageError
+from wire.messages import MessageError
 
 __all__ = [
     "MEDIATOR",

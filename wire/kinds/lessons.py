@@ -1,7 +1,7 @@
 """What federated learning sends: a lesson to a party, its update back; and what a party does with a lesson.
 
 The party's rows stay where they are. Nothing here imports the party's app: its side is two handlers that the strategies
-bring (``strategies.handlers``).
+bring (``wire.handlers``).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from flwr.app import RecordDict
 
 from guerdon.federated import Recipe, Weights, check_labels, predict, train
 from guerdon.types import Contribution, FloatArray
-from strategies.handlers import Handler
-from strategies.messages import MessageError, Reward, decode_reward, encode_reward, encode_scores, listed
-from strategies.signing import content_digest
+from wire.handlers import Handler
+from wire.messages import MessageError, Reward, decode_reward, encode_reward, encode_scores, listed
+from wire.signing import content_digest
 
 __all__ = ["HANDLERS", "LEARN_ALONE", "UPDATE", "Lesson", "decode_lesson", "decode_update", "encode_lesson"]
 

@@ -15,11 +15,11 @@ import pytest
 from clients.reward_store import load_reward
 from guerdon.rewards import RhoShapley
 from guerdon.shapley import exact_shapley
-from strategies.report.numbers import number_text
-from strategies.report.party_page import party_page, view_of
 from tests.browser import Browser, browser, chromium
 from tests.server.report.records import model_record, synthetic_record
 from tests.server.report.runs import MODEL, SYNTHETIC, run
+from wire.pages.numbers import number_text
+from wire.pages.party_page import party_page, view_of
 
 TABLE = np.array([0.0, 10.6003, 17.1526, 20.4719, 8.1572, 15.1429, 20.0762, 23.1537])
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from strategies.handlers import OURS, handlers_of
-from strategies.lessons import HANDLERS
+from wire.handlers import OURS, handlers_of
+from wire.kinds.lessons import HANDLERS
 
 CHECKOUT = Path(__file__).parents[2]
 MODULE = """

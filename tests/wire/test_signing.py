@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 
 from server.credentials import make_credentials
-from strategies.messages import MessageError
-from strategies.signing import (
+from wire.messages import MessageError
+from wire.signing import (
     KeyFileError,
     MediatorSeal,
     PartySeal,

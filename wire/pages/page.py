@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
-from strategies.report.numbers import count_text, number_text, percent_text
-from strategies.report.style import STYLE, colour_name
+from wire.pages.numbers import count_text, number_text, percent_text
+from wire.pages.style import STYLE, colour_name
 
 __all__ = ["LIMIT", "Column", "render"]
 

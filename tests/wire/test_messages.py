@@ -7,8 +7,8 @@ import pytest
 from flwr.app import Error
 
 from guerdon.types import Contribution
-from strategies import messages
-from strategies.messages import Introduction, MessageError, RefusedError, Reward
+from wire import messages
+from wire.messages import Introduction, MessageError, RefusedError, Reward
 
 
 def contribution(**changes: object) -> Contribution:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from strategies.pictures import picture_grid
+from wire.image_grid import picture_grid
 
 
 def test_every_image_has_its_place() -> None:

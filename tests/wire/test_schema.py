@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strategies.schema import Column, Schema, SchemaError, spelled
+from wire.schema import Column, Schema, SchemaError, spelled
 
 TEXT = """
 target = "sick"

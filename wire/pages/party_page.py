@@ -10,10 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from strategies.report.glossary import MEANINGS
-from strategies.report.numbers import number_text, percent_text, unit_text
-from strategies.report.page import Column, render
-from strategies.report.pictures import Picture
+from wire.pages.glossary import MEANINGS
+from wire.pages.numbers import number_text, percent_text, unit_text
+from wire.pages.page import Column, render
+from wire.pages.pictures import Picture
 
 __all__ = ["party_page", "view_of"]
 
