@@ -14,14 +14,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.models.protocols import Arrays
 from guerdon.types import Contribution, FloatArray
 from wire.files import append_line, make_folder, read_arrays, read_lines, write_arrays, write_whole
 from wire.image_grid import picture_grid
-from wire.messages import Reward, packed, unpacked
+from wire.kinds.rows import kept_arrays, restored
+from wire.messages import Reward
 
 __all__ = ["RunDirectory", "RunDirectoryError"]
 
@@ -123,12 +123,7 @@ class RunDirectory:
         """Keep the pool; ``pool.json`` is written last, so that half a pool is none."""
         folder = make_folder(self.path / "pool")
         for c in contributions:
-            arrays: dict[str, NDArray[Any]] = {"X": packed(c)}
-            if c.y is not None:
-                arrays["y"] = c.y
-            if c.noise is not None:
-                arrays["noise"] = np.asarray(c.noise)
-            write_arrays(folder / f"{c.party}.npz", arrays)
+            write_arrays(folder / f"{c.party}.npz", kept_arrays(c))
         names = {"features": contributions[0].feature_names, "parties": [c.party for c in contributions]}
         write_whole(self.path / "pool.json", json.dumps({**about, **names}).encode())
 
@@ -137,13 +132,9 @@ class RunDirectory:
         if not marker.exists():
             return None
         about = json.loads(marker.read_text(encoding="utf-8"))
-        features = None if about["features"] is None else tuple(about["features"])
-        contributions = []
-        for party in about["parties"]:
-            arrays = read_arrays(self.path / "pool" / f"{party}.npz")
-            X = unpacked(arrays["X"])
-            contributions.append(Contribution(party, X, arrays.get("y"), features, arrays.get("noise")))
-        return contributions, about
+        folder = self.path / "pool"
+        pool = [restored(p, read_arrays(folder / f"{p}.npz"), about["features"]) for p in about["parties"]]
+        return pool, about
 
     # The rewards.
 
