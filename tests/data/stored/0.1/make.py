@@ -23,6 +23,7 @@ from flwr.app import Message
 
 import clients.app
 import server.app
+from clients.__main__ import predict
 from clients.consent import set_withdrawn
 from server.credentials import make_credentials
 from simulations.local_grid import LocalGrid
@@ -147,7 +148,7 @@ def make(name: str, work: Path) -> None:
             nodes[node]["key"] = str(work / "keys" / party / party)
             nodes[node]["mediator-key"] = str(work / "keys" / party / "mediator.pub")
         shutil.copy(work / "keys" / "mediator" / "mediator.pub", home / "mediator.pub")
-    if name == "model-linear":  # a party that has not enough rows, and one that withdraws afterwards
+    if name == "model-linear":  # a party that has not enough rows, and one that withdraws afterwards, are in it
         pl.read_csv(files["west"]).head(2).write_csv(files["west"])
 
     def tamper(node: int, message: Message, reply: Message) -> Message | None:
@@ -157,6 +158,8 @@ def make(name: str, work: Path) -> None:
     server.app.mediate(LocalGrid(clients.app.app, nodes, settings, tamper), settings)
     if name == "model-linear":
         set_withdrawn(files["north"].with_name("north-reward"), "another-run")
+    if name.startswith(("model", "learning")) and (reward := home / "data" / "east-reward" / "run").exists():
+        predict(reward, files["east"], home / "predictions.csv")  # what every later Guerdon must say too
 
 
 def clean(folder: Path, work: Path) -> None:
