@@ -22,6 +22,7 @@ from clients.node_config import HOLDOUT
 from clients.party_data import PartyError, encoded_by, numbers, read_table
 from clients.reward_store import load_reward
 from guerdon.types import FloatArray
+from wire.formats import LEDGER, FormatError
 from wire.kinds import kind_of
 from wire.messages import MessageError, Reward
 from wire.schema import Schema, SchemaError
@@ -182,7 +183,10 @@ def _ledger_of(path: Path) -> list[dict[str, Any]]:
         raise PartyError(f"{path} is not what `python -m server extract RUN PARTY` prints: {error}") from error
     if not entries or not all(isinstance(entry, dict) and "action" in entry for entry in entries):
         raise PartyError(f"{path} holds no entry of a ledger: `python -m server extract RUN PARTY` prints them")
-    return entries
+    try:
+        return [LEDGER.read(entry) for entry in entries]
+    except FormatError as error:
+        raise PartyError(f"{path} can't be read: {error}") from error
 
 
 @cli.command()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from clients.errors import PartyError
 from wire.files import make_folder, read_arrays, write_arrays, write_whole
+from wire.formats import REWARD, FormatError
 from wire.kinds import kind_of
 from wire.messages import MessageError, Reward, check_party_name
 
@@ -27,9 +27,13 @@ def save_reward(store: Path, run: str, reward: Reward) -> Path:
     folder = store / run
     if (folder / "reward.json").exists() and load_reward(folder).hash != reward.hash:
         raise PartyError(f"{folder} holds another reward of a run of this name already; move it away to take this one")
+    try:
+        description = REWARD.numbered(reward.about)
+    except FormatError as error:
+        raise PartyError(f"the reward can't be kept: {error}") from error
     make_folder(folder)
     write_arrays(folder / "reward.npz", reward.arrays)
-    write_whole(folder / "reward.json", json.dumps(reward.about, indent=1, allow_nan=False).encode())
+    write_whole(folder / "reward.json", json.dumps(description, indent=1, allow_nan=False).encode())
     kind_of(reward.about).save(reward, folder)
     return folder
 
@@ -40,11 +44,11 @@ def load_reward(folder: Path) -> Reward:
     Raises
     ------
     PartyError
-        There is none, or its files can't be read.
+        There is none, or its files can't be read, or are of a format that is not read here.
     """
     folder = folder.parent if folder.is_file() else folder
     try:
-        about: dict[str, Any] = json.loads((folder / "reward.json").read_text(encoding="utf-8"))
+        about = REWARD.read(json.loads((folder / "reward.json").read_text(encoding="utf-8")))
         arrays = read_arrays(folder / "reward.npz")
     except FileNotFoundError as error:
         raise PartyError(f"{folder} holds no reward: expected reward.npz and reward.json") from error

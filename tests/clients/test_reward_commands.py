@@ -212,8 +212,8 @@ def test_a_runs_name_cannot_lead_out_of_the_store(tmp_path: Path, predictor: Pre
 
 
 def test_show_describes_synthetic_rows(stored: Path, tmp_path: Path) -> None:
-    about = json.loads((stored / "reward.json").read_text())
-    about |= {
+    about = {
+        **load_reward(stored).about,
         "kind": "synthetic", "features": ["age", "bmi"], "target_name": "sick", "stopped": "target",
         "realization": "WeightedSampling(beta=1.0)", "generator": "KernelDensity()", "synthetic_pool_rows": 500,
     }  # fmt: skip
