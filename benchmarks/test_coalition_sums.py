@@ -10,8 +10,8 @@ from time import perf_counter
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from guerdon.linalg import one_thread
 from guerdon.models.coalition_sums import table_of_gains
+from guerdon.threads import one_thread
 from guerdon.types import FloatArray, coalition_members
 
 ROWS, FEATURES = 300, 100

@@ -10,7 +10,8 @@ from time import perf_counter
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from guerdon.linalg import lattice_half_log_determinants, one_thread
+from guerdon.linalg import lattice_half_log_determinants
+from guerdon.threads import one_thread
 from guerdon.types import FloatArray
 
 PARTIES, ROWS = 10, 2000

@@ -11,12 +11,12 @@ import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 from scipy.optimize import brentq
 
-from guerdon.linalg import one_thread
 from guerdon.models import GaussianProcess
 from guerdon.models.kernels import as_kernel, covariance
 from guerdon.realization import noise_responses, noise_variances
 from guerdon.rewards import RewardTargets, RhoShapley
 from guerdon.shapley import exact_shapley
+from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray
 from guerdon.valuation import InformationGain, InformationGainGame
 

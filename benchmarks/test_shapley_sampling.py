@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from guerdon.linalg import one_thread
 from guerdon.models import GaussianProcess
 from guerdon.pipeline import ShapleyEstimator
 from guerdon.shapley import MonteCarloShapley, PermutationShapley, StratifiedShapley, exact_shapley
+from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, Game, TableGame
 from guerdon.valuation import InformationGain, InformationGainGame
 from tests.games import ClosedFormGame, airport_of_hundred, electoral_college

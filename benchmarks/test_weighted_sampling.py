@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from guerdon.linalg import one_thread
 from guerdon.realization import WeightedSampling
 from guerdon.realization.candidates import Candidates
+from guerdon.threads import one_thread
 from guerdon.types import Contribution
 from guerdon.valuation import MaximumMeanDiscrepancy
 

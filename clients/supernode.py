@@ -7,10 +7,8 @@ import os
 import sys
 import tempfile
 from argparse import Namespace
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -60,6 +58,7 @@ def supernode(
     os.environ.update(QUIET)
     from clients import approval
     from clients.errors import PartyError
+    from clients.start import check_start
 
     try:
         if tell:
@@ -68,7 +67,7 @@ def supernode(
         approved = approval.Approved.of(approve)
         options = approval.parse_options(context.args)
         check_options(options)
-        _check_node_config(approval.node_config_of(options))
+        check_start(approval.node_config_of(options))
         approval.guard(approved)
     except (approval.ApprovalError, PartyError) as error:
         typer.echo(f"Error: {error}", err=True)
@@ -108,18 +107,6 @@ def check_options(options: Namespace) -> None:
             f"--host {options.host} would let other machines at this party's app; leave it at 127.0.0.1, the mediator "
             "needs no way in"
         )
-
-
-def _check_node_config(config: dict[str, Any]) -> None:
-    """Check it in a process of its own: what that imports would stay in the SuperNode's memory (torch, 250 MB)."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
-        executor.submit(_check, config).result()
-
-
-def _check(config: dict[str, Any]) -> None:
-    from clients.start import check_start
-
-    check_start(config)
 
 
 def _is_loopback(host: str) -> bool:

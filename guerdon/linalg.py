@@ -6,14 +6,13 @@ eigenvalues are at least 1 in exact arithmetic; log det B is twice the informati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
-from threadpoolctl import ThreadpoolController
 
+from guerdon.threads import one_thread
 from guerdon.types import FloatArray, Progress, silent
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "excess_spectrum",
     "half_log_determinant",
     "lattice_half_log_determinants",
-    "one_thread",
     "psd_cholesky",
     "require_precision",
     "rounding_error",
@@ -34,18 +32,9 @@ __all__ = [
 PRECISION = 1e-6
 """A half log-determinant whose estimated relative rounding error is above this is refused."""
 
-_pools = ThreadpoolController()
-
 
 class LossOfPrecisionError(ValueError):
     """A matrix is so close to singular that float64 can't give its determinant; the message says how to mend it."""
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run BLAS on one thread: faster for many small blocks, and the same bits whatever the number of cores."""
-    with _pools.limit(limits=1):
-        yield
 
 
 def triangular_factor(width: int, blocks: Iterable[FloatArray]) -> FloatArray:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from joblib import cpu_count
 
-from guerdon.linalg import one_thread
+from guerdon.threads import one_thread
 
 __all__ = ["ordered_map"]
 

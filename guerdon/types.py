@@ -8,7 +8,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 
 __all__ = [
     "CeilingGame",
@@ -370,6 +369,8 @@ def _student_quantile(level: float, degrees_of_freedom: float | FloatArray | Non
     """How many standard errors to each side hold the truth with this probability; 1.96 at 0.95 where None or inf."""
     if not 0.0 < level < 1.0:
         raise ValueError(f"level is a probability between 0 and 1, got {level!r}")
+    from scipy.special import stdtrit  # a party's app, which every message starts, has no use for SciPy
+
     freedom = np.inf if degrees_of_freedom is None else degrees_of_freedom
     return np.asarray(stdtrit(freedom, 0.5 + 0.5 * level))
 

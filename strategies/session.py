@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
-from guerdon.models.protocols import Arrays
 from guerdon.types import Contribution, FloatArray
 from wire.messages import Reward
 from wire.schema import Schema
 from wire.signing import MediatorSeal
+
+if TYPE_CHECKING:
+    from guerdon.models.protocols import Arrays
 
 __all__ = ["Journal", "Outcome", "Session", "Settings"]
 

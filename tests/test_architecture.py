@@ -151,6 +151,20 @@ def test_the_reward_scheme_needs_no_torch() -> None:
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.parametrize(
+    "module", ["clients.app", "clients.supernode", "clients.start", "wire.kinds.lessons", "strategies"]
+)
+def test_what_a_party_starts_on_every_message_loads_nothing_heavy(module: str) -> None:
+    """And in 110 MB: a benchmark has the seconds."""
+    code = (
+        f"import sys, resource, {module}; "
+        "print([m for m in ('torch', 'sklearn', 'scipy', 'matplotlib', 'ray') if m in sys.modules], "
+        "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 110_000)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[] True"
+
+
 def public_definitions(path: Path) -> set[str]:
     """The functions and classes defined at the top of a file whose names have no leading underscore.
 

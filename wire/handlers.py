@@ -25,10 +25,10 @@ __all__ = ["OURS", "Handler", "handlers_of"]
 Handler = Callable[[Any, RecordDict], RecordDict]
 
 OURS: Mapping[str, str] = {
-    "CosineGradientRewards": "strategies.cosine_gradient_rewards",
-    "TrainingTimeRewards": "strategies.training_time_rewards",
+    "CosineGradientRewards": "wire.kinds.lessons",
+    "TrainingTimeRewards": "wire.kinds.lessons",
 }
-"""The modules of those strategies on offer by bare name that have handlers."""
+"""Where the handlers of those strategies on offer by bare name that have some are, as ``HANDLERS``."""
 
 NONE: Mapping[str, Handler] = {}
 
@@ -48,7 +48,10 @@ def handlers_of(strategy: str, app: Path) -> Mapping[str, Handler]:
         call = parse_call(strategy)
     except PluginError:
         return NONE
-    module = call.module or OURS.get(call.name)
+    if call.module is None and call.name in OURS:
+        ours: Mapping[str, Handler] = importlib.import_module(OURS[call.name]).HANDLERS
+        return ours
+    module = call.module
     if module is None or not _travels(module, app):
         return NONE
     found: Mapping[str, Handler] = getattr(getattr(importlib.import_module(module), call.name, None), "handlers", NONE)

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
 from guerdon.federated.weights import Weights
-from guerdon.torch_threads import one_torch_thread
+from guerdon.threads import one_torch_thread
 from guerdon.types import FloatArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Recipe", "check_labels", "initial_weights", "predict", "train"]
 
@@ -67,6 +68,9 @@ def check_labels(y: FloatArray, classes: int) -> NDArray[np.int64]:
 
 def train(weights: Weights, X: FloatArray, y: FloatArray, recipe: Recipe, seed: int) -> dict[str, FloatArray]:
     """The weights after training on rows X (m, d) with labels y (m,); same seed, same bits."""
+    import torch  # here and below, not at the top: a party's app loads this module on every message
+    from torch.nn import functional
+
     classes = len(weights[f"{_layers(weights) - 1}.bias"])
     labels = torch.from_numpy(check_labels(y, classes))
     rng = np.random.default_rng(seed)
@@ -87,6 +91,8 @@ def train(weights: Weights, X: FloatArray, y: FloatArray, recipe: Recipe, seed: 
 
 def predict(weights: Weights, X: FloatArray, scale: float = 1.0) -> NDArray[np.int64]:
     """The most probable class of each row of X (k, d): (k,)."""
+    import torch
+
     with one_torch_thread(), torch.no_grad():
         inputs = torch.from_numpy(np.array(X, dtype=np.float64, order="C")) / scale
         tensors = {name: torch.from_numpy(np.array(array, dtype=np.float64)) for name, array in weights.items()}
@@ -95,6 +101,8 @@ def predict(weights: Weights, X: FloatArray, scale: float = 1.0) -> NDArray[np.i
 
 
 def _logits(weights: dict[str, Tensor], inputs: Tensor) -> Tensor:
+    from torch.nn import functional
+
     last = _layers(weights) - 1
     for k in range(last + 1):
         inputs = functional.linear(inputs, weights[f"{k}.weight"], weights[f"{k}.bias"])

@@ -14,7 +14,7 @@ from sklearn.mixture import GaussianMixture as ScikitMixture
 
 from guerdon.generators.labeller import Labeller
 from guerdon.generators.protocols import FittedGenerator, GeneratorFitError, pooled_rows
-from guerdon.linalg import one_thread
+from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray
 
 __all__ = ["GaussianMixture", "MixtureDensity"]

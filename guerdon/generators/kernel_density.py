@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 
 from guerdon.generators.labeller import Labeller
 from guerdon.generators.protocols import FittedGenerator, GeneratorFitError, pooled_rows
-from guerdon.linalg import one_thread
+from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray
 
 __all__ = ["KernelDensity", "PoolDensity"]

@@ -19,7 +19,7 @@ from guerdon.generators.mmd_gan_networks import Shape, sides
 from guerdon.generators.mmd_gan_training import Plan, Training
 from guerdon.generators.protocols import Checkpoint, FittedGenerator, GeneratorFitError, pooled_rows
 from guerdon.models.protocols import Arrays
-from guerdon.torch_threads import one_torch_thread
+from guerdon.threads import one_torch_thread
 from guerdon.types import Contribution, FloatArray, Progress, silent
 
 __all__ = ["MmdGan"]

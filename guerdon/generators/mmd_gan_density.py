@@ -14,7 +14,7 @@ from guerdon.generators.mmd_gan_networks import Shape, build_generator
 from guerdon.generators.mmd_gan_training import network_arrays, set_network
 from guerdon.generators.protocols import GeneratorFitError
 from guerdon.models.protocols import Arrays
-from guerdon.torch_threads import one_torch_thread
+from guerdon.threads import one_torch_thread
 from guerdon.types import FloatArray
 
 __all__ = ["GanDensity"]

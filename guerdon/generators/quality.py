@@ -13,8 +13,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from guerdon.generators.protocols import SyntheticData
-from guerdon.linalg import one_thread
 from guerdon.metrics import mmd2_unbiased
+from guerdon.threads import one_thread
 from guerdon.types import FloatArray
 
 __all__ = ["SampleQuality", "sample_quality"]

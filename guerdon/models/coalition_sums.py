@@ -12,13 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from guerdon.linalg import (
-    PRECISION,
-    chain_half_log_determinants,
-    half_log_determinant,
-    lattice_half_log_determinants,
-    one_thread,
-)
+from guerdon.linalg import PRECISION, chain_half_log_determinants, half_log_determinant, lattice_half_log_determinants
+from guerdon.threads import one_thread
 from guerdon.types import FloatArray, Progress, coalition_members, silent
 
 __all__ = ["chains_of_gains", "gain", "table_of_gains"]

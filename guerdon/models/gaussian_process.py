@@ -17,7 +17,6 @@ from guerdon.linalg import (
     excess_spectrum,
     half_log_determinant,
     lattice_half_log_determinants,
-    one_thread,
     psd_cholesky,
     require_precision,
     rounding_error,
@@ -28,6 +27,7 @@ from guerdon.models.kernels import as_kernel, covariance, covariance_diagonal, k
 from guerdon.models.likelihoods import Likelihood, exact_likelihood
 from guerdon.models.pool import blocks, require_known, row_noise
 from guerdon.models.protocols import Arrays, FitReport, SpectralResponse
+from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, Progress, closed, silent
 
 __all__ = ["GaussianProcess", "GaussianProcessPosterior"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
+from guerdon.threads import one_thread_of_all
 from guerdon.types import FloatArray
 
 __all__ = ["centres"]
@@ -29,7 +29,7 @@ def centres(X: FloatArray, count: int, seed: int) -> FloatArray:
             f"{count} inducing points need as many different inputs, but the pool has {different}: ask for at most "
             f"{different}, or give the points"
         )
-    with threadpool_limits(limits=1):
+    with one_thread_of_all():
         fitted = KMeans(count, n_init=1, random_state=seed).fit(_sorted(X))
     return _sorted(np.asarray(fitted.cluster_centers_, dtype=np.float64))
 

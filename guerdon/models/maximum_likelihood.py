@@ -12,9 +12,10 @@ from gpytorch.constraints import Positive
 from gpytorch.kernels import Kernel
 from scipy.optimize import minimize
 
-from guerdon.linalg import LossOfPrecisionError, one_thread
+from guerdon.linalg import LossOfPrecisionError
 from guerdon.models.likelihoods import Likelihood
 from guerdon.models.protocols import FitReport
+from guerdon.threads import one_thread
 from guerdon.types import FloatArray, Progress, silent
 
 __all__ = ["ConvergenceError", "Fitted", "maximize_likelihood"]

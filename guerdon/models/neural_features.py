@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from guerdon.checks import is_number, require_count
 from guerdon.models.protocols import Arrays
+from guerdon.threads import one_thread_of_all
 from guerdon.types import FloatArray, Progress, silent
 
 __all__ = ["NeuralFeatures", "Training"]
@@ -131,7 +131,7 @@ class NeuralFeatures:
         scale = np.where(scale > 1e-12 * np.maximum(np.abs(X).max(axis=0), 1.0), scale, 1.0)
         spread = float(y.std())
         target = (y - y.mean()) / (spread if spread > 0.0 else 1.0)
-        with threadpool_limits(limits=1):  # the same bits on any number of cores
+        with one_thread_of_all():  # the same bits on any number of cores
             layers, training = _train(self, (X - center) / scale, target, rng, progress)
         return replace(self, layers=layers, center=center, scale=scale, training=training)
 

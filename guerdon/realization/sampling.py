@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from guerdon.checks import unwrap_scalars
-from guerdon.linalg import one_thread
 from guerdon.realization.candidates import Candidates
+from guerdon.threads import one_thread
 from guerdon.types import FloatArray, Progress, RewardTargets, SyntheticGame, silent
 from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame, UnionSums
 

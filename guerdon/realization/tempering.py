@@ -25,11 +25,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from guerdon.linalg import one_thread
 from guerdon.metrics import expected_mnlp
 from guerdon.models.predictor import Predictor
 from guerdon.models.protocols import Model, NoiseResponse, Posterior
 from guerdon.realization.noise import noise_variances, others_of, outputs_of, posterior_of
+from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets
 from guerdon.valuation.information_gain import InformationGainGame
 

@@ -17,8 +17,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from guerdon.linalg import one_thread
 from guerdon.shapley.mmd_closed_form import closed_form_shapley
+from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, Progress, ShapleyValues, silent
 from guerdon.valuation.kernel_sums import cross_sums, self_sums
 from guerdon.valuation.pair_kernels import PairKernel

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 import joblib
 import polars as pl
 
-from guerdon.linalg import one_thread
+from guerdon.threads import one_thread
 
 __all__ = [
     "IMPOSSIBLE",

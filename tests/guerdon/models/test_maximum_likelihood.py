@@ -11,11 +11,11 @@ import torch
 from gpytorch.kernels import Kernel, MaternKernel, RBFKernel, ScaleKernel
 from scipy.stats import norm
 
-from guerdon.linalg import one_thread
 from guerdon.models import GaussianProcess
 from guerdon.models import maximum_likelihood as module
 from guerdon.models.kernels import as_kernel, covariance
 from guerdon.models.maximum_likelihood import ConvergenceError
+from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray
 
 TRUTH = "rbf(lengthscale=0.7, outputscale=2.0)"
