@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from guerdon.pipeline import Realization
-from guerdon.testing.suite import CLOSE, Suite, assert_refused, assert_same, global_state
+from guerdon.pipeline import MadeReward, Realization, needs
+from guerdon.testing.suite import CLOSE, NarrowGame, Suite, assert_refused, assert_same, global_state
 from guerdon.types import (
     Contribution,
     RewardTargets,
+    lacks,
 )
 
 if TYPE_CHECKING:  # so that testing a reward scheme does not load torch
@@ -54,6 +55,30 @@ class RealizationSuite(Suite):
             allowed = self.tolerance * targets.maximum
             assert off <= allowed, f"the targets {targets.values} were missed by {off:.3g}: {reached}"
 
+    def test_every_reward_tells_what_it_is(self) -> None:
+        game = self.make_game()
+        names = getattr(game, "parties", None)
+        for targets in self.targets(game):
+            for i, reward in enumerate(self._realize(game, targets)):
+                assert isinstance(reward, MadeReward), f"expected party, reached, contains and facts(), got {reward!r}"
+                assert names is None or reward.party == names[i], (
+                    f"reward {i} is for {names[i]!r}, got {reward.party!r}"
+                )
+                assert isinstance(reward.contains, str), f"contains is a text, got {reward.contains!r}"
+                assert reward.contains.strip(), "contains says in words what can be read from a reward, got nothing"
+                facts = reward.facts()
+                assert _is_plain(facts), f"facts() are plain numbers and texts by name, got {facts!r}"
+
+    def test_it_needs_no_more_than_it_says(self) -> None:
+        game, kind = self.make_game(), needs(self.make())
+        missing = lacks(game, kind)
+        assert not missing, f"make_game gives a game without {', '.join(missing)}, and it needs a {kind.__name__}"
+        for targets in self.targets(game):
+            for one, other in zip(
+                self._realize(NarrowGame(game, kind), targets), self._realize(game, targets), strict=True
+            ):
+                assert_same(one, other, "a reward made in a game that shows no more")
+
     def test_same_seed_same_rewards(self) -> None:
         game = self.make_game()
         for targets in self.targets(game):
@@ -79,6 +104,15 @@ class RealizationSuite(Suite):
 
     def _realize(self, game: Any, targets: RewardTargets) -> Sequence[Any]:
         return self.make()(game, targets, rng=np.random.default_rng(3))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it can be written down without loss: numbers, texts, and lists and mappings of them."""
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_plain(inner) for key, inner in value.items())
+    if isinstance(value, list | tuple | np.ndarray):
+        return all(_is_plain(inner) for inner in value)
+    return value is None or isinstance(value, bool | int | float | str | np.integer | np.floating | np.bool_)
 
 
 class GeneratorSuite(Suite):

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from guerdon.pipeline import RewardScheme, ShapleyEstimator
+from guerdon.pipeline import RewardScheme, ShapleyEstimator, needs
 from guerdon.rewards.certificate import certify
 from guerdon.testing.examples import example_games
-from guerdon.testing.suite import CLOSE, PlainGame, Suite, assert_close, error_sizes, global_state
+from guerdon.testing.suite import CLOSE, NarrowGame, PlainGame, Suite, assert_close, error_sizes, global_state
 from guerdon.types import (
     FloatArray,
     Game,
@@ -17,6 +17,8 @@ from guerdon.types import (
     ShapleyValues,
     TableGame,
     all_coalitions,
+    lacks,
+    members,
 )
 
 __all__ = ["RewardSchemeSuite", "ShapleyEstimatorSuite"]
@@ -87,6 +89,9 @@ class RewardSchemeSuite(Suite):
 
     conditions : what the scheme promises on every monotone game, of R1-R7, F1-F3 and "stability"; the certificate
     decides. anonymous : False for a scheme that treats parties by their place rather than by what they bring.
+
+    The games offer no more than the scheme says it needs; one that needs more than a ``CeilingGame`` overrides
+    ``offered``.
     """
 
     conditions: tuple[str, ...] = ("R1", "R2")
@@ -123,7 +128,7 @@ class RewardSchemeSuite(Suite):
             return
         for name, game, phi in self._games():
             turned = TableGame(game(all_coalitions(game.n)[:, ::-1]))
-            values = self._targets(PlainGame(turned), phi[::-1]).values[::-1]
+            values = self._targets(self.offered(turned), phi[::-1]).values[::-1]
             assert_close(values, self._targets(game, phi).values, f"{name}: targets of the parties in reverse")
 
     def test_asking_twice_gives_the_same(self) -> None:
@@ -139,7 +144,29 @@ class RewardSchemeSuite(Suite):
 
     def _games(self) -> Iterator[tuple[str, Game, FloatArray]]:
         for name, (game, phi) in example_games().items():
-            yield name, PlainGame(game), phi
+            yield name, self.offered(game), phi
+
+    def offered(self, game: TableGame) -> Game:
+        """An example as a game of the kind that the scheme needs; ceilings are v_N."""
+        return _Ceilinged(game) if "ceilings" in members(needs(self.make())) else PlainGame(game)
+
+    def test_it_needs_no_more_than_it_says(self) -> None:
+        kind = needs(self.make())
+        for name, (game, phi) in example_games().items():
+            offered = self.offered(game)
+            missing = lacks(offered, kind)
+            assert not missing, f"it needs a {kind.__name__}, with {', '.join(missing)}: override offered(self, game)"
+            narrow = NarrowGame(offered, kind)
+            values = self._targets(narrow, phi).values
+            assert_close(values, self._targets(offered, phi).values, f"{name}: targets of a game that shows no more")
 
     def _targets(self, game: Game, phi: FloatArray) -> RewardTargets:
         return self.make()(ShapleyValues(phi), game)
+
+
+class _Ceilinged(PlainGame):
+    """As a plain game, and no reward can be worth more than the pool."""
+
+    def ceilings(self) -> FloatArray:
+        pool = float(self(np.ones((1, self.n), dtype=bool))[0])
+        return np.full(self.n, pool)

@@ -14,10 +14,12 @@ from guerdon.types import (
     ShapleyValues,
     TableGame,
     all_coalitions,
+    members,
 )
 
 __all__ = [
     "CLOSE",
+    "NarrowGame",
     "PlainGame",
     "Suite",
     "assert_close",
@@ -65,6 +67,25 @@ class PlainGame:
         fits = isinstance(coalitions, np.ndarray) and array.dtype == np.bool_ and array.shape[1:] == (self.n,)
         assert fits, f"coalitions are a bool (m, {self.n}) array, got {coalitions!r}"
         return self._game(coalitions)
+
+
+class NarrowGame:
+    """A game that shows no more than a part says it needs of one: whatever else it is asked for it has not."""
+
+    def __init__(self, game: Any, kind: type) -> None:
+        self._game, self._kind = game, kind
+
+    @property
+    def n(self) -> int:
+        return int(self._game.n)
+
+    def __call__(self, coalitions: NDArray[np.bool_]) -> FloatArray:
+        return np.asarray(self._game(coalitions))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in members(self._kind):
+            raise AttributeError(f"the game is asked for {name}, but the part says it needs a {self._kind.__name__}")
+        return getattr(self._game, name)
 
 
 def some_coalitions(n: int) -> NDArray[np.bool_]:

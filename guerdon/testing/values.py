@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from guerdon.pipeline import ValueFunction
+from guerdon.pipeline import Given, ValueFunction, gives
 from guerdon.shapley.coalition_values import prefixes
 from guerdon.shapley.exact import exact_shapley
 from guerdon.testing.examples import example_contributions
@@ -15,6 +16,7 @@ from guerdon.types import (
     Contribution,
     Game,
     all_coalitions,
+    lacks,
 )
 
 __all__ = ["GameSuite", "ValueFunctionSuite"]
@@ -109,9 +111,14 @@ class GameSuite(Suite):
 
 
 class ValueFunctionSuite(Suite):
-    """A ``guerdon.pipeline.ValueFunction``. Override ``contributions`` if it needs others than the example's."""
+    """A ``guerdon.pipeline.ValueFunction``. Override ``contributions`` if it needs others than the example's.
+
+    monotone : no coalition loses by taking in one more; things : what its ``game`` asks for by name beside the
+    contributions, such as ``{"synthetic": points}`` or ``{"model": model}``.
+    """
 
     monotone: bool = False
+    things: Mapping[str, Any] = {}
 
     def make(self) -> ValueFunction:
         value: ValueFunction = super().make()
@@ -120,6 +127,15 @@ class ValueFunctionSuite(Suite):
     def contributions(self) -> Sequence[Contribution]:
         return example_contributions()
 
+    def given(self) -> Given:
+        """The valuation with what it asks for."""
+        return Given(self.make(), self.things)
+
+    def test_its_game_is_of_the_kind_that_it_says(self) -> None:
+        kind = gives(self.make())
+        missing = lacks(self.given().game(self.contributions()), kind)
+        assert not missing, f"it says that it gives a {kind.__name__}, but its game has no {', '.join(missing)}"
+
     def test_its_game_conforms(self) -> None:
         outer = self
 
@@ -127,30 +143,30 @@ class ValueFunctionSuite(Suite):
             monotone = outer.monotone
 
             def make(self) -> Game:
-                return outer.make().game(outer.contributions())
+                return outer.given().game(outer.contributions())
 
         OfThisValue().run()
 
     def test_one_player_a_contribution(self) -> None:
         contributions = self.contributions()
         for count in range(1, len(contributions) + 1):
-            n = self.make().game(contributions[:count]).n
+            n = self.given().game(contributions[:count]).n
             assert n == count, f"a game of {count} contributions has n = {count}, got {n}"
 
     def test_the_order_of_parties_only_permutes(self) -> None:
         contributions = self.contributions()
         coalitions = all_coalitions(len(contributions))
-        values = self.make().game(contributions)(coalitions)
-        turned = self.make().game(contributions[::-1])(coalitions[:, ::-1])
+        values = self.given().game(contributions)(coalitions)
+        turned = self.given().game(contributions[::-1])(coalitions[:, ::-1])
         assert_close(turned, values, "values of the contributions in reverse")
 
     def test_it_takes_a_progress_callback(self) -> None:
         calls: list[tuple[str, int, int]] = []
-        game = self.make().game(
+        game = self.given().game(
             self.contributions(), progress=lambda stage, done, total: calls.append((stage, done, total))
         )
         game(all_coalitions(game.n))
         assert all(0 <= done <= total for _, done, total in calls), f"0 <= done <= total, got {calls}"
 
     def test_no_contributions_are_refused(self) -> None:
-        assert_refused(lambda: self.make().game(()), "a game of no contributions")
+        assert_refused(lambda: self.given().game(()), "a game of no contributions")

@@ -39,7 +39,7 @@ from guerdon.testing import (
     example_contributions,
     example_games,
 )
-from guerdon.types import Contribution, FloatArray, TableGame
+from guerdon.types import CeilingGame, Contribution, FloatArray, Game, ModelGame, TableGame
 from guerdon.valuation import (
     InformationGain,
     InformationGainGame,
@@ -263,6 +263,10 @@ class Restless:
 class BrokenValue:
     fault: str
 
+    @property
+    def gives(self) -> type:
+        return CeilingGame if self.fault == "gives what it has not" else Game
+
     def game(self, contributions: Sequence[Contribution], *, progress: Any = None) -> TableGame:
         sizes = np.array([float(len(c)) for c in contributions])
         if self.fault == "drops a party":
@@ -315,6 +319,8 @@ class BrokenScheme:
     def __call__(self, shapley: ShapleyValues, game: Any) -> RewardTargets:
         targets = RhoShapley(1.0)(shapley, game)
         values = targets.values.copy()
+        if self.fault == "asks for ceilings":
+            return replace(targets, ceilings=game.ceilings())
         if self.fault == "nan for useless parties":
             return replace(targets, values=np.where(values == 0.0, np.nan, values))
         if self.fault == "one ceiling":
@@ -432,8 +438,20 @@ def broken_model(fault: str) -> GaussianProcess:
 
 
 @dataclass(frozen=True)
+class Wordless:
+    """A reward that does not say what can be read from it."""
+
+    made: Any
+    contains: str = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.made, name)
+
+
+@dataclass(frozen=True)
 class BrokenRealization:
     fault: str
+    needs: Any = ModelGame
 
     def __call__(self, game: Any, targets: RewardTargets, *, rng: np.random.Generator) -> Sequence[Any]:
         if self.fault == "clamps":
@@ -442,7 +460,11 @@ class BrokenRealization:
             rng = np.random.default_rng()
         if self.fault == "global generator":
             np.random.rand()  # noqa: NPY002
+        if self.fault == "asks for the table":
+            game.table()
         rewards = NoiseInjection()(game, targets, rng=rng)
+        if self.fault == "wordless":
+            return [Wordless(reward) for reward in rewards]
         if self.fault == "short of the target":
             return [replace(reward, reached=0.99 * reward.reached) for reward in rewards]
         return rewards[:1] if self.fault == "one reward" else rewards
@@ -530,6 +552,7 @@ BROKEN: list[tuple[str, Suite, str]] = [
     *(
         (fault, _suite(ValueFunctionSuite, lambda fault=fault: BrokenValue(fault), monotone=True), test)
         for fault, test in [
+            ("gives what it has not", "test_its_game_is_of_the_kind_that_it_says"),
             ("grand coalition is worth nothing", "test_its_game_conforms"),
             ("drops a party", "test_one_player_a_contribution"),
             ("first come, first valued", "test_the_order_of_parties_only_permutes"),
@@ -554,6 +577,7 @@ BROKEN: list[tuple[str, Suite, str]] = [
     *(
         (fault, _suite(RewardSchemeSuite, lambda fault=fault: BrokenScheme(fault)), test)
         for fault, test in [
+            ("asks for ceilings", "test_it_needs_no_more_than_it_says"),
             ("nan for useless parties", "test_one_finite_target_a_party"),
             ("one ceiling", "test_one_finite_target_a_party"),
             ("deficits of another", "test_the_deficits_agree"),
@@ -617,6 +641,8 @@ BROKEN: list[tuple[str, Suite, str]] = [
     *(
         (fault, _realization(fault), test)
         for fault, test in [
+            ("wordless", "test_every_reward_tells_what_it_is"),
+            ("asks for the table", "test_it_needs_no_more_than_it_says"),
             ("short of the target", "test_every_reward_reaches_its_target"),
             ("one reward", "test_every_reward_reaches_its_target"),
             ("unseeded", "test_same_seed_same_rewards"),
