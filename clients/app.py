@@ -29,9 +29,6 @@ app = ClientApp()
 ALONE = "alone"
 """Where the party's state keeps what it scored with its own data alone."""
 
-HOME = Path(__file__).resolve().parents[1]
-"""The folder that the running app's packages lie in, and a user's own module beside them."""
-
 
 @app.query("introduce")
 def introduce(message: Message, context: Context) -> Message:
@@ -169,7 +166,7 @@ def _hand_over(message: Message, context: Context) -> Message:
 
 
 def _handlers(context: Context) -> Mapping[str, Handler]:
-    return handlers_of(str(context.run_config.get("strategy", "")), HOME)
+    return handlers_of(str(context.run_config.get("strategy", "")))
 
 
 app.lifespan()(_listener(app))

@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["Call", "PluginError", "build", "module_of", "parse_call"]
+__all__ = ["Call", "PluginError", "build", "class_of", "module_of", "name_of", "parse_call"]
 
 Offer = Mapping[str, Callable[..., Any]]
 
@@ -66,6 +66,31 @@ def parse_call(text: str) -> Call:
 def module_of(text: str) -> str | None:
     """The module that a part's text names, or None for a part on offer."""
     return parse_call(text).module
+
+
+def name_of(part: object, offer: Mapping[str, type]) -> str:
+    """The name by which ``class_of`` finds a part's class again: that on offer, else ``module:Class``."""
+    own = type(part)
+    return next((name for name, cls in offer.items() if cls is own), f"{own.__module__}:{own.__qualname__}")
+
+
+def class_of(name: str, offer: Mapping[str, type]) -> type:
+    """The class of this name: on offer, or imported where it is ``module:Class``.
+
+    Raises
+    ------
+    PluginError
+        There is none.
+    """
+    module, _, own = name.rpartition(":")
+    if not module:
+        if name not in offer:
+            raise PluginError(f"{name!r} is not known here; known are {', '.join(offer)}")
+        return offer[name]
+    found = _import(Call(module, own, (), {}), name)
+    if not isinstance(found, type):
+        raise PluginError(f"{name!r} is not a class")
+    return found
 
 
 def build(text: str, offer: Offer) -> Any:

@@ -31,7 +31,7 @@ from wire.messages import MessageError, check_party_name
 from wire.schema import Schema, SchemaError
 from wire.signing import KeyFileError, MediatorSeal, read_party_keys, read_private_key
 
-__all__ = ["OFFERS", "PART_KEYS", "ConfigError", "Parts", "RunConfig"]
+__all__ = ["OFFERS", "PART_KEYS", "ConfigError", "Parts", "RunConfig", "parts_taken"]
 
 OFFERS: Mapping[str, Offer] = {
     "strategy": {
@@ -89,6 +89,14 @@ NEEDS = {
     "realization": "__call__",
 }
 """The method that a part must have to be one, by the key that takes it."""
+
+
+def parts_taken(strategy: str) -> tuple[str, ...] | None:
+    """The keys of the parts that a strategy takes, by its text; None where there is no such strategy."""
+    try:
+        return tuple(getattr(build(strategy, OFFERS["strategy"]), "parts", {}))
+    except Exception:  # a user's own module can raise anything; whoever builds it to use it says what
+        return None
 
 
 def _dashed(name: str) -> str:

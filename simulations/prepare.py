@@ -20,7 +20,7 @@ import tomli_w
 from numpy.typing import NDArray
 
 from guerdon.plugins import PluginError, build
-from server.config import PART_KEYS, ConfigError, RunConfig
+from server.config import PART_KEYS, ConfigError, RunConfig, parts_taken
 from server.run_directory import RunDirectory, RunDirectoryError
 from simulations import datasets, partitions
 from simulations.datasets import Dataset, Rows
@@ -58,12 +58,14 @@ class PrepareError(ValueError):
 class Prepared:
     """A run that can be launched.
 
-    run : its directory; app : the Flower app to submit (the checkout, or a staged copy with the user's own modules).
+    run : its directory; app : the Flower app to submit (the checkout, or a staged copy with the user's own modules);
+    notes : what the user should know of how the config was made.
     """
 
     run: Path
     app: Path
     config: RunConfig
+    notes: tuple[str, ...] = ()
 
     @property
     def parties(self) -> tuple[str, ...]:
@@ -96,7 +98,9 @@ def prepare(
     """
     caller = (caller or Path.cwd()).resolve()
     try:
-        given = dict(scenario.config) | parse_overrides(overrides, SET_BY_PREPARE)
+        chosen = parse_overrides(overrides, SET_BY_PREPARE)
+        with importable(caller):
+            given, left_out = _for_its_strategy(dict(scenario.config) | chosen, chosen)
         if seed is not None:
             given["seed"] = seed
         folder = output_dir or Path(str(given.get("output-dir") or "runs"))
@@ -119,7 +123,21 @@ def prepare(
         _table(dataset, dataset.public).write_parquet(run / PUBLIC)
         final["public-file"] = str(run / PUBLIC)
     (run / CONFIG).write_text(tomli_w.dumps(final), encoding="utf-8")
-    return Prepared(run, stage(sources, run / "app") if sources else CHECKOUT, RunConfig.parse(final))
+    app = stage(sources, run / "app") if sources else CHECKOUT
+    return Prepared(run, app, RunConfig.parse(final), left_out)
+
+
+def _for_its_strategy(given: dict[str, Any], chosen: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The config without parts of the scenario that a strategy chosen for it does not take, and a note on each."""
+    if "strategy" not in chosen:
+        return given, ()
+    takes = parts_taken(str(chosen["strategy"]))
+    own = [key for key in PART_KEYS if key != "strategy" and given.get(key) and key not in chosen]
+    strange = [] if takes is None else [key for key in own if key not in takes]
+    notes = tuple(
+        f"the scenario's {key} = {given[key]!r} is left out: {chosen['strategy']} takes no {key}" for key in strange
+    )
+    return {key: value for key, value in given.items() if key not in strange}, notes
 
 
 def prepare_resume(run: Path, overrides: Iterable[str] = (), *, caller: Path | None = None) -> Prepared:

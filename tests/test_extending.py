@@ -29,7 +29,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (folder / name).write_text(content)
     sys.path.append(str(folder))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("clients.app.HOME", folder)  # where an app that was staged with these modules would lie
+        patch.setattr("wire.handlers.HOME", folder)  # where an app that was staged with these modules would lie
         yield folder
     sys.path.remove(str(folder))
     for name in FILES:
@@ -48,11 +48,109 @@ def test_each_suite_passes_as_printed(module: str) -> None:
 
 
 def test_one_of_each_kind_and_none_long() -> None:
-    kinds = ("averaging", "generator", "realization", "scheme", "strategy", "valuation")
-    assert [check.removeprefix("check_my_") for check in CHECKS] == list(kinds)
+    kinds = ("averaging", "data_size", "estimator", "features", "generator", "realization", "sampling", "scheme")
+    assert [check.removeprefix("check_my_") for check in CHECKS] == [*kinds, "strategy", "valuation"]
     for name, content in FILES.items():
         code = [line for line in content.splitlines() if line and not line.startswith(("#", "import", "from"))]
         assert len(code) <= 21, (name, len(code))
+
+
+MODEL = {"model": "GaussianProcess(kernel='rbf(lengthscale=1.0, outputscale=1.0)', noise=0.1)"}
+SYNTHETIC = "SyntheticDataRewards(size=120)"
+IN_BOTH_PAPERS = [
+    ("ModelRewards()", "valuation", "my_data_size:DataSize()"),
+    ("ModelRewards()", "valuation", "my_valuation:LogVolume(scale=2.0)"),
+    ("ModelRewards()", "shapley", "my_estimator:EveryOrder()"),
+    ("ModelRewards()", "scheme", "my_scheme:HalfWay(share=0.5)"),
+    ("ModelRewards()", "scheme", "RectifiedRhoShapley(incentive='rational')"),
+    ("ModelRewards()", "realization", "my_realization:OneDraw()"),
+    ("ModelRewards()", "model", "BayesianLinear(noise=0.2, features='my_features:Polynomial(degree=2)')"),
+    (SYNTHETIC, "valuation", "my_data_size:DataSize(exponent=0.5)"),
+    (SYNTHETIC, "valuation", "my_valuation:LogVolume()"),
+    (SYNTHETIC, "shapley", "my_estimator:EveryOrder()"),
+    (SYNTHETIC, "scheme", "my_scheme:HalfWay(share=0.5)"),
+    (SYNTHETIC, "realization", "my_sampling:AsTheyCome(steps=20)"),
+    (SYNTHETIC, "generator", "my_generator:Marginals()"),
+]
+
+
+@pytest.mark.parametrize(("strategy_text", "key", "part"), IN_BOTH_PAPERS, ids=lambda text: text.partition("(")[0])
+def test_each_part_runs_in_a_pool_of_its_paper(strategy_text: str, key: str, part: str) -> None:
+    """The whole conformance suite of a strategy: delivered, scored, resumed, missed, the same in any order."""
+    from simulations.testing import StrategySuite
+
+    class InAPool(StrategySuite):
+        strategy = strategy_text
+        labels = strategy_text == SYNTHETIC
+        config = MODEL | {key: part} if strategy_text != SYNTHETIC else {key: part}
+
+    InAPool().run()
+
+
+@pytest.mark.parametrize(
+    ("strategy_text", "part", "words"),
+    [
+        ("ModelRewards()", "my_data_size:DataSize()", "the information gain of a model"),
+        (SYNTHETIC, "my_data_size:DataSize(exponent=0.5)", "the maximum mean discrepancy to all data"),
+    ],
+)
+def test_a_valuation_that_is_no_game_of_ours(strategy_text: str, part: str, words: str) -> None:
+    """Values are rows; each reward reaches its target in rows, and a note says what it was made by."""
+    from simulations.testing import StrategySuite
+
+    class InAPool(StrategySuite):
+        strategy = strategy_text
+        labels = strategy_text == SYNTHETIC
+        config = {"valuation": part, "scheme": "RhoShapley(rho=0.5)"} | (MODEL if strategy_text != SYNTHETIC else {})
+
+    exponent = 0.5 if strategy_text == SYNTHETIC else 1.0
+    with InAPool()._run() as directory:
+        record = directory.read_allocation()
+        assert record["unit"] == "rows"
+        assert any(f"rewards are made by {words}" in note for note in record["notes"])
+        for entry in record["parties"]:
+            assert entry["value"] == pytest.approx(entry["rows"] ** exponent)
+            short = any(f"{entry['party']}: sampling ended by" in note for note in record["notes"])
+            assert short or entry["reached"] >= entry["target"] * (1.0 - 1e-9)
+            assert entry["reached"] <= record["grand_value"] * (1.0 + 1e-9)
+            assert entry["reached_in_carrier"] != entry["reached"]
+        assert record["grand_value"] == pytest.approx(sum(e["rows"] for e in record["parties"]) ** exponent)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"realization": "WeightedSampling()"}, r"does not fit strategy = 'ModelRewards\(\)'.* SyntheticGame"),
+        ({"scheme": "my_choosy_scheme:Choosy()"}, "needs a SyntheticGame, and InformationGain gives a ModelGame"),
+        (
+            {"strategy": SYNTHETIC, "realization": "NoiseInjection()"},
+            "needs a ModelGame, and MaximumMeanDiscrepancy gives a SyntheticGame",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_a_sentence_before_anything_starts(
+    settings: dict[str, str], sentence: str, written: Path
+) -> None:
+    from server.config import ConfigError, RunConfig
+
+    choosy = "from guerdon.types import SyntheticGame\nclass Choosy:\n    needs = SyntheticGame\n    __call__ = None\n"
+    (written / "my_choosy_scheme.py").write_text(choosy.replace("= None", "= len"))
+    with pytest.raises(ConfigError, match=sentence):
+        RunConfig.parse(settings).build_parts()
+
+
+def test_a_strategy_of_ones_own_takes_parts_of_ours(written: Path) -> None:
+    """RhoShapley under a strategy that is not a subclass of ModelRewards."""
+    from server.config import RunConfig
+
+    (written / "my_rho_strategy.py").write_text(
+        "from strategies import TrustedMediator\n"
+        "class Mine(TrustedMediator):\n"
+        "    parts = {'scheme': \"RhoShapley(rho='rational')\", 'valuation': 'InformationGain()'}\n"
+        "    def value(self, contributions): ...\n"
+    )
+    parts = RunConfig.parse({"strategy": "my_rho_strategy:Mine()"}).build_parts()
+    assert parts.parts["scheme"].rho == "rational"
 
 
 def test_parts_are_built_as_the_text_says() -> None:

@@ -20,7 +20,7 @@ from flwr.app import RecordDict
 
 from guerdon.plugins import PluginError, parse_call
 
-__all__ = ["OURS", "Handler", "handlers_of"]
+__all__ = ["OURS", "Handler", "handlers_of", "travels"]
 
 Handler = Callable[[Any, RecordDict], RecordDict]
 
@@ -33,7 +33,18 @@ OURS: Mapping[str, str] = {
 NONE: Mapping[str, Handler] = {}
 
 
-def handlers_of(strategy: str, app: Path) -> Mapping[str, Handler]:
+HOME = Path(__file__).resolve().parents[1]
+"""The folder that the running app's packages lie in, and a user's own modules beside them."""
+
+
+def travels(module: str, *, here: bool = False) -> bool:
+    """Whether a module is part of the running app, or, where ``here`` is true, lies in the working directory."""
+    top = module.partition(".")[0]
+    places = (HOME, Path.cwd()) if here else (HOME,)
+    return any((place / f"{top}.py").is_file() or (place / top / "__init__.py").is_file() for place in places)
+
+
+def handlers_of(strategy: str) -> Mapping[str, Handler]:
     """The handlers of the strategy that a run config names, by message type; none where it has none.
 
     Only modules that travel in the app are imported: the run config, which the mediator writes, must not choose among
@@ -41,8 +52,8 @@ def handlers_of(strategy: str, app: Path) -> Mapping[str, Handler]:
 
     Parameters
     ----------
-    strategy : the run config's text, such as ``my_module:MyStrategy(share=0.5)``
-    app : the folder that the running app's packages lie in
+    strategy : str
+        The run config's text, such as ``my_module:MyStrategy(share=0.5)``.
     """
     try:
         call = parse_call(strategy)
@@ -52,12 +63,7 @@ def handlers_of(strategy: str, app: Path) -> Mapping[str, Handler]:
         ours: Mapping[str, Handler] = importlib.import_module(OURS[call.name]).HANDLERS
         return ours
     module = call.module
-    if module is None or not _travels(module, app):
+    if module is None or not travels(module):
         return NONE
     found: Mapping[str, Handler] = getattr(getattr(importlib.import_module(module), call.name, None), "handlers", NONE)
     return found
-
-
-def _travels(module: str, app: Path) -> bool:
-    top = module.partition(".")[0]
-    return (app / f"{top}.py").is_file() or (app / top / "__init__.py").is_file()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from guerdon.models.inducing_points import InducingPoints
 from guerdon.models.neural_features import NeuralFeatures
 from guerdon.models.protocols import Arrays
-from guerdon.plugins import build
+from guerdon.plugins import build, class_of, name_of
 from guerdon.types import FloatArray, Progress, silent
 
 __all__ = [
@@ -182,21 +182,13 @@ def contents_of(features: Features | None) -> str:
 
 
 def features_arrays(features: Features | None) -> dict[str, NDArray[Any]]:
-    """The features under their kind, a name in FEATURES: ``features.kind`` and ``features.NAME`` for each array.
+    """The features under their kind: ``features.kind``, and ``features.NAME`` for each of their arrays.
 
-    Raises
-    ------
-    ValueError
-        Their class is not in FEATURES.
+    The kind is a name in FEATURES, or ``module:Class`` for features of one's own, rebuilt where the module is.
     """
     if features is None:
         return {"features.kind": np.array(RAW)}
-    kind = next((name for name, cls in FEATURES.items() if type(features) is cls), None)
-    if kind is None:
-        raise ValueError(
-            f"features of class {type(features).__name__} can't be sent, since nobody could rebuild them: add the "
-            f"class to guerdon.models.features.FEATURES, which knows {', '.join(FEATURES)}"
-        )
+    kind = name_of(features, FEATURES)
     return {"features.kind": np.array(kind), **{f"features.{name}": a for name, a in features.arrays().items()}}
 
 
@@ -205,14 +197,13 @@ def features_from_arrays(arrays: Arrays) -> Features | None:
 
     Raises
     ------
-    ValueError
-        The kind is not known here.
+    PluginError
+        There are no features of this kind here.
     """
     kind = str(arrays["features.kind"])
     if kind == RAW:
         return None
-    if kind not in FEATURES:
-        raise ValueError(f"features of kind {kind!r} are not known here; known: {', '.join(FEATURES)}")
     prefix = "features."
     own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-    return FEATURES[kind].from_arrays({name: array for name, array in own.items() if name != "kind"})
+    features: type[Features] = class_of(kind, FEATURES)
+    return features.from_arrays({name: array for name, array in own.items() if name != "kind"})

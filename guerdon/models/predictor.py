@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from guerdon.models.gaussian_process import GaussianProcessPosterior
 from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior
 from guerdon.models.protocols import Arrays, Posterior
+from guerdon.plugins import class_of, name_of
 from guerdon.scaling import Scaling
 from guerdon.types import FloatArray
 
@@ -51,14 +52,8 @@ class Predictor:
         return self.scaling.target(*self.posterior.predict(self.scaling.features(X), scaled_noise))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        kind = next((name for name, cls in POSTERIORS.items() if isinstance(self.posterior, cls)), None)
-        if kind is None:
-            raise ValueError(
-                f"a {type(self.posterior).__name__} can't be sent, since nobody could rebuild it: add its class to "
-                f"guerdon.models.predictor.POSTERIORS, which knows {', '.join(POSTERIORS)}"
-            )
         return {
-            "kind": np.array(kind),
+            "kind": np.array(name_of(self.posterior, POSTERIORS)),
             "feature_names": np.array(self.feature_names),
             "target": np.array(self.target),
             "noise": np.array(np.nan if self.noise is None else self.noise),
@@ -68,12 +63,10 @@ class Predictor:
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
-        kind = str(arrays["kind"])
-        if kind not in POSTERIORS:
-            raise ValueError(f"a posterior of kind {kind!r} is not known here; known: {', '.join(POSTERIORS)}")
+        posterior: type[Posterior] = class_of(str(arrays["kind"]), POSTERIORS)
         scaling = _part(arrays, "scaling.")
         return cls(
-            posterior=POSTERIORS[kind].from_arrays(_part(arrays, "posterior.")),
+            posterior=posterior.from_arrays(_part(arrays, "posterior.")),
             scaling=Scaling(
                 feature_mean=np.asarray(scaling["feature_mean"], dtype=np.float64),
                 feature_scale=np.asarray(scaling["feature_scale"], dtype=np.float64),

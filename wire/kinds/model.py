@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.types import FloatArray
+from wire.handlers import travels
 from wire.kinds.columns import Column
 from wire.kinds.kind import MNLP, RMSE, HeldRows, Kind, Score, held_inputs, reward_columns
 from wire.kinds.worth import worth_lines
@@ -125,6 +126,12 @@ def predictor_of(reward: Reward) -> Predictor:
 
     if reward.about.get("kind") != Model.name:
         raise MessageError(f"this reward is not a model but {reward.about.get('kind')!r}: it can't predict")
+    for name in (str(array) for key, array in reward.arrays.items() if key.rpartition(".")[2] == "kind"):
+        module = name.rpartition(":")[0]
+        if module and not travels(module, here=True):  # whoever made the reward must not choose what is imported
+            raise MessageError(
+                f"this reward needs {name}, which is not part of the app: go to the folder that {module}.py lies in"
+            )
     try:
         return Predictor.from_arrays(reward.arrays)
     except (KeyError, ValueError) as error:

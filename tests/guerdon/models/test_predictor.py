@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from guerdon.models import GaussianProcess, Predictor
+from guerdon.models import GaussianProcess, GaussianProcessPosterior, Predictor
 from guerdon.scaling import Scaling
-from guerdon.types import Contribution
+from guerdon.types import Contribution, FloatArray
 
 KERNEL = "rbf(lengthscale=1.0, outputscale=1.0)"
 
@@ -77,11 +77,25 @@ def test_it_travels_to_the_bit(noise: float | None) -> None:
 def test_wrong_columns_and_unknown_kinds_are_refused() -> None:
     with pytest.raises(ValueError, match=r"2 columns \('age', 'dose'\), got \(4, 3\)"):
         predictor().predict(np.zeros((4, 3)))
-    with pytest.raises(ValueError, match="kind 'oracle' is not known here; known: gaussian_process"):
+    with pytest.raises(ValueError, match="'oracle' is not known here; known are gaussian_process"):
         Predictor.from_arrays({**predictor().arrays(), "kind": np.array("oracle")})
 
 
-def test_a_posterior_that_has_no_kind_is_refused() -> None:
-    stranger = Predictor(object(), Scaling.identity(1), ("x",), "y")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="object"):
-        stranger.arrays()
+class Bolder(GaussianProcessPosterior):
+    """A posterior of a user's own, found again by its module's name."""
+
+    def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+        mean, variance = super().predict(X, noise)
+        return 2.0 * mean, variance
+
+
+def test_a_posterior_of_ones_own_is_found_where_its_module_is() -> None:
+    plain = predictor()
+    own = Predictor(Bolder.from_arrays(plain.posterior.arrays()), plain.scaling, plain.feature_names, plain.target)
+    arrays = through_a_file(own.arrays())
+    assert str(arrays["kind"]) == f"{__name__}:Bolder"
+    at = pool().X + 0.1
+    np.testing.assert_array_equal(Predictor.from_arrays(arrays).predict(at)[0], own.predict(at)[0])
+    assert np.any(own.predict(at)[0] != plain.predict(at)[0])
+    with pytest.raises(ValueError, match="there is no module 'nowhere_at_all'"):
+        Predictor.from_arrays({**arrays, "kind": np.array("nowhere_at_all:Bolder")})
