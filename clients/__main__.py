@@ -21,7 +21,6 @@ from clients.consent import ALL, proposals, read_ledger, set_withdrawn, withdraw
 from clients.node_config import HOLDOUT
 from clients.party_data import PartyError, encoded_by, numbers, read_table
 from clients.reward_store import load_predictor, load_reward, synthetic_images, synthetic_table
-from guerdon.federated import predict as classify
 from guerdon.types import FloatArray
 from wire.messages import Reward, listed
 from wire.schema import Schema, SchemaError
@@ -185,10 +184,37 @@ def _ledger_of(path: Path) -> list[dict[str, Any]]:
 
 
 @cli.command()
-def show(reward: RewardArgument) -> None:
-    """Say what a reward is and what it is worth."""
-    found = load_reward(reward)
+def show(
+    rewards: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="REWARD ...", help="A reward's folder, with reward.npz and reward.json in it, or a store of them."
+        ),
+    ],
+) -> None:
+    """Say what a reward is and what it is worth; of several, one after the other."""
     console = Console(highlight=False, soft_wrap=True)
+    for k, folder in enumerate(_reward_folders(rewards)):
+        if k:
+            console.print()
+        _show(load_reward(folder), console)
+
+
+def _reward_folders(paths: Sequence[Path]) -> list[Path]:
+    """The rewards that these paths name: folders, files in them, or stores, whose own folders (_proposals) a shell's
+    ``*/`` finds too."""
+    found: list[Path] = []
+    for path in paths:
+        folder = path.parent if path.name in ("reward.json", "reward.npz") else path
+        within = sorted(file.parent for file in folder.glob("*/reward.json"))
+        if (folder / "reward.json").exists() or (not within and (len(paths) == 1 or not path.name.startswith("_"))):
+            found.append(folder)
+        else:
+            found += within
+    return found or list(paths)
+
+
+def _show(found: Reward, console: Console) -> None:
     for line in _lines(found):
         console.print(line, markup=False)
     parties = found.about.get("parties") or []
@@ -310,6 +336,8 @@ def _predictions(found: Reward, table: pl.DataFrame, file: Path, noise_column: s
         raise PartyError(f"{file.name} has no noise column {noise_column!r}; it has {listed(table.columns)}")
     X, kept = _inputs(found, features, table, file)
     if predictor is None:
+        from guerdon.federated import predict as classify  # which takes seconds
+
         classes = classify(found.arrays, X, float(found.about["scale"]))
         return [_column(f"{found.about['target_name']}_class", classes, kept)]
     noise = _noise(table, noise_column, kept, file.name) if noise_column else None

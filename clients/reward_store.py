@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from clients.errors import PartyError
 from guerdon.images import Pixels, from_pixels
-from guerdon.models import Predictor
 from wire.files import make_folder, read_arrays, write_arrays, write_whole
 from wire.image_grid import picture_grid
 from wire.messages import MessageError, Reward, check_party_name
+
+if TYPE_CHECKING:
+    from guerdon.models import Predictor
 
 __all__ = ["load_predictor", "load_reward", "save_reward", "synthetic_images", "synthetic_table"]
 
@@ -118,6 +120,8 @@ def load_predictor(reward: Reward) -> Predictor:
     """
     if reward.about.get("kind") != "model":
         raise PartyError(f"this reward is not a model but {reward.about.get('kind')!r}: it can't predict")
+    from guerdon.models import Predictor  # which takes seconds, and no other kind of reward needs
+
     try:
         return Predictor.from_arrays(reward.arrays)
     except (KeyError, ValueError) as error:
