@@ -263,8 +263,8 @@ def _other_separator(header: str) -> str:
 def _separated(path: Path, separator: str) -> str:
     named = "tabs" if separator == "\t" else repr(separator)
     return (
-        f"{path.name} looks separated by {named}: save it with commas between the columns and points in the numbers, or "
-        "as .parquet"
+        f"{path.name} looks separated by {named}: save it with commas between the columns and points in the numbers, "
+        "or as .parquet"
     )
 
 

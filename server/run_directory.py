@@ -1,7 +1,7 @@
 """A run's directory: what was pooled, decided, given and refused, kept so that it can be followed, audited and resumed.
 
-It holds the pooled data, so it is made for its owner only. Files appear whole or not at all. Commands that only print use this module, so what
-takes seconds to import (Flower, by way of the messages) is imported where it is needed.
+It holds the pooled data, so it is made for its owner only. Files appear whole or not at all. Commands that only
+print use this module, so what takes seconds to import (Flower, by way of the messages) is imported where it is needed.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from simulations.own_data import KEYS, OWN_DATA
+
 __all__ = ["exit_status"]
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -29,6 +31,8 @@ def exit_status(error: BaseException) -> tuple[int | None, str]:
             return INTERRUPTED, "stopped before anything was started"
         case click.exceptions.Exit():
             return error.exit_code, ""
+        case click.NoSuchOption() if error.option_name.lstrip("-") in (*KEYS, "dataset"):
+            return MISUSED, f"No such option: {error.option_name}. {OWN_DATA}"
         case click.ClickException():
             error.show()
             return error.exit_code, ""
