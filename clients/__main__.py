@@ -20,11 +20,14 @@ from clients.check import check_file
 from clients.consent import ALL, proposals, read_ledger, set_withdrawn, withdrawn
 from clients.node_config import HOLDOUT
 from clients.party_data import PartyError, encoded_by, numbers, read_table
-from clients.reward_store import load_predictor, load_reward, synthetic_images, synthetic_table
+from clients.reward_store import load_reward
 from guerdon.types import FloatArray
-from wire.messages import Reward, listed
+from wire.formats import LEDGER, FormatError
+from wire.kinds import kind_of
+from wire.messages import MessageError, Reward
 from wire.schema import Schema, SchemaError
 from wire.signing import KeyFileError, read_public_key
+from wire.text import listed
 
 __all__ = ["cli", "main"]
 
@@ -180,7 +183,10 @@ def _ledger_of(path: Path) -> list[dict[str, Any]]:
         raise PartyError(f"{path} is not what `python -m server extract RUN PARTY` prints: {error}") from error
     if not entries or not all(isinstance(entry, dict) and "action" in entry for entry in entries):
         raise PartyError(f"{path} holds no entry of a ledger: `python -m server extract RUN PARTY` prints them")
-    return entries
+    try:
+        return [LEDGER.read(entry) for entry in entries]
+    except FormatError as error:
+        raise PartyError(f"{path} can't be read: {error}") from error
 
 
 @cli.command()
@@ -215,7 +221,7 @@ def _reward_folders(paths: Sequence[Path]) -> list[Path]:
 
 
 def _show(found: Reward, console: Console) -> None:
-    for line in _lines(found):
+    for line in kind_of(found.about).lines(found):
         console.print(line, markup=False)
     parties = found.about.get("parties") or []
     if not parties:
@@ -227,75 +233,6 @@ def _show(found: Reward, console: Console) -> None:
         share = entry.get("share_of_best")
         table.add_row(entry["party"], f"{entry['alpha']:.4f}", "–" if share is None else f"{share:.4f}")
     console.print(table)
-
-
-def _lines(reward: Reward) -> list[str]:
-    about = reward.about
-    if about.get("kind") not in ("model", "synthetic"):
-        return _own_lines(reward)
-    unit = about["unit"]
-    thresholds = about.get("thresholds") or {}
-    rho = "none" if about["rho"] is None else f"{about['rho']:.6g}"
-    limits = ", ".join(f"{name} up to {_short(value)}" for name, value in thresholds.items())
-    what, how = _synthetic(reward) if about["kind"] == "synthetic" else _model(reward)
-    return [
-        f"A {about['kind']} reward for {about['party']}, from run {about['run']}.",
-        what,
-        f"Worth {about['reached']:.6g} ({unit}); the party's own data alone is worth {about['own_value']:.6g}.",
-        f"Scheme {about['scheme']}; rho = {rho}" + (f" ({limits})." if limits else "."),
-        how,
-        f"It holds {about['contains']}.",
-    ]
-
-
-def _own_lines(reward: Reward) -> list[str]:
-    """Of a reward of a strategy's own kind: what it says of itself."""
-    about = reward.about
-    arrays = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in sorted(reward.arrays.items()))
-    predicts = []
-    if about.get("kind") == "classifier":
-        predicts = [f"It predicts {about['target_name']} from {listed(about['features'])}."]
-    return [
-        f"A {about.get('kind')} reward for {about.get('party')}, from run {about.get('run')}.",
-        *predicts,
-        f"Strategy {about['strategy']}." if "strategy" in about else f"Arrays: {arrays}.",
-        f"It holds {about.get('contains', arrays)}.",
-    ]
-
-
-def _model(reward: Reward) -> tuple[str, str]:
-    predictor = load_predictor(reward)
-    scaled = "as they are" if predictor.scaling.is_identity else "standardised"
-    model = reward.about["model"]
-    if "kernel" in model:
-        what = f"Kernel {model['kernel']}"
-    else:
-        what = f"Linear in {(model.get('features') or {}).get('kind', 'the inputs')}"
-    return (
-        f"It predicts {predictor.target} from {', '.join(predictor.feature_names)}.",
-        f"{what}, on inputs {scaled}.",
-    )
-
-
-def _synthetic(reward: Reward) -> tuple[str, str]:
-    about = reward.about
-    if "images" in reward.arrays:
-        images = synthetic_images(reward)
-        shape = " x ".join(str(side) for side in images.shape[1:])
-        with_labels = f", each with its {about['target_name']}" if "labels" in reward.arrays else ""
-        what = f"{len(images)} synthetic images of {shape}{with_labels}, in reward.npz; the first are in reward.png."
-    else:
-        table = synthetic_table(reward)
-        what = f"{len(table)} synthetic rows of {', '.join(table.columns)}, in reward.parquet and reward.csv."
-    return (
-        what,
-        f"Made by {about['realization']} from {about['synthetic_pool_rows']} rows of {about['generator']}, "
-        f"sampling ended by {about['stopped']}.",
-    )
-
-
-def _short(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 @cli.command()
@@ -330,20 +267,13 @@ def predict(
 
 
 def _predictions(found: Reward, table: pl.DataFrame, file: Path, noise_column: str | None) -> list[pl.Series]:
-    predictor = None if found.about.get("kind") == "classifier" else load_predictor(found)
-    features = [str(name) for name in found.about["features"]] if predictor is None else predictor.feature_names
+    kind = kind_of(found.about)
+    features = kind.features(found)
     if noise_column is not None and noise_column not in table.columns:
         raise PartyError(f"{file.name} has no noise column {noise_column!r}; it has {listed(table.columns)}")
     X, kept = _inputs(found, features, table, file)
-    if predictor is None:
-        from guerdon.federated import predict as classify  # which takes seconds
-
-        classes = classify(found.arrays, X, float(found.about["scale"]))
-        return [_column(f"{found.about['target_name']}_class", classes, kept)]
     noise = _noise(table, noise_column, kept, file.name) if noise_column else None
-    mean, variance = predictor.predict(X, noise)
-    named = {f"{predictor.target}_mean": mean, f"{predictor.target}_sd": np.sqrt(variance)}
-    return [_column(name, values, kept) for name, values in named.items()]
+    return [_column(name, values, kept) for name, values in kind.predict(found, X, noise).items()]
 
 
 def _inputs(
@@ -392,8 +322,9 @@ def main() -> None:
     """The command line; an expected error is one sentence and exit status 1."""
     try:
         cli()
-    except PartyError as error:
-        typer.echo(f"Error: {error.in_full}", err=True)
+    except (PartyError, MessageError) as error:
+        said = error.in_full if isinstance(error, PartyError) else str(error)
+        typer.echo(f"Error: {said}", err=True)
         raise SystemExit(1) from None
 
 

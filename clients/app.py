@@ -7,7 +7,6 @@ from logging import INFO, WARNING
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 from flwr.app import Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.logger import log
@@ -16,11 +15,11 @@ from clients.answering import Party, answered
 from clients.approval import running_app
 from clients.consent import keep_proposal, read_ledger
 from clients.errors import PartyError
-from clients.evaluation import score
 from clients.report import write_report
 from clients.reward_store import load_reward, save_reward
 from wire import messages
 from wire.handlers import Handler, handlers_of
+from wire.kinds import kind_of, rows
 from wire.messages import Introduction
 
 __all__ = ["app"]
@@ -48,7 +47,7 @@ def introduce(message: Message, context: Context) -> Message:
             "columns": list(own.feature_names or ()),
             "target": data.target,
             "schema_sha256": party.file.schema.hash if party.file.schema else None,
-            "sha256": messages.content_hash(own),
+            "sha256": rows.content_hash(own),
         }
         path = keep_proposal(party.file.store, party.proposal, bring)
         log(INFO, "%s would send %d rows of %s; what for: %s", party.name, len(own), bring["file"], path)
@@ -64,20 +63,20 @@ def contribute(message: Message, context: Context) -> Message:
     def answer(party: Party) -> RecordDict:
         data = party.data
         own = data.contribution
-        size = sum(np.asarray(a).nbytes for a in (own.X, own.y, own.noise) if a is not None) / 1e6
+        size = rows.size_in_megabytes(own)
         limit = float(context.run_config.get("max-contribution-mb", 512.0))
         if size > limit:
             raise PartyError(f"the contribution is {size:.1f} MB; the limit is max-contribution-mb = {limit:g}")
         party.note(
             "contributed",
-            sha256=messages.content_hash(own),
+            sha256=rows.content_hash(own),
             rows=len(own),
             columns=own.X.shape[1],
             terms=dict(party.proposal.terms),
             schema=party.file.schema.hash if party.file.schema else "",
             app=running_app(),
         )
-        return messages.encode_contribution(own, data.target)
+        return rows.encode_contribution(own, data.target)
 
     return answered(message, context, answer)
 
@@ -93,7 +92,7 @@ def score_alone(message: Message, context: Context) -> Message:
         known = [entry.get("text") for entry in read_ledger(party.file.store) if entry["action"] == "receipt"]
         if receipt.text not in known:
             party.note("receipt", text=receipt.text, signature=receipt.signature)
-        scores = score(alone, party.data) if alone is not None else {}
+        scores = kind_of(alone.about).score(alone, party.data) if alone is not None else {}
         context.state[ALONE] = MetricRecord(dict(scores))  # for the party's own report, in the round after
         return messages.encode_scores(scores)
 
@@ -126,7 +125,7 @@ def score_reward(message: Message, context: Context) -> Message:
     def answer(party: Party) -> RecordDict:
         folder = party.file.store / party.proposal.run
         reward, data = load_reward(folder), party.data
-        scores = score(reward, data)
+        scores = kind_of(reward.about).score(reward, data)
         alone = cast(Mapping[str, float], context.state.get(ALONE, {}))
         _report(folder, lambda: write_report(folder, reward, data, alone=alone, scores=scores))
         return messages.encode_scores(scores)

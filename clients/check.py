@@ -9,8 +9,8 @@ from rich.table import Table
 
 from clients.encoding import Encoded, encode
 from clients.party_data import PartyData, PartyError, PartyFile, read_table
-from wire import messages
 from wire.schema import Schema, SchemaError
+from wire.text import listed
 
 __all__ = ["check_file"]
 
@@ -41,7 +41,7 @@ def check_file(
         console.print(_columns(schema, encoded, f"{place.name}: {len(table)} rows"))
         extra = [name for name in table.columns if name not in {column.name for column in schema.columns}]
         if extra:
-            console.print(f"Not asked for, and never sent: {messages.listed(extra)}", markup=False)
+            console.print(f"Not asked for, and never sent: {listed(extra)}", markup=False)
         for problem in encoded.problems:
             console.print(problem.sentence(place.name, quote=True), style="red", markup=False)
         wrong += len(encoded.problems)

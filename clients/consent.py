@@ -18,6 +18,7 @@ from typing import Any
 from clients.errors import PartyError
 from clients.node_config import ANY_SCHEMA
 from wire.files import append_line, make_folder, read_lines, write_whole
+from wire.formats import LEDGER, FormatError
 from wire.messages import Proposal
 from wire.schema import Schema
 
@@ -86,12 +87,21 @@ def set_withdrawn(store: Path, run: str, undo: bool = False) -> frozenset[str]:
 def note(store: Path, action: str, **fields: Any) -> None:
     """Add an entry to the party's own ledger."""
     make_folder(store)
-    append_line(store / "_ledger.jsonl", {"time": _now(), "action": action, **fields})
+    append_line(store / "_ledger.jsonl", LEDGER.numbered({"time": _now(), "action": action, **fields}))
 
 
 def read_ledger(store: Path) -> list[dict[str, Any]]:
-    """The party's own ledger."""
-    return read_lines(store / "_ledger.jsonl")
+    """The party's own ledger.
+
+    Raises
+    ------
+    PartyError
+        An entry is of a format that is not read here.
+    """
+    try:
+        return [LEDGER.read(entry) for entry in read_lines(store / "_ledger.jsonl")]
+    except FormatError as error:
+        raise PartyError(f"this party's own ledger can't be read: {error}", here=f"it is in {store}") from error
 
 
 def _now() -> str:

@@ -11,8 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from guerdon.types import FloatArray
-from wire.messages import listed
 from wire.schema import Column, Schema, spelled
+from wire.text import listed
 
 __all__ = ["Encoded", "Problem", "encode"]
 

@@ -20,8 +20,8 @@ from clients.image_file import read_images
 from clients.node_config import check_keys, holdout_of
 from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
-from wire.messages import listed
 from wire.schema import Schema
+from wire.text import listed
 
 __all__ = ["PartyData", "PartyError", "PartyFile", "encoded_by", "numbers", "read_table"]
 

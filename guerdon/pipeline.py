@@ -1,21 +1,46 @@
-"""The mechanism on one page: contributions -> game -> Shapley values -> targets -> rewards."""
+"""The mechanism on one page: contributions -> game -> Shapley values -> targets -> rewards.
+
+Each step is a part of its own, and what a part needs of the game stands in the open: a valuation says what kind of game
+it ``gives``, a scheme and a realization what kind they ``need``, each as one of the protocols in ``guerdon.types``. Who
+says nothing gives, and needs, a plain ``Game``. ``unfit`` compares the two before any data is there.
+
+A realization makes rewards in a game that it understands: noise is added until a model has the right information gain,
+synthetic rows are drawn until the maximum mean discrepancy is right. Where data are valued in another way, that game is
+the *carrier*: each reward covers the same share of the way from what the party has to the most that it could have,
+in the carrier's unit as in the value's (``guerdon.exchange``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from inspect import signature
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from guerdon.exchange import Exchanged, exchanged_targets
 from guerdon.rewards.certificate import Certificate, certify
-from guerdon.types import Contribution, Game, Progress, RewardTargets, ShapleyValues, silent
+from guerdon.types import Contribution, Game, Progress, RewardTargets, ShapleyValues, lacks, members, silent
 
-__all__ = ["Allocation", "Realization", "RewardScheme", "ShapleyEstimator", "ValueFunction", "allocate", "conclude"]
+__all__ = [
+    "Allocation",
+    "Given",
+    "MadeReward",
+    "Realization",
+    "RewardScheme",
+    "ShapleyEstimator",
+    "ValueFunction",
+    "allocate",
+    "conclude",
+    "gives",
+    "needs",
+    "unfit",
+]
 
 
 class ValueFunction(Protocol):
-    """Turns contributions into a game."""
+    """Turns contributions into a game; may say which kind of game it ``gives``."""
 
     def game(self, contributions: Sequence[Contribution], *, progress: Progress = ...) -> Game: ...
 
@@ -27,15 +52,32 @@ class ShapleyEstimator(Protocol):
 
 
 class RewardScheme(Protocol):
-    """Decides what each reward should be worth."""
+    """Decides what each reward should be worth; may say which kind of game it ``needs``."""
 
-    def __call__(self, shapley: ShapleyValues, game: Game) -> RewardTargets: ...
+    def __call__(self, shapley: ShapleyValues, game: Game, /) -> RewardTargets: ...
+
+
+@runtime_checkable
+class MadeReward(Protocol):
+    """A reward that was made: whose it is, the value it reached, what can be read from it, and how it came about.
+
+    ``facts()`` are plain numbers and texts by name, as they go into the record of the run: the noise variance ``eta``
+    (in squared units of the outputs that the realization saw), the number of ``synthetic_rows``, and so on.
+    """
+
+    @property
+    def party(self) -> str: ...
+    @property
+    def reached(self) -> float: ...
+    @property
+    def contains(self) -> str: ...
+    def facts(self) -> Mapping[str, Any]: ...
 
 
 class Realization(Protocol):
-    """Makes the n rewards, each with the value it ``reached``; tells the game's ``progress``, where it has one."""
+    """Makes the n rewards; tells the game's ``progress``, where it has one. May say which kind of game it ``needs``."""
 
-    def __call__(self, game: Any, targets: RewardTargets, *, rng: np.random.Generator) -> Sequence[Any]: ...
+    def __call__(self, game: Any, targets: RewardTargets, *, rng: np.random.Generator) -> Sequence[MadeReward]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +90,63 @@ class Allocation:
     shapley: ShapleyValues
     targets: RewardTargets
     certificate: Certificate
-    rewards: tuple[Any, ...]
+    rewards: tuple[MadeReward, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A valuation with what there is to value by: its ``game`` gets, by name, whatever of it it asks for.
+
+    Parameters
+    ----------
+    valuation : ValueFunction
+        Whose ``game`` may have parameters of these names.
+    things : mapping of str to object
+        Such as the fitted ``model``, or the ``synthetic`` rows (g, d).
+
+    Examples
+    --------
+    >>> class Rows:
+    ...     def game(self, contributions, *, synthetic, progress=None):
+    ...         return len(contributions), len(synthetic)
+    >>> Given(Rows(), {"synthetic": [1, 2, 3], "model": None}).game(["east", "west"])
+    (2, 3)
+    """
+
+    valuation: Any
+    things: Mapping[str, Any]
+
+    def game(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> Game:
+        asked = signature(self.valuation.game).parameters
+        every: dict[str, Any] = {**self.things, "progress": progress}
+        game: Game = self.valuation.game(contributions, **{name: every[name] for name in every if name in asked})
+        return game
+
+
+def gives(valuation: Any) -> type:
+    """The kind of game that a valuation says it gives; a plain ``Game`` where it says nothing."""
+    kind: type = getattr(valuation, "gives", Game)
+    return kind
+
+
+def needs(part: Any) -> type:
+    """The kind of game that a scheme or realization says it needs; a plain ``Game`` where it says nothing."""
+    kind: type = getattr(part, "needs", Game)
+    return kind
+
+
+def unfit(part: Any, valuation: Any) -> str:
+    """Why a scheme or realization can't work with the games of a valuation, "" where it can.
+
+    Compares what the one needs with what the other gives; nothing is computed.
+    """
+    missing = sorted(members(needs(part)) - members(gives(valuation)))
+    if not missing:
+        return ""
+    return (
+        f"{type(part).__name__} needs a {needs(part).__name__}, and {type(valuation).__name__} gives a "
+        f"{gives(valuation).__name__}, which has no {', '.join(missing)}"
+    )
 
 
 def allocate(
@@ -60,6 +158,7 @@ def allocate(
     *,
     rng: np.random.Generator,
     secret_rng: np.random.Generator | None = None,
+    carrier: ValueFunction | None = None,
     progress: Progress = silent,
 ) -> Allocation:
     """Value the contributions, share the value out, decide what each reward should be worth, and make the rewards.
@@ -68,11 +167,19 @@ def allocate(
     ----------
     contributions : sequence of Contribution
         Taken in the order of the parties' names, so that the order of arrival changes nothing.
-    value, shapley, scheme : the parts
-    realization : None stops before it: everything is valued, nothing is made
-    rng : draws for the Shapley estimate
-    secret_rng : draws for the realization, ``rng`` when None; keep its seed from the parties
-    progress : called as progress(stage, done, total)
+    value : ValueFunction
+    shapley : ShapleyEstimator
+    scheme : RewardScheme
+    realization : Realization, optional
+        None stops before it: everything is valued, nothing is made.
+    rng : numpy.random.Generator
+        Draws for the Shapley estimate.
+    secret_rng : numpy.random.Generator, optional
+        Draws for the realization, ``rng`` when None; keep its seed from the parties.
+    carrier : ValueFunction, optional
+        Makes the game in which the realization works, where that of ``value`` is not of the kind that it needs.
+    progress : callable
+        Called as progress(stage, done, total).
 
     Raises
     ------
@@ -88,8 +195,18 @@ def allocate(
     values = shapley(game, rng=rng)
     progress("shapley", 1, 1)
     targets = scheme(values, game)
+    made_in: Game = game
+    if realization is not None and lacks(game, needs(realization)) and carrier is not None:
+        made_in = carrier.game(contributions, progress=progress)
     return conclude(
-        game, values, targets, realization, rng=rng if secret_rng is None else secret_rng, progress=progress
+        game,
+        values,
+        targets,
+        realization,
+        parties=parties,
+        carrier=made_in,
+        rng=rng if secret_rng is None else secret_rng,
+        progress=progress,
     )
 
 
@@ -100,14 +217,33 @@ def conclude(
     realization: Realization | None,
     *,
     rng: np.random.Generator,
+    parties: Sequence[str] | None = None,
+    carrier: Game | None = None,
     progress: Progress = silent,
 ) -> Allocation:
-    """The second half: certify what was decided, and make the rewards (none where ``realization`` is None)."""
+    """The second half: certify what was decided, and make the rewards (none where ``realization`` is None).
+
+    Raises
+    ------
+    ValueError
+        The realization needs another kind of game than this, or the ``carrier``, is.
+    """
+    if parties is None:
+        parties = getattr(game, "parties", None) or tuple(str(i) for i in range(game.n))
     certificate = certify(game, shapley, targets)
     progress("rewards", 1, 1)
-    rewards: Sequence[Any] = ()
+    rewards: Sequence[MadeReward] = ()
     if realization is not None:
+        carrier = game if carrier is None else carrier
+        if missing := lacks(carrier, needs(realization)):
+            raise ValueError(
+                f"{type(realization).__name__} needs a {needs(realization).__name__}, and the game has no "
+                f"{', '.join(missing)}: take another valuation, or a realization that makes do with this one"
+            )
         progress("realize", 0, game.n)
-        rewards = realization(game, targets, rng=rng)
-    parties = getattr(game, "parties", None) or tuple(str(i) for i in range(game.n))
-    return Allocation(parties, game, shapley, targets, certificate, tuple(rewards))
+        if carrier is game:
+            rewards = realization(game, targets, rng=rng)
+        else:
+            exchange = exchanged_targets(game, targets, carrier)
+            rewards = [Exchanged(made, exchange) for made in realization(carrier, exchange.targets, rng=rng)]
+    return Allocation(tuple(parties), game, shapley, targets, certificate, tuple(rewards))

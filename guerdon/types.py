@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 __all__ = [
+    "CeilingGame",
     "Contribution",
     "FloatArray",
     "Game",
+    "ModelGame",
     "Progress",
     "RewardTargets",
     "ShapleyValues",
+    "SyntheticGame",
     "TableGame",
     "Thresholds",
     "all_coalitions",
+    "ceilings_of",
     "closed",
     "coalition_members",
     "game_table",
+    "lacks",
+    "members",
     "shapley_array",
     "silent",
 ]
@@ -94,6 +100,29 @@ class Contribution:
     def __len__(self) -> int:
         return len(self.X)
 
+    def in_order(self, names: Sequence[str]) -> Contribution:
+        """The same rows with their features in this order.
+
+        Parameters
+        ----------
+        names : sequence of str
+            All of ``feature_names``, in any order.
+
+        Raises
+        ------
+        ValueError
+            The names are not those of this contribution's features.
+        """
+        names, own = tuple(names), self.feature_names or ()
+        if names == own:
+            return self
+        if sorted(names) != sorted(own):
+            raise ValueError(
+                f"party {self.party!r} has the features {', '.join(own) or 'without names'}, asked for "
+                f"{', '.join(names)}"
+            )
+        return replace(self, X=self.X[:, [own.index(name) for name in names]], feature_names=names)
+
 
 def closed(values: ArrayLike) -> FloatArray:
     """The values as a float64 array that nobody can change any more: itself where it is one, else a copy."""
@@ -125,6 +154,87 @@ class Game(Protocol):
     def n(self) -> int: ...
 
     def __call__(self, coalitions: NDArray[np.bool_], /) -> FloatArray: ...
+
+
+@runtime_checkable
+class CeilingGame(Game, Protocol):
+    """A game that knows the most that each party's reward could be worth, where that is not the value of the pool."""
+
+    def ceilings(self) -> FloatArray:
+        """(n,), in the unit of the game."""
+        ...
+
+
+@runtime_checkable
+class ModelGame(Game, Protocol):
+    """A game whose values are a model's information gains: what noise or tempering makes rewards in.
+
+    ``model`` with all hyperparameters known; ``contributions`` of the parties; ``inputs`` (m, d) of all of them;
+    ``progress`` to be told.
+    """
+
+    @property
+    def parties(self) -> tuple[str, ...]: ...
+    @property
+    def model(self) -> Any: ...
+    @property
+    def contributions(self) -> tuple[Contribution, ...]: ...
+    @property
+    def inputs(self) -> FloatArray: ...
+    @property
+    def progress(self) -> Progress: ...
+
+
+@runtime_checkable
+class SyntheticGame(CeilingGame, Protocol):
+    """A game whose values are discrepancies from all data, real and synthetic: what synthetic rewards are drawn in.
+
+    ``synthetic`` rows G (g, d) to draw from; ``contributions`` of the parties; ``progress`` to be told. The others are
+    what a value needs when a row is added: the ``kernel``, its sums ``A`` (n,), ``B`` (n, n) and ``candidate_sums``
+    (g,), the size of the ``reference``, and ``union_sums``, ``value_of`` and ``unbiased_mmd2_of`` of a party's rows
+    with some of G (see ``guerdon.valuation.mmd_game``).
+    """
+
+    @property
+    def parties(self) -> tuple[str, ...]: ...
+    @property
+    def contributions(self) -> tuple[Contribution, ...]: ...
+    @property
+    def synthetic(self) -> FloatArray: ...
+    @property
+    def kernel(self) -> Any: ...
+    @property
+    def A(self) -> FloatArray: ...  # noqa: N802
+    @property
+    def B(self) -> FloatArray: ...  # noqa: N802
+    @property
+    def candidate_sums(self) -> FloatArray: ...
+    @property
+    def reference(self) -> int: ...
+    @property
+    def progress(self) -> Progress: ...
+    def union_sums(self, party: int, indices: ArrayLike = ...) -> Any: ...
+    def value_of(self, sums: Any) -> float: ...
+    def unbiased_mmd2_of(self, sums: Any) -> float: ...
+
+
+def members(kind: type) -> set[str]:
+    """The names of what a kind of game has: those of the attributes and methods of a class or protocol."""
+    own = {name for base in kind.__mro__ for name in (*vars(base), *getattr(base, "__annotations__", ()))}
+    return {name for name in own if not name.startswith("_") or name == "__call__"}
+
+
+def lacks(game: object, kind: type) -> list[str]:
+    """What a game has not of what this kind of game has; empty where it is one."""
+    return sorted(name for name in members(kind) if not hasattr(game, name))
+
+
+def ceilings_of(game: Game) -> FloatArray:
+    """The most that each party's reward could be worth (n,): as the game says, else the value of the pool, v_N."""
+    own = getattr(game, "ceilings", None)
+    if own is not None:
+        return np.asarray(own(), dtype=np.float64)
+    return np.full(game.n, float(game(np.ones((1, game.n), dtype=bool))[0]))
 
 
 @dataclass(frozen=True, eq=False)

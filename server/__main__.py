@@ -12,6 +12,7 @@ import typer
 from server.credentials import AUTHORITY, MEDIATOR, CredentialsError, make_credentials
 from server.door import CONNECTION, Door, DoorError
 from server.run_directory import RunDirectory, RunDirectoryError
+from wire.formats import LEDGER
 
 __all__ = ["cli", "main"]
 
@@ -129,7 +130,7 @@ def extract(
     if not own:
         raise RunDirectoryError(f"{run} has no entry on a party {party!r} in its ledger")
     for entry in own:
-        typer.echo(json.dumps({**entry, "run": directory.name}))
+        typer.echo(json.dumps(LEDGER.numbered({**entry, "run": directory.name})))
 
 
 def main() -> None:

@@ -18,8 +18,15 @@ from guerdon.plugins import Offer, PluginError, build
 from guerdon.realization import LikelihoodTempering, NoiseInjection, WeightedSampling
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
 from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, StratifiedShapley
-from guerdon.valuation import MaximumMeanDiscrepancy
-from strategies import CosineGradientRewards, ModelRewards, Settings, SyntheticDataRewards, TrainingTimeRewards
+from guerdon.valuation import InformationGain, MaximumMeanDiscrepancy
+from strategies import (
+    Conversation,
+    CosineGradientRewards,
+    ModelRewards,
+    Settings,
+    SyntheticDataRewards,
+    TrainingTimeRewards,
+)
 from wire.messages import MessageError, check_party_name
 from wire.schema import Schema, SchemaError
 from wire.signing import KeyFileError, MediatorSeal, read_party_keys, read_private_key
@@ -35,7 +42,7 @@ OFFERS: Mapping[str, Offer] = {
     },
     "generator": {"GaussianMixture": GaussianMixture, "KernelDensity": KernelDensity, "MmdGan": MmdGan},
     "features": {"ImageFeatures": ImageFeatures},
-    "valuation": {"MaximumMeanDiscrepancy": MaximumMeanDiscrepancy},
+    "valuation": {"InformationGain": InformationGain, "MaximumMeanDiscrepancy": MaximumMeanDiscrepancy},
     "model": {
         "GaussianProcess": GaussianProcess,
         "BayesianLinear": BayesianLinear,
@@ -56,15 +63,6 @@ OFFERS: Mapping[str, Offer] = {
     },
 }
 """The parts that go by their bare name, by the run-config key that takes them."""
-
-SUITS: Mapping[str, type] = {
-    "RhoShapley": ModelRewards,
-    "NoiseInjection": ModelRewards,
-    "LikelihoodTempering": ModelRewards,
-    "RectifiedRhoShapley": SyntheticDataRewards,
-    "WeightedSampling": SyntheticDataRewards,
-}
-"""Parts on offer for one strategy only, which values data in the way that they need."""
 
 PART_KEYS: tuple[str, ...] = tuple(OFFERS)
 
@@ -225,10 +223,8 @@ class RunConfig(BaseModel):
         strategy: Any = None
 
         def make(key: str, text: str) -> Any:
-            unsuited = {name for name, suited in SUITS.items() if strategy and not isinstance(strategy, suited)}
-            offer = {name: part for name, part in OFFERS[key].items() if name not in unsuited}
             try:
-                part = build(text, offer)
+                part = build(text, OFFERS[key])
             except PluginError as error:
                 problems.append(f"{key}: {error}")
                 return None
@@ -252,14 +248,20 @@ class RunConfig(BaseModel):
         ]
         texts = {key: text for key, text in {**takes, **given}.items() if text}  # some a strategy can do without
         parts = {key: make(key, text) for key, text in texts.items()}
-        if strategy is not None and not callable(getattr(strategy, "begin", None)):
+        if strategy is not None and not isinstance(strategy, Conversation):
             problems.append(
-                f"strategy: {self.strategy!r} is not one: a strategy derives from strategies.TrustedMediator"
+                f"strategy: {self.strategy!r} is not one: a strategy derives from strategies.Conversation, as does "
+                "strategies.PoolingMediator"
             )
         if self.generator_file and not isinstance(parts.get("generator"), ResumableGenerator):
             problems.append(
                 'generator-file: name the generator that it holds too, such as generator = "MmdGan(shape=(28, 28, 1))"'
             )
+        if not problems:
+            try:
+                strategy.check(parts, {"strategy": self.strategy, **texts})
+            except ValueError as error:
+                problems.append(str(error))
         if problems:
             raise ConfigError("\n".join(problems))
         return Parts(strategy, parts, {"strategy": self.strategy, **texts})

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wire.files import append_line, make_folder, read_arrays, read_lines, write_arrays, write_whole
+from wire.formats import ALLOCATION, LEDGER, POOL, REWARD, REWARDS, FormatError, KeptFormat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,12 +81,18 @@ class RunDirectory:
 
     def ledger(self, action: str, **fields: Any) -> dict[str, Any]:
         entry = {"time": _now(), "action": action, **fields}
-        append_line(self.path / "ledger.jsonl", entry)
+        append_line(self.path / "ledger.jsonl", LEDGER.numbered(entry))
         return entry
 
     def read_ledger(self) -> list[dict[str, Any]]:
-        """Every entry; a line that a crash cut short is left out."""
-        return read_lines(self.path / "ledger.jsonl")
+        """Every entry; a line that a crash cut short is left out.
+
+        Raises
+        ------
+        RunDirectoryError
+            An entry is of a format that is not read here.
+        """
+        return [self._content(LEDGER, entry) for entry in read_lines(self.path / "ledger.jsonl")]
 
     def contributed(self) -> dict[str, dict[str, Any]]:
         return {e["party"]: e for e in self.read_ledger() if e["action"] == "contributed"}
@@ -96,12 +103,12 @@ class RunDirectory:
     # The allocation.
 
     def save_allocation(self, record: Mapping[str, Any]) -> None:
-        write_whole(self.path / "allocation.json", json.dumps(record, indent=1, allow_nan=False).encode())
+        text = json.dumps(ALLOCATION.numbered(record), indent=1, allow_nan=False)
+        write_whole(self.path / "allocation.json", text.encode())
 
     def load_allocation(self) -> dict[str, Any] | None:
         path = self.path / "allocation.json"
-        found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-        return found
+        return self._content(ALLOCATION, _json(path)) if path.exists() else None
 
     def read_allocation(self) -> dict[str, Any]:
         """The allocation of a run that got as far as valuing the data.
@@ -122,36 +129,24 @@ class RunDirectory:
 
     def save_pool(self, contributions: Sequence[Contribution], about: Mapping[str, Any]) -> None:
         """Keep the pool; ``pool.json`` is written last, so that half a pool is none."""
-        import numpy as np
-
-        from wire.messages import packed
+        from wire.kinds.rows import kept_arrays
 
         folder = make_folder(self.path / "pool")
         for c in contributions:
-            arrays: dict[str, NDArray[Any]] = {"X": packed(c)}
-            if c.y is not None:
-                arrays["y"] = c.y
-            if c.noise is not None:
-                arrays["noise"] = np.asarray(c.noise)
-            write_arrays(folder / f"{c.party}.npz", arrays)
+            write_arrays(folder / f"{c.party}.npz", kept_arrays(c))
         names = {"features": contributions[0].feature_names, "parties": [c.party for c in contributions]}
-        write_whole(self.path / "pool.json", json.dumps({**about, **names}).encode())
+        write_whole(self.path / "pool.json", json.dumps(POOL.numbered({**about, **names})).encode())
 
     def load_pool(self) -> tuple[list[Contribution], dict[str, Any]] | None:
         marker = self.path / "pool.json"
         if not marker.exists():
             return None
-        from guerdon.types import Contribution
-        from wire.messages import unpacked
+        from wire.kinds.rows import restored
 
-        about = json.loads(marker.read_text(encoding="utf-8"))
-        features = None if about["features"] is None else tuple(about["features"])
-        contributions = []
-        for party in about["parties"]:
-            arrays = read_arrays(self.path / "pool" / f"{party}.npz")
-            X = unpacked(arrays["X"])
-            contributions.append(Contribution(party, X, arrays.get("y"), features, arrays.get("noise")))
-        return contributions, about
+        about = self._content(POOL, _json(marker))
+        folder = self.path / "pool"
+        pool = [restored(p, read_arrays(folder / f"{p}.npz"), about["features"]) for p in about["parties"]]
+        return pool, about
 
     # The rewards.
 
@@ -160,10 +155,11 @@ class RunDirectory:
         for party, reward in rewards.items():
             folder = make_folder(self.path / "rewards" / party)
             write_arrays(folder / "reward.npz", reward.arrays)
-            write_whole(folder / "reward.json", json.dumps(reward.about, indent=1, allow_nan=False).encode())
+            text = json.dumps(REWARD.numbered(reward.about), indent=1, allow_nan=False)
+            write_whole(folder / "reward.json", text.encode())
         hashes = {party: reward.hash for party, reward in rewards.items()}
         about = {"made_with": dict(made_with), "sha256": hashes}
-        write_whole(self.path / "rewards.json", json.dumps(about, indent=1).encode())
+        write_whole(self.path / "rewards.json", json.dumps(REWARDS.numbered(about), indent=1).encode())
 
     def load_rewards(self) -> tuple[dict[str, Reward], dict[str, str]] | None:
         marker = self.path / "rewards.json"
@@ -171,12 +167,12 @@ class RunDirectory:
             return None
         from wire.messages import Reward
 
-        about = json.loads(marker.read_text(encoding="utf-8"))
+        about = self._content(REWARDS, _json(marker))
         rewards = {}
         for party, sha256 in about["sha256"].items():
             folder = self.path / "rewards" / party
-            text = (folder / "reward.json").read_text(encoding="utf-8")
-            rewards[party] = Reward(read_arrays(folder / "reward.npz"), json.loads(text))
+            description = self._content(REWARD, _json(folder / "reward.json"))
+            rewards[party] = Reward(read_arrays(folder / "reward.npz"), description)
             if rewards[party].hash != sha256:
                 raise RunDirectoryError(f"the reward in {folder} is not the one that was made: its hash differs")
         return rewards, about["made_with"]
@@ -257,9 +253,19 @@ class RunDirectory:
         self.ledger("purged", paths=gone)
         return gone
 
+    def _content(self, kept: KeptFormat, found: object) -> dict[str, Any]:
+        try:
+            return kept.read(found)
+        except FormatError as error:
+            raise RunDirectoryError(f"{self.path} can't be read: {error}") from error
+
     def _require_run(self) -> None:
         if not any((self.path / name).is_file() for name in ("config.toml", "events.jsonl", "ledger.jsonl")):
             raise RunDirectoryError(f"{self.path} is not a run directory: it has neither config, events nor ledger")
+
+
+def _json(path: Path) -> object:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _now() -> str:

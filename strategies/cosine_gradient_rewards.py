@@ -61,7 +61,7 @@ class CosineGradientRewards(FederatedLearning):
             raise ValueError(f"a is in [0, 1), b and gamma are positive, got a={a!r}, b={b!r}, gamma={gamma!r}")
         self.a, self.b, self.gamma = a, b, gamma
 
-    def meet(self, parties: Sequence[str]) -> None:
+    def prepare(self, parties: Sequence[str]) -> None:
         self.importances = dict.fromkeys(parties, 0.0)
         self.shares = dict.fromkeys(parties, 0.0)
 

@@ -19,15 +19,16 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
+from flwr.app import Message
 from flwr.serverapp import Grid
 
 from guerdon.federated import Recipe, Weights, initial_weights
-from guerdon.types import Contribution, FloatArray
-from strategies.mediator import TrustedMediator
+from guerdon.types import FloatArray
+from strategies.conversation import Conversation
 from strategies.record import own_record
 from strategies.session import Outcome, Session
 from wire.handlers import Handler
+from wire.kinds.classifier import Classifier
 from wire.kinds.lessons import HANDLERS, LEARN_ALONE, UPDATE, Lesson, decode_update, encode_lesson
 from wire.messages import MessageError, Reward
 
@@ -36,7 +37,7 @@ __all__ = ["FederatedLearning"]
 LEARN = "learn"
 
 
-class FederatedLearning(TrustedMediator):
+class FederatedLearning(Conversation):
     """The rounds that such mechanisms share; a subclass says what the updates of a round come to (``learn``).
 
     Parameters
@@ -80,8 +81,8 @@ class FederatedLearning(TrustedMediator):
 
     # What a subclass says.
 
-    def meet(self, parties: Sequence[str]) -> None:
-        """The parties that are there at the start, sorted by name; their rows are in ``introductions``."""
+    def prepare(self, parties: Sequence[str]) -> None:
+        """Before the first round: the parties, sorted by name; how many rows each has is in ``introductions``."""
 
     def starts(self, server_round: int) -> Mapping[str, Weights]:
         """What each party trains from in this round: its own model."""
@@ -95,61 +96,45 @@ class FederatedLearning(TrustedMediator):
     def standing(self, party: str) -> dict[str, Any]:
         """What the mechanism came to for a party: ``alpha``, its importance beside the best's, and more."""
 
-    def value(self, contributions: Sequence[Contribution]) -> Outcome:
-        raise NotImplementedError("parties keep their rows: nothing is pooled")
-
     # The rounds.
 
-    def configure_train(
-        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
-    ) -> Iterable[Message]:
+    def requests(self, server_round: int, grid: Grid) -> list[Message]:
         if server_round == 1:
-            self._open(self._join(grid))
-        if server_round == self.rounds:
-            return self._deliver()
+            self._open(self.join(grid))
         if self.outcome is not None:
-            return self._ask_nobody()
-        self.journal.event("progress", stage=LEARN, done=server_round, total=self.rounds - 1)
+            return self.ask_nobody()
+        self.progress(LEARN, server_round, self.rounds - 1)
         self._started = dict(self.starts(server_round))
-        return self._ask(
-            UPDATE,
-            self.nodes,
-            lambda party: encode_lesson(self._lesson(self._started[party], party, server_round)),
+        return self.ask(
+            UPDATE, self.nodes, lambda party: encode_lesson(self._lesson(self._started[party], party, server_round))
         )
 
-    def aggregate_train(
-        self, server_round: int, replies: Iterable[Message]
-    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        if server_round == self.rounds:
-            self._take_receipts(replies)
-        elif self.outcome is None:
-            updates = self._updates(replies)
-            self._require_quorum(len(updates))
-            self.learn(server_round, self._started, updates)
-            if server_round == self.rounds - 1:
-                self._conclude()
-        return None, None
+    def take(self, server_round: int, replies: Iterable[Message]) -> None:
+        if self.outcome is not None:
+            return
+        updates = self._updates(replies)
+        self.require_quorum(len(updates))
+        self.learn(server_round, self._started, updates)
+        if server_round == self.rounds - 1:
+            self._reward()
 
     def _open(self, refused: Mapping[str, str]) -> None:
         """Meet the parties; on a resumed run take up the rewards where they were made."""
-        made = self._made_before()
+        made = self.made_before()
         if made is not None:
             earlier = self.journal.load_allocation() or {}
             self.refused = self.journal.refusals()
             self.notes = [*earlier.get("notes", []), *(n for n in self.notes if n not in earlier.get("notes", []))]
             self.outcome = made
             return
-        for party, reason in refused.items():
-            self._refuse(party, "join", reason)
-        self._require_quorum(len(self.nodes))
+        self.refuse_all(refused)
         parties = sorted(self.nodes)
-        meeting = self.introductions[parties[0]]
-        self.target, self.features = meeting.target, meeting.feature_names
+        self.features = self.introductions[parties[0]].feature_names
         self.first = initial_weights(len(self.features), self.hidden, self.classes, self.settings.seed)
         self.models = dict.fromkeys(parties, self.first)
         self.taken = dict.fromkeys(parties, 0)
-        self.meet(parties)
-        self.journal.event("stage", stage=LEARN, total=self.rounds - 1, counts="rounds")
+        self.prepare(parties)
+        self.stage(LEARN, self.rounds - 1, counts="rounds")
 
     def _lesson(self, weights: Weights, party: str, server_round: int) -> Lesson:
         """The batches are drawn from a seed of this party's and round's own, which nothing else moves."""
@@ -158,40 +143,48 @@ class FederatedLearning(TrustedMediator):
 
     def _updates(self, replies: Iterable[Message]) -> dict[str, Weights]:
         updates: dict[str, Weights] = {}
-        for party, content, _ in self._answers(LEARN, replies):
+        for answer in self.answers(LEARN, replies):
             try:
-                updates[party] = decode_update(content, self.first, self.settings.max_contribution_mb)
-                self.taken[party] += 1
+                updates[answer.party] = decode_update(answer.content, self.first, self.settings.max_contribution_mb)
+                self.taken[answer.party] += 1
             except MessageError as error:
-                self._refuse(party, LEARN, str(error))
+                self.refuse(answer.party, LEARN, str(error))
         return updates
 
-    def _unanswered(self, party: str, stage: str, reason: str) -> None:
+    def unanswered(self, party: str, stage: str, reason: str) -> None:
         if stage == LEARN:
-            self._note(f"{party} missed rounds of learning: {reason}")
+            self.note(f"{party} missed rounds of learning: {reason}")
         else:
-            super()._unanswered(party, stage, reason)
+            super().unanswered(party, stage, reason)
 
-    def _conclude(self) -> None:
+    def _reward(self) -> None:
+        """Each party's model as it is now becomes its reward."""
         parties = sorted(self.nodes)
         standing = {party: self.standing(party) for party in parties}
         entries = [
             {"party": p, "rows": self.introductions[p].rows, "rounds": self.taken[p], **standing[p]} for p in parties
         ]
-        scores = ("accuracy\nalone → reward", "alone.accuracy -> reward.accuracy")
-        columns = [("rows", "rows"), *self.columns, scores]
-        record = own_record(self.settings.run, self.session.texts, entries, columns, unit="accuracy", kind="learning")
-        rewards = {party: Reward(self.models[party], self._about(party, standing)) for party in parties}
-        self.outcome = Outcome(record=record, alone={}, rewards=rewards)
+        record = own_record(
+            self.settings.run,
+            self.session.texts,
+            entries,
+            [
+                ("rows", "rows"),
+                *self.columns,
+                *((score.column.header, score.column.place) for score in Classifier.scores),
+            ],
+            unit="accuracy",
+            kind=Classifier.name,
+        )
         for party in parties:
             self.journal.ledger("learned from", party=party, node=str(self.nodes[party]), rounds=self.taken[party])
-        self._save()
-        self._keep_rewards()
+        rewards = {party: Reward(self.models[party], self._about(party, standing)) for party in parties}
+        self.conclude(Outcome(record=record, alone={}, rewards=rewards))
 
     def _about(self, party: str, standing: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """What a party may know: its own model, and everybody's importance beside the best's."""
         return {
-            "kind": "classifier",
+            "kind": Classifier.name,
             "run": self.settings.run,
             "party": party,
             "unit": "accuracy",
@@ -205,30 +198,20 @@ class FederatedLearning(TrustedMediator):
 
     # What is it worth to the party itself?
 
-    def configure_evaluate(
-        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
-    ) -> Iterable[Message]:
-        if server_round == self.rounds:
-            return super().configure_evaluate(server_round, arrays, config, grid)
-        if server_round < self.rounds - 1 or not self.first:
-            return self._ask_nobody()
-        self._stage("alone", len(self.nodes))
+    def alone_requests(self) -> list[Message]:
+        if not self.first:
+            return self.ask_nobody()
+        self.stage("alone", len(self.nodes))
         recipe = replace(self.recipe, epochs=self.recipe.epochs * (self.rounds - 1))
-        return self._ask(
+        return self.ask(
             LEARN_ALONE,
             self.nodes,
             lambda party: encode_lesson(replace(self._lesson(self.first, party, 0), recipe=recipe)),
         )
 
-    def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
-        if server_round < self.rounds - 1:
-            return None
-        super().aggregate_evaluate(server_round, replies)
-        if server_round == self.rounds:
-            record = self._outcome.record
-            record["facts"], record["certificate"] = _judged(record["parties"])
-            self._save()
-        return None
+    def judge(self) -> None:
+        record = self.concluded.record
+        record["facts"], record["certificate"] = _judged(record["parties"])
 
 
 def _judged(parties: Sequence[Mapping[str, Any]]) -> tuple[dict[str, float], list[dict[str, Any]]]:

@@ -20,6 +20,7 @@ from wire import messages
 from wire.messages import Introduction, MessageError, RefusedError
 from wire.schema import Schema
 from wire.signing import MediatorSeal
+from wire.text import listed
 
 __all__ = ["Joined", "join"]
 
@@ -222,8 +223,6 @@ def _schema_misfits(introductions: Mapping[str, Introduction], schema: Schema | 
             misfits[party] = f"its target is {own_target!r}, {whose} is {target!r}"
         elif own_features != features:
             lacks, extra = sorted(features - own_features), sorted(own_features - features)
-            how = [f"it lacks {messages.listed(lacks)}"] * bool(lacks) + [
-                f"it has besides {messages.listed(extra)}"
-            ] * bool(extra)
+            how = [f"it lacks {listed(lacks)}"] * bool(lacks) + [f"it has besides {listed(extra)}"] * bool(extra)
             misfits[party] = f"its features differ from {whose}: {' and '.join(how)}"
     return misfits

@@ -9,16 +9,18 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from guerdon.models import FitReport, GaussianProcessPosterior, Model, Predictor, Pretrainable
+from guerdon.models import FitReport, GaussianProcessPosterior, Predictor, Pretrainable
+from guerdon.models import Model as BayesianModel
 from guerdon.models.protocols import Posterior
-from guerdon.pipeline import Allocation, allocate
-from guerdon.realization import ModelReward, TemperedReward
+from guerdon.pipeline import Allocation, Given, MadeReward, allocate
 from guerdon.scaling import Scaling
-from guerdon.types import Contribution
+from guerdon.types import Contribution, ModelGame, lacks
 from guerdon.valuation import InformationGain, noise_sensitivity
-from strategies.mediator import TrustedMediator
-from strategies.record import allocation_record, number, party_view
+from strategies.fitting import check_parts, unit_of
+from strategies.pooling import PoolingMediator
+from strategies.record import allocation_record, party_view
 from strategies.session import Outcome, Session
+from wire.kinds.model import Model
 from wire.messages import MessageError, Reward
 
 __all__ = ["ModelRewards"]
@@ -27,17 +29,18 @@ PRETRAINING = 1
 """Beside the run's seed, what seeds the training on public rows; nothing about it is secret."""
 
 
-class ModelRewards(TrustedMediator):
-    """Value data by its information gain on the model, and give each party a model with the right amount of noise.
+class ModelRewards(PoolingMediator):
+    """Value data by its information gain on a model, and give each party a model with the right amount of noise.
 
-    Composes the parts ``model``, ``shapley``, ``scheme`` and ``realization`` of the run config. Open hyperparameters
-    are learned on the pool; a party's model alone uses the same, so that only the data differ. Where the run has public
-    rows, they train the model's features, and all data are in units of their standard deviations, so that a reward's
-    scaling tells nothing of the pool.
+    Composes the parts ``model``, ``valuation``, ``shapley``, ``scheme`` and ``realization`` of the run config. Open
+    hyperparameters are learned on the pool; a party's model alone uses the same, so that only the data differ. Where
+    the run has public rows, they train the model's features, and all data are in units of their standard deviations,
+    so that a reward's scaling tells nothing of the pool.
     """
 
     parts: ClassVar[Mapping[str, str]] = {
         "model": "GaussianProcess(kernel='rbf')",
+        "valuation": "InformationGain()",
         "shapley": "Auto()",
         "scheme": "RhoShapley(rho='stable')",
         "realization": "NoiseInjection()",
@@ -52,6 +55,13 @@ class ModelRewards(TrustedMediator):
                 f"model = {session.texts['model']!r} has features that are trained on public rows: name them, "
                 'public-file = "/path/to/public.parquet" with the parties\' columns, or take a data set that has some'
             )
+        self.carried = self._fit_of(session.parts, session.texts)
+
+    def check(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        self._fit_of(parts, texts)
+
+    def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
+        return check_parts(parts, texts, InformationGain(), "the information gain of a model")
 
     def accept(self, contribution: Contribution) -> None:
         if contribution.y is None:
@@ -62,27 +72,30 @@ class ModelRewards(TrustedMediator):
         work = _Work(contributions, self.target, self._scaling(contributions if public is None else [public]))
         model = self._fit(self._pretrained(public, work.scaling), work.scaled)
         parts, settings = self.session.parts, self.settings
-        self._stage("value", 2 ** len(contributions))
+        self.stage("value", 2 ** len(contributions))
         allocation = allocate(
             work.scaled,
-            InformationGain(model),
+            Given(parts["valuation"], {"model": model}),
             parts["shapley"],
             parts["scheme"],
             None if settings.stop_after == "valuation" else parts["realization"],
             rng=np.random.default_rng(settings.seed),
             secret_rng=np.random.default_rng(self.journal.secret_seed()),
-            progress=self._progress,
+            carrier=InformationGain(model),
+            progress=self._tell,
         )
+        if self.carried:
+            self.note(self.carried)
         return Outcome(
             record=self._record(allocation, work, model),
             alone={
                 c.party: work.reward(
-                    i, model.posterior(s.X, np.asarray(s.y), s.noise), {"kind": "model", "alone": True}
+                    i, model.posterior(s.X, np.asarray(s.y), s.noise), {"kind": Model.name, "alone": True}
                 )
                 for i, (c, s) in enumerate(zip(contributions, work.scaled, strict=True))
             },
             rewards={
-                made.party: work.reward(i, made.posterior, self._about(allocation, i, made, model))
+                made.party: work.reward(i, _posterior(made), self._about(allocation, i, made, model))
                 for i, made in enumerate(allocation.rewards)
             },
         )
@@ -101,54 +114,59 @@ class ModelRewards(TrustedMediator):
     def _scaling(self, rows: Sequence[Contribution]) -> Scaling:
         return Scaling.of_pool(rows) if self.settings.standardize else Scaling.identity(rows[0].X.shape[1])
 
-    def _pretrained(self, public: Contribution | None, scaling: Scaling) -> Model:
-        model: Model = self.session.parts["model"]
+    def _pretrained(self, public: Contribution | None, scaling: Scaling) -> BayesianModel:
+        model: BayesianModel = self.session.parts["model"]
         if public is None or not self._pretrains:
             return model
-        self._stage("pretrain")
+        self.stage("pretrain")
         rng = np.random.default_rng([self.settings.seed, PRETRAINING])
-        return cast(Pretrainable, model).pretrain(scaling.apply(public), rng=rng, progress=self._progress)
+        return cast(Pretrainable, model).pretrain(scaling.apply(public), rng=rng, progress=self._tell)
 
-    def _fit(self, model: Model, scaled: Sequence[Contribution]) -> Model:
-        self._stage("fit")
-        return model.fit(scaled, progress=self._progress)
+    def _fit(self, model: BayesianModel, scaled: Sequence[Contribution]) -> BayesianModel:
+        self.stage("fit")
+        return model.fit(scaled, progress=self._tell)
 
-    def _progress(self, stage: str, done: int, total: int) -> None:
+    def _tell(self, stage: str, done: int, total: int) -> None:
         if stage in ("value", "fit", "pretrain") or (stage == "realize" and done):
-            self.journal.event("progress", stage=stage, done=done, total=total)
+            self.progress(stage, done, total)
         else:
-            self._stage(stage, total if stage == "realize" else None)
+            self.stage(stage, total if stage == "realize" else None)
 
-    def _record(self, allocation: Allocation, work: _Work, model: Model) -> dict[str, Any]:
-        record = allocation_record(allocation, work.contributions, self.settings.run, self.session.texts, unit="nats")
-        record["kind"] = "model"
+    @property
+    def unit(self) -> str:
+        """Of the values."""
+        return unit_of(self.session.parts["valuation"])
+
+    def _record(self, allocation: Allocation, work: _Work, model: BayesianModel) -> dict[str, Any]:
+        record = allocation_record(
+            allocation,
+            work.contributions,
+            self.settings.run,
+            self.session.texts,
+            kind=Model.name,
+            unit=self.unit,
+            variance_unit=work.scaling.target_scale**2,
+        )
         record["model"] = {**model.describe(), "standardized": self.settings.standardize}
-        sensitivity = noise_sensitivity(model, work.scaled)
-        record["noise_sensitivity"] = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
         record["diagnostics"] = []
         report: FitReport | None = getattr(model, "report", None)
         findings = [] if report is None else [(report.sentence, report.noise_at_bound)]
-        for sentence, warns in [*findings, (sensitivity.sentence, sensitivity.counts_noise)]:
+        if not lacks(allocation.game, ModelGame):
+            sensitivity = noise_sensitivity(model, work.scaled)
+            record["noise_sensitivity"] = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
+            findings.append((sensitivity.sentence, sensitivity.counts_noise))
+        for sentence, warns in findings:
             if warns:
-                self._note(sentence)
+                self.note(sentence)
             else:
                 record["diagnostics"].append(sentence)
-        scale = work.scaling.target_scale**2
-        for entry, made in zip(record["parties"], allocation.rewards, strict=False):
-            entry["reached"] = made.reached
-            if (eta := getattr(made, "eta", None)) is not None:
-                entry["eta"] = number(eta * scale)
-            if isinstance(made, TemperedReward):
-                entry["kappa"] = made.kappa
         return record
 
-    def _about(
-        self, allocation: Allocation, i: int, made: ModelReward | TemperedReward, model: Model
-    ) -> dict[str, Any]:
+    def _about(self, allocation: Allocation, i: int, made: MadeReward, model: BayesianModel) -> dict[str, Any]:
         """What a party may know of its reward: its own numbers, and what is common knowledge."""
         return {
-            **party_view(allocation, i, self.settings.run, self.session.texts, unit="nats"),
-            "kind": "model",
+            **party_view(allocation, i, self.settings.run, self.session.texts, unit=self.unit),
+            "kind": Model.name,
             "reached": made.reached,
             "target_name": self.target,
             "model": {key: value for key, value in model.describe().items() if key != "fit"},
@@ -158,12 +176,23 @@ class ModelRewards(TrustedMediator):
         }
 
 
-def _tempering(made: ModelReward | TemperedReward) -> dict[str, Any]:
+def _posterior(made: Any) -> Posterior:
+    """The model in a reward that was made."""
+    posterior: Posterior | None = getattr(made, "posterior", None)
+    if posterior is None:
+        raise ValueError(
+            f"the realization made {made.party!r} a reward without a model: expected an attribute posterior, as that "
+            "of guerdon.realization.ModelReward"
+        )
+    return posterior
+
+
+def _tempering(made: Any) -> dict[str, Any]:
     """What the party needs to know what noise injection would have come to; only where its reward holds all rows."""
-    if not isinstance(made, TemperedReward) or not isinstance(made.posterior, GaussianProcessPosterior):
+    kappa, eta = getattr(made, "kappa", None), getattr(made, "eta", None)
+    if kappa is None or eta is None or not isinstance(made.posterior, GaussianProcessPosterior):
         return {}
-    told = made.eta is not None and 0.0 < made.kappa < 1.0
-    return {"tempering": {"eta": made.eta, "rows": list(made.rows)}} if told else {}
+    return {"tempering": {"eta": eta, "rows": list(made.rows)}} if 0.0 < kappa < 1.0 else {}
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,32 +8,82 @@ from typing import Any
 
 import numpy as np
 
-from guerdon.pipeline import Allocation
+from guerdon.pipeline import Allocation, MadeReward
 from guerdon.rewards import weaker_coalitions
 from guerdon.shapley.exact import MAX_EXACT_PARTIES
 from guerdon.types import Contribution, game_table
+from wire.kinds import kind_of
 
-__all__ = ["allocation_record", "number", "own_record", "party_view"]
+__all__ = ["allocation_record", "number", "own_record", "party_view", "plain"]
+
+NOBODY: Mapping[str, Any] = {"parties": ()}
+
+QUIET = ("drift",)
+"""Facts that no table has a column for; they stay in allocation.json."""
 
 
 def number(value: float | None) -> float | str | None:
     """A number that JSON can hold: infinity is the text "inf"."""
-    if value is None:
+    if value is None or math.isnan(value):
         return None
     return float(value) if math.isfinite(value) else ("inf" if value > 0 else "-inf")
 
 
+def plain(value: Any) -> Any:
+    """Facts as JSON can hold them: numbers of NumPy become Python's, and infinite ones a text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(inner) for inner in value]
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    return number(float(value)) if isinstance(value, float | np.floating) else value
+
+
 def allocation_record(
-    allocation: Allocation, contributions: Sequence[Contribution], run: str, texts: Mapping[str, str], *, unit: str
+    allocation: Allocation,
+    contributions: Sequence[Contribution],
+    run: str,
+    texts: Mapping[str, str],
+    *,
+    kind: str,
+    unit: str,
+    variance_unit: float = 1.0,
 ) -> dict[str, Any]:
-    """Everything the mechanism decided, as allocation.json holds it; ``eta`` and ``reached`` are for the strategy."""
+    """Everything the mechanism decided, as allocation.json holds it.
+
+    Parameters
+    ----------
+    allocation : Allocation
+    contributions : sequence of Contribution
+        In the order of the allocation's parties.
+    run : str
+    texts : mapping of str to str
+        The parts as the run config has them.
+    kind : str
+        Of the rewards, as ``wire.kinds`` knows it.
+    unit : str
+        Of the values.
+    variance_unit : float
+        What a fact named ``eta``, a noise variance, is multiplied by: the realization saw scaled outputs.
+    """
     game, shapley, targets = allocation.game, allocation.shapley, allocation.targets
+    made = {reward.party: reward for reward in allocation.rewards}
+    facts = {party: _facts(reward, variance_unit) for party, reward in made.items()}
+    shown = {column.place.partition(" ")[0].partition(".")[0] for column in kind_of({"kind": kind}).columns(NOBODY)}
+    more = dict.fromkeys(
+        name for own in facts.values() for name, value in own.items() if name not in shown and _is_number(value)
+    )
     n = len(allocation.parties)
     alone, floors = game(np.eye(n, dtype=bool)), game(weaker_coalitions(shapley))
     errors = shapley.standard_errors
     return {
         "run": run,
         "stage": "rewarded" if allocation.rewards else "valued",
+        "kind": kind,
+        "facts_of_rewards": [name for name in more if name not in QUIET],
         "parts": dict(texts),
         "strategy": texts.get("strategy", ""),
         "scheme": texts.get("scheme", ""),
@@ -56,8 +106,8 @@ def allocation_record(
                 "floor": float(floors[i]),
                 "target": float(targets.values[i]),
                 "ceiling": float(targets.ceilings[i]),
-                "eta": None,
-                "reached": None,
+                "reached": float(made[party].reached) if party in made else None,
+                **facts.get(party, {}),
                 "alone": None,
                 "reward": None,
                 "delivered": False,
@@ -108,11 +158,17 @@ def own_record(
 
     Parameters
     ----------
-    run, texts : the run's name and the parts as the run config has them
-    parties : for each its ``party`` (the name) and whatever else the strategy knows of it
-    columns : (header, place) of the table, where a place is ``key``, ``key.inner``, or ``key -> key`` for both sides of
-        an arrow; ``alone`` and ``reward`` hold what the party scored
-    unit : of the numbers, for the table's title
+    run : str
+    texts : mapping of str to str
+        The parts as the run config has them.
+    parties : sequence of mappings
+        For each its ``party`` (the name) and whatever else the strategy knows of it.
+    columns : sequence of (header, place)
+        Of the table; a place is as ``wire.kinds.columns`` says. ``alone`` and ``reward`` hold what the party scored.
+    unit : str
+        Of the numbers, for the table's title.
+    kind : str
+        Of the rewards; one of the strategy's own where ``wire.kinds`` knows none of this name.
     """
     waiting = {"alone": None, "reward": None, "delivered": False, "store": None}
     return {
@@ -130,6 +186,18 @@ def own_record(
         "certificate": [],
         "notes": [],
     }
+
+
+def _facts(reward: MadeReward, variance_unit: float) -> dict[str, Any]:
+    """How a reward came about, with noise variances in the target's own units."""
+    facts = {str(name): value for name, value in reward.facts().items()}
+    if facts.get("eta") is not None:
+        facts["eta"] = facts["eta"] * variance_unit
+    return {name: plain(value) for name, value in facts.items()}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _thresholds(allocation: Allocation) -> dict[str, Any] | None:

@@ -21,26 +21,27 @@ from guerdon.generators import (
     grow_until_feasible,
 )
 from guerdon.images import ImageShape, from_pixels, image_shape
-from guerdon.pipeline import Allocation, conclude
-from guerdon.realization import SyntheticReward
+from guerdon.pipeline import Allocation, MadeReward
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, FloatArray
-from strategies.mediator import TrustedMediator
-from strategies.record import allocation_record, number, party_view
-from strategies.session import Outcome
-from strategies.synthetic_view import growth_record, synthetic_view
+from guerdon.valuation import MaximumMeanDiscrepancy
+from strategies.fitting import check_parts, unit_of
+from strategies.pooling import PoolingMediator
+from strategies.record import allocation_record, party_view
+from strategies.session import Outcome, Session
+from strategies.synthetic_view import synthetic_view
 from strategies.trained_generator import fit_generator, quality_record
-from wire.messages import MessageError, Reward, listed
+from wire.kinds.synthetic import Synthetic
+from wire.messages import MessageError, Reward
+from wire.text import listed
 
 __all__ = ["SyntheticDataRewards"]
-
-UNIT = "-MMD² + const"
 
 SHOWN = 64
 """Samples in the picture grid of a generator of images."""
 
 
-class SyntheticDataRewards(TrustedMediator):
+class SyntheticDataRewards(PoolingMediator):
     """Value data by its maximum mean discrepancy to everything, and give each party synthetic rows up to its reward.
 
     Composes the parts ``generator``, ``valuation``, ``shapley``, ``scheme`` and ``realization`` of the run config.
@@ -79,6 +80,16 @@ class SyntheticDataRewards(TrustedMediator):
         if image_shape(contribution.feature_names) is not None and (X.min() < 0.0 or X.max() > 1.0):
             raise MessageError(f"pixels must be numbers from 0 to 1, got some from {X.min():g} to {X.max():g}")
 
+    def begin(self, session: Session) -> None:
+        super().begin(session)
+        self.carried = self._fit_of(session.parts, session.texts)
+
+    def check(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        self._fit_of(parts, texts)
+
+    def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
+        return check_parts(parts, texts, MaximumMeanDiscrepancy(), "the maximum mean discrepancy to all data")
+
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         scaling = self._scaling(contributions)
         scaled = contributions if scaling.is_identity else [scaling.apply(c) for c in contributions]
@@ -90,26 +101,26 @@ class SyntheticDataRewards(TrustedMediator):
         generator = self._generator(
             scaled if features is None else [replace(c, y=None) for c in scaled], scaling, rng_fit
         )
-        grown = self._settle(scaled, generator, features, rng_grow)
+        grown = self._allocate(scaled, generator, features, rng_grow, rng_rewards)
         quality, discloses = None, ""
         if isinstance(generator, FittedGenerator):
             discloses = generator.discloses
             shape = image_shape(scaled[0].feature_names) or generator.image_shape
             if shape is not None:
                 self._show(grown.synthetic, shape, scaling)
-            quality = quality_record(grown.synthetic, grown.game.contributions, fitted=self.session.generator is None)
-        realization = None if self.settings.stop_after == "valuation" else self.session.parts["realization"]
-        allocation = conclude(
-            grown.game, grown.shapley, grown.targets, realization, rng=rng_rewards, progress=self._progress
-        )
+            quality = quality_record(grown.synthetic, grown.contributions, fitted=self.session.generator is None)
         if discloses:
-            self._note(f"the synthetic rows are {discloses}: agree to that before rewards are given")
+            self.note(f"the synthetic rows are {discloses}: agree to that before rewards are given")
+        if self.carried:
+            self.note(self.carried)
         work = _Work(contributions, self.target, scaling, features, grown, quality, discloses)
+        allocation = grown.allocation
         columns = None if features is not None else contributions[0].feature_names
-        self.journal.save_view(synthetic_view(grown.game, allocation, columns, scaling))
+        view = synthetic_view(grown.contributions, grown.synthetic.points, allocation, columns, scaling)
+        self.journal.save_view(view)
         return Outcome(
             record=self._record(allocation, work),
-            alone={c.party: Reward(scaling.arrays(), {"kind": "synthetic", "alone": True}) for c in contributions},
+            alone={c.party: Reward(scaling.arrays(), {"kind": Synthetic.name, "alone": True}) for c in contributions},
             rewards={
                 made.party: Reward(work.arrays(made), self._about(allocation, i, made, work))
                 for i, made in enumerate(allocation.rewards)
@@ -131,33 +142,37 @@ class SyntheticDataRewards(TrustedMediator):
         if given is not None:
             return GivenRows(given)
         trains = self.session.generator is None and isinstance(self.session.parts["generator"], ResumableGenerator)
-        self._stage("train" if trains else "fit")
-        return fit_generator(self.session, scaled, scaling, rng=rng, progress=self._progress)
+        self.stage("train" if trains else "fit")
+        return fit_generator(self.session, scaled, scaling, rng=rng, progress=self._tell)
 
-    def _settle(
+    def _allocate(
         self,
         scaled: Sequence[Contribution],
         generator: FittedGenerator | GivenRows,
         features: Any,
         rng: np.random.Generator,
+        rng_rewards: np.random.Generator,
     ) -> GrownPool:
-        """A synthetic pool large enough for the scheme's bounds."""
+        """Everything decided and made, with a synthetic pool large enough for the scheme's bounds."""
         parts = self.session.parts
         given = len(generator.data) if isinstance(generator, GivenRows) else None
         size, limit = (self.size, self.limit) if given is None else (given, given)
         if features is None:
-            self._stage("kernel", 100)
+            self.stage("kernel", 100)
         return grow_until_feasible(
             scaled,
             generator,
             parts["valuation"],
             parts["shapley"],
             parts["scheme"],
+            None if self.settings.stop_after == "valuation" else parts["realization"],
             size=size,
             limit=limit,
             rng=rng,
+            secret_rng=rng_rewards,
+            carrier=MaximumMeanDiscrepancy(lengthscale="auto"),
             features=features,
-            progress=self._progress,
+            progress=self._tell,
         )
 
     def _scaling(self, contributions: Sequence[Contribution]) -> Scaling:
@@ -193,65 +208,81 @@ class SyntheticDataRewards(TrustedMediator):
             images = scaling.original_features(synthetic.points[:SHOWN])
         self.journal.save_samples(images.reshape(-1, *shape))
 
-    def _progress(self, stage: str, done: int, total: int) -> None:
+    def _tell(self, stage: str, done: int, total: int) -> None:
         if stage == "value":  # kernel values, of which there are billions
-            self.journal.event("progress", stage="kernel", done=100 * done // total, total=100)
+            self.progress("kernel", 100 * done // total, 100)
         elif stage in ("train", "features", "embed"):
-            self.journal.event("progress", stage=stage, done=done, total=total)
+            self.progress(stage, done, total)
         elif stage == "grow":
             self.journal.event("note", text=f"the bounds conflict: growing the synthetic pool to {done} rows")
         elif stage == "realize" and done:
-            self.journal.event("progress", stage=stage, done=done, total=total)
+            self.progress(stage, done, total)
         elif stage in ("rewards", "realize"):
-            self._stage(stage, total if stage == "realize" else None)
+            self.stage(stage, total if stage == "realize" else None)
+
+    @property
+    def unit(self) -> str:
+        """Of the values."""
+        return unit_of(self.session.parts["valuation"])
 
     def _record(self, allocation: Allocation, work: _Work) -> dict[str, Any]:
-        record = allocation_record(allocation, work.contributions, self.settings.run, self.session.texts, unit=UNIT)
-        game = work.grown.game
-        record["kind"] = "synthetic"
+        record = allocation_record(
+            allocation,
+            work.contributions,
+            self.settings.run,
+            self.session.texts,
+            kind=Synthetic.name,
+            unit=self.unit,
+        )
         record["model"] = {
-            "lengthscale": game.lengthscale,
+            "lengthscale": getattr(allocation.game, "lengthscale", None),
             "standardized": not work.scaling.is_identity,
             "features": None if work.features is None else repr(work.features),
-            "synthetic_rows": len(game.synthetic),
+            "synthetic_rows": len(work.grown.synthetic),
             "sizes_tried": list(work.grown.sizes),
             "quality": work.quality,
         }
-        for entry, made in zip(record["parties"], allocation.rewards, strict=False):
-            entry.update(
-                reached=made.reached,
-                synthetic_rows=len(made.points),
-                mmd2={"alone": number(made.mmd2_alone), "reward": number(made.mmd2_reached)},
-                stopped=made.stopped,
-                drift=made.drift,
-                growth=growth_record(made.values),
-            )
-            if made.stopped != "target":
-                self._note(
-                    f"{made.party}: sampling ended by {made.stopped}, {made.shortfall:.3g} short of its target "
-                    f"{made.target:.6g}",
-                )
+        for made in allocation.rewards:
+            stopped = made.facts().get("stopped", "target")
+            if stopped != "target":
+                self.note(f"{made.party}: sampling ended by {stopped}{_shortfall(made)}")
         return record
 
-    def _about(self, allocation: Allocation, i: int, made: SyntheticReward, work: _Work) -> dict[str, Any]:
+    def _about(self, allocation: Allocation, i: int, made: MadeReward, work: _Work) -> dict[str, Any]:
         """What a party may know of its reward: how it was made, its own numbers, and what is common knowledge."""
-        own = party_view(allocation, i, self.settings.run, self.session.texts, unit=UNIT)
+        own = party_view(allocation, i, self.settings.run, self.session.texts, unit=self.unit)
         return {
             **own,
-            "kind": "synthetic",
-            "rows": len(made.points),
+            "kind": Synthetic.name,
+            "rows": len(_indices(made)),
             **work.columns(i),
             "target_name": self.target,
             "value_before": own["own_value"],
             "reached": made.reached,
-            "stopped": made.stopped,
+            "stopped": made.facts().get("stopped", "the realization"),
             "seed_sha256": hashlib.sha256(str(self.journal.secret_seed()).encode()).hexdigest(),
             "realization": self.session.texts["realization"],
             "generator": self.session.texts["generator"],
-            "synthetic_pool_rows": len(work.grown.game.synthetic),
-            "lengthscale": work.grown.game.lengthscale,
+            "synthetic_pool_rows": len(work.grown.synthetic),
+            "lengthscale": getattr(allocation.game, "lengthscale", None),
             "contains": self._origin(work.discloses),
         }
+
+
+def _indices(made: Any) -> NDArray[np.int64]:
+    """The rows of the synthetic pool in a reward that was made (k,)."""
+    indices = getattr(made, "indices", None)
+    if indices is None:
+        raise ValueError(
+            f"the realization made {made.party!r} a reward without synthetic rows: expected an attribute indices, rows "
+            "of the synthetic pool, as that of guerdon.realization.SyntheticReward"
+        )
+    return np.asarray(indices, dtype=np.int64)
+
+
+def _shortfall(made: Any) -> str:
+    short, target = getattr(made, "shortfall", None), getattr(made, "target", None)
+    return "" if short is None or target is None else f", {short:.3g} short of its target {target:.6g}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,11 +309,11 @@ class _Work:
             return {"image_shape": list(self.shape)}
         return {"features": list(self.contributions[i].feature_names or ())}
 
-    def arrays(self, made: SyntheticReward) -> dict[str, NDArray[Any]]:
+    def arrays(self, made: MadeReward) -> dict[str, NDArray[Any]]:
         """A party's synthetic rows in its own units and the scaling used, or its images; with labels, if there are."""
-        synthetic = self.grown.synthetic
-        labels = {} if synthetic.labels is None else {"labels": synthetic.labels[made.indices]}
+        synthetic, indices = self.grown.synthetic, _indices(made)
+        labels = {} if synthetic.labels is None else {"labels": synthetic.labels[indices]}
         if synthetic.pixels is not None and self.shape is not None:
-            return {"images": synthetic.pixels[made.indices].reshape(-1, *self.shape), **labels}
-        points: FloatArray = self.scaling.original_features(made.points)
+            return {"images": synthetic.pixels[indices].reshape(-1, *self.shape), **labels}
+        points: FloatArray = self.scaling.original_features(synthetic.points[indices])
         return {"points": points, **labels, **self.scaling.arrays()}

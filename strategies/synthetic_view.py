@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from guerdon.pipeline import Allocation
 from guerdon.scaling import Scaling
-from guerdon.types import FloatArray
-from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
+from guerdon.types import Contribution, FloatArray
 
-__all__ = ["growth_record", "synthetic_view"]
+__all__ = ["synthetic_view"]
 
 ROWS = 500
 """Rows of each D_i, of G and of each G_i at most, evenly spaced."""
@@ -29,7 +28,11 @@ STEPS = 150
 
 
 def synthetic_view(
-    game: MaximumMeanDiscrepancyGame, allocation: Allocation, columns: Sequence[str] | None, scaling: Scaling
+    contributions: Sequence[Contribution],
+    synthetic: FloatArray,
+    allocation: Allocation,
+    columns: Sequence[str] | None,
+    scaling: Scaling,
 ) -> dict[str, NDArray[Any]]:
     """Rows in the space that they were valued in, brought to a plane, and their first columns in their own units.
 
@@ -42,9 +45,13 @@ def synthetic_view(
     columns : the names, None where rows are valued in another space than their own
     """
     shown = {allocation.parties[i] for i in np.argsort(-allocation.shapley.values, kind="stable")[:PARTIES]}
-    rows = {"synthetic": _some(game.synthetic)}
-    rows |= {f"party.{c.party}": _some(c.X) for c in game.contributions if c.party in shown}
-    rows |= {f"reward.{made.party}": _some(made.points) for made in allocation.rewards if made.party in shown}
+    rows = {"synthetic": _some(synthetic)}
+    rows |= {f"party.{c.party}": _some(c.X) for c in contributions if c.party in shown}
+    rows |= {
+        f"reward.{made.party}": _some(synthetic[made.indices])  # type: ignore[attr-defined]
+        for made in allocation.rewards
+        if made.party in shown
+    }
     together = np.concatenate([block for name, block in rows.items() if not name.startswith("reward.")])
     if together.shape[1] == 2 and columns is not None:
         words = f"{columns[0]} and {columns[1]}"
@@ -59,16 +66,10 @@ def synthetic_view(
     view: dict[str, NDArray[Any]] = {"map": np.array(words)}
     view |= {f"map.{name}": block for name, block in plane.items()}
     if columns is not None:
-        chosen = _most_different([c.X for c in game.contributions])
+        chosen = _most_different([c.X for c in contributions])
         view["columns"] = np.array([columns[j] for j in chosen], dtype=np.str_)
         view |= {f"columns.{name}": scaling.original_features(block)[:, chosen] for name, block in rows.items()}
     return view
-
-
-def growth_record(values: FloatArray) -> dict[str, list[float]]:
-    """The value v(D_i u the first k rows) along the way, at up to 150 numbers of rows, first and last among them."""
-    chosen = np.unique(np.linspace(0, len(values) - 1, STEPS).astype(int))
-    return {"rows": chosen.tolist(), "values": np.asarray(values)[chosen].tolist()}
 
 
 def _most_different(parties: Sequence[FloatArray]) -> list[int]:

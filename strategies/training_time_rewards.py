@@ -54,7 +54,7 @@ class TrainingTimeRewards(FederatedLearning):
             )
         self.kappa, self.q, self.ceiling = kappa, q, ceiling
 
-    def meet(self, parties: Sequence[str]) -> None:
+    def prepare(self, parties: Sequence[str]) -> None:
         rows = np.array([self.introductions[party].rows for party in parties], dtype=np.float64)
         self.rates = dict(zip(parties, map(float, reward_rates(rows, self.ceiling)), strict=True))
         self.reference: Weights = self.first

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 
-from wire.messages import listed
+from wire.text import listed
 
 __all__ = ["Patience", "busy"]
 

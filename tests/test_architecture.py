@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,24 @@ def calls(path: Path, names: set[str]) -> list[str]:
 def test_the_mathematics_prints_nothing_opens_nothing_evaluates_nothing() -> None:
     for path in sources("guerdon"):
         assert not calls(path, {"print", "open", "input", "eval", "exec"}), path
+
+
+KIND_WORDS = {"model", "synthetic", "classifier", "learning", "rows", "lessons", "statistics"}
+
+
+def test_nobody_but_the_kinds_themselves_asks_of_which_kind_a_thing_is() -> None:
+    """No comparison with the name of a kind outside ``wire.kinds``; templates of pages are texts and count too."""
+    for path in ALL_SOURCES:
+        if path.is_relative_to(ROOT / "wire" / "kinds"):
+            continue
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.Compare) or "kind" not in ast.unparse(node):
+                continue
+            words = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+            assert not words & KIND_WORDS, f"{path.relative_to(ROOT)}, line {node.lineno}: {ast.unparse(node)}"
+        asked = re.findall(r"\bkind\b[\"'\])]* *(?:===?|!==?|in|not in) *\(?[\"'](\w+)", text)
+        assert not set(asked) & KIND_WORDS, f"{path.relative_to(ROOT)}: {asked}"
 
 
 def test_randomness_is_an_argument() -> None:

@@ -1,4 +1,4 @@
-"""What a command loads: those that only print or refuse load neither torch nor scikit-learn nor Ray nor Flower.
+"""What a command loads: those that only print or refuse load neither torch nor scikit-learn nor Ray, most no Flower.
 
 Loading is what they cost: 3 to 4 seconds of processor time, and minutes where many start at once on a busy machine.
 """
@@ -70,15 +70,10 @@ def loaded(command: str, **places: Path) -> tuple[int, set[str]]:
         ("simulations run my.csv", 2),
         ("simulations run diabetes --no-such-option", 2),
         ("simulations nothing", 2),
-        ("simulations show {run}", 0),
-        ("simulations show {run}/nothing", 2),
         ("simulations export {run}", 0),
-        ("simulations purge {run}/nothing", 2),
-        ("simulations compare {run}", 2),
         ("server --help", 0),
         ("server door --help", 0),
         ("server extract {run} north", 0),
-        ("server purge-expired {run}", 0),
         ("clients.supernode --help", 0),
     ],
 )
@@ -92,6 +87,11 @@ def test_what_only_prints_loads_no_flower_and_no_learning(command: str, status: 
     ("command", "status"),
     [
         ("simulations", 2),
+        ("simulations show {run}", 0),
+        ("simulations show {run}/nothing", 2),
+        ("simulations purge {run}/nothing", 2),
+        ("simulations compare {run}", 2),
+        ("server purge-expired {run}", 0),
         ("clients --help", 0),
         ("clients show {run}/data/north-reward/run-1", 0),
         ("clients proposals {run}/data/north-reward", 1),
@@ -101,7 +101,7 @@ def test_what_only_prints_loads_no_flower_and_no_learning(command: str, status: 
         ("server credentials --help", 0),
     ],
 )
-def test_what_a_party_asks_of_its_own_files_loads_no_learning(command: str, status: int, run: Path) -> None:
+def test_what_shows_a_run_or_a_partys_own_files_loads_no_learning(command: str, status: int, run: Path) -> None:
     ended, modules = loaded(command, run=run)
     assert ended == status
     assert not modules & {*LEARNING, "ray"}

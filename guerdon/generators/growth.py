@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from guerdon.generators.given import GivenRows
 from guerdon.generators.protocols import SyntheticData
-from guerdon.rewards.rectified import InfeasibleRewardsError, RectifiedRhoShapley
-from guerdon.types import Contribution, Game, Progress, RewardTargets, ShapleyValues, silent
-from guerdon.valuation.mmd import MaximumMeanDiscrepancy
-from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
+from guerdon.pipeline import Allocation, Given, Realization, RewardScheme, ShapleyEstimator, allocate
+from guerdon.rewards.rectified import InfeasibleRewardsError
+from guerdon.types import Contribution, Progress, RewardTargets, ShapleyValues, silent
 
 __all__ = ["GrownPool", "grow_until_feasible"]
 
@@ -43,43 +42,80 @@ class _Features(Protocol):
     ) -> _Represented: ...
 
 
-class _Estimator(Protocol):
-    def __call__(self, game: Game, *, rng: np.random.Generator) -> ShapleyValues: ...
-
-
 @dataclass(frozen=True, eq=False)
 class GrownPool:
-    """What was settled on: the synthetic pool, everything valued with it, and the sizes tried, the last one taken."""
+    """What was settled on.
+
+    Parameters
+    ----------
+    synthetic : SyntheticData
+        G.
+    allocation : Allocation
+        Everything decided with it.
+    sizes : tuple of int
+        The sizes of G that were tried, the last one taken.
+    contributions : tuple of Contribution
+        As they were valued: in their representation, where there is one.
+    """
 
     synthetic: SyntheticData
-    game: MaximumMeanDiscrepancyGame
-    shapley: ShapleyValues
-    targets: RewardTargets
+    allocation: Allocation
     sizes: tuple[int, ...]
+    contributions: tuple[Contribution, ...]
+
+    @property
+    def game(self) -> Any:
+        return self.allocation.game
+
+    @property
+    def shapley(self) -> ShapleyValues:
+        return self.allocation.shapley
+
+    @property
+    def targets(self) -> RewardTargets:
+        return self.allocation.targets
 
 
 def grow_until_feasible(
     contributions: Sequence[Contribution],
     generator: _Sampler,
-    value: MaximumMeanDiscrepancy,
-    shapley: _Estimator,
-    scheme: RectifiedRhoShapley,
+    value: Any,
+    shapley: ShapleyEstimator,
+    scheme: RewardScheme,
+    realization: Realization | None = None,
     *,
     size: int,
     limit: int,
     rng: np.random.Generator,
+    secret_rng: np.random.Generator | None = None,
+    carrier: Any = None,
     features: _Features | None = None,
     progress: Progress = silent,
 ) -> GrownPool:
-    """Draw G, value everything and solve for the targets; double G while the bounds conflict and the limit allows.
+    """Draw G and allocate; draw as much again while the bounds conflict and the limit allows.
 
     T, the length-scale, the Shapley values and the bounds are all of the new G; the points drawn before stay its first.
 
     Parameters
     ----------
-    size, limit : |G| at first, and at most
-    rng : draws G and whatever the Shapley estimator draws
-    features : the representation in which everything is valued, such as ``ImageFeatures``; the rows' own when None
+    contributions : sequence of Contribution
+    generator : FittedGenerator or GivenRows
+        What is drawn from.
+    value : ValueFunction
+        Its ``game`` gets the ``synthetic`` points (g, d) where it asks for them by that name.
+    shapley, scheme, realization : parts
+        As for ``guerdon.pipeline.allocate``; nothing is made where ``realization`` is None.
+    size, limit : int
+        |G| at first, and at most.
+    rng : numpy.random.Generator
+        Draws G and whatever the Shapley estimator draws.
+    secret_rng : numpy.random.Generator, optional
+        Draws for the realization, ``rng`` when None.
+    carrier : ValueFunction, optional
+        Makes the game in which the realization works, where that of ``value`` is not of the kind that it needs.
+    features : optional
+        The representation in which everything is valued, such as ``ImageFeatures``; the rows' own when None.
+    progress : callable
 
     Raises
     ------
@@ -98,10 +134,20 @@ def grow_until_feasible(
         contributions, generator, synthetic = represented.contributions, represented, represented.first
     sizes = [size]
     while True:
-        game = value.game(contributions, synthetic.points, progress=progress)
-        values = shapley(game, rng=estimates)
+        things = {"synthetic": synthetic.points}
         try:
-            return GrownPool(synthetic, game, values, scheme(values, game), tuple(sizes))
+            allocation = allocate(
+                contributions,
+                Given(value, things),
+                shapley,
+                scheme,
+                realization,
+                rng=estimates,
+                secret_rng=secret_rng,
+                carrier=None if carrier is None else Given(carrier, things),
+                progress=progress,
+            )
+            return GrownPool(synthetic, allocation, tuple(sizes), tuple(contributions))
         except InfeasibleRewardsError as error:
             if sizes[-1] >= limit:
                 tried = ", ".join(str(tried) for tried in sizes)

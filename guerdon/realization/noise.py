@@ -6,8 +6,9 @@ eta_i chosen so that the model is worth r_i. eta = 0 is the pool's model, eta = 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from guerdon.linalg import one_thread
 from guerdon.metrics import expected_mnlp
 from guerdon.models.protocols import Model, NoiseResponse, Posterior
-from guerdon.types import Contribution, FloatArray, RewardTargets
+from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets
 from guerdon.valuation.information_gain import InformationGainGame
 
 __all__ = [
@@ -62,10 +63,16 @@ class ModelReward:
         """What whoever gets the reward can read from it."""
         return self.posterior.contains
 
+    def facts(self) -> Mapping[str, Any]:
+        """The noise VARIANCE ``eta``."""
+        return {"eta": self.eta}
+
 
 @dataclass(frozen=True)
 class NoiseInjection:
     """Realize the targets of an information-gain game by noise on the others' outputs (Sim et al., section 4.3)."""
+
+    needs: ClassVar[type] = ModelGame
 
     def __call__(
         self, game: InformationGainGame, targets: RewardTargets | ArrayLike, *, rng: np.random.Generator

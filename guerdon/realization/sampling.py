@@ -14,8 +14,9 @@ by kT[x]/t - k(x, y): one row of the kernel a step, O(|G| d).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from guerdon.checks import unwrap_scalars
 from guerdon.linalg import one_thread
 from guerdon.realization.candidates import Candidates
-from guerdon.types import FloatArray, Progress, RewardTargets, silent
+from guerdon.types import FloatArray, Progress, RewardTargets, SyntheticGame, silent
 from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame, UnionSums
 
 __all__ = ["Sample", "SyntheticReward", "Uniforms", "WeightedSampling"]
@@ -32,6 +33,10 @@ Stopped = Literal["target", "early stop", "exhausted"]
 
 PATIENCE = 10
 """Sampling stops after |G| / PATIENCE steps without a new largest value (the published code's 0.1 |G|)."""
+
+
+STEPS = 150
+"""Points of a curve of values at most."""
 
 
 class Uniforms(Protocol):
@@ -97,6 +102,23 @@ class SyntheticReward:
     mmd2_alone: float
     mmd2_reached: float
 
+    @property
+    def contains(self) -> str:
+        """What whoever gets the reward can read from it."""
+        return "synthetic rows"
+
+    def facts(self) -> Mapping[str, Any]:
+        """How many ``synthetic_rows``, the unbiased ``mmd2`` (None where it is not defined) ``alone`` and with the
+        ``reward``, why sampling ``stopped``, the value's ``drift``, and its ``growth`` along the way."""
+        mmd2 = {"alone": self.mmd2_alone, "reward": self.mmd2_reached}
+        return {
+            "synthetic_rows": len(self.points),
+            "mmd2": {side: None if np.isnan(value) else value for side, value in mmd2.items()},
+            "stopped": self.stopped,
+            "drift": self.drift,
+            "growth": _growth(self.values),
+        }
+
 
 @dataclass(frozen=True)
 class WeightedSampling:
@@ -113,6 +135,8 @@ class WeightedSampling:
     ValueError
         beta is negative or not a number.
     """
+
+    needs: ClassVar[type] = SyntheticGame
 
     beta: float | Literal["inf"] = 1.0
 
@@ -203,6 +227,12 @@ class _Path:
 
     values: list[float]
     picks: list[int]
+
+
+def _growth(values: FloatArray) -> dict[str, list[float]]:
+    """The value v(D_i u the first k rows), at up to 150 numbers of rows k, the first and the last among them."""
+    chosen = np.unique(np.linspace(0, len(values) - 1, STEPS).astype(int))
+    return {"rows": chosen.tolist(), "values": np.asarray(values)[chosen].tolist()}
 
 
 def _reward(game: MaximumMeanDiscrepancyGame, i: int, sample: Sample) -> SyntheticReward:

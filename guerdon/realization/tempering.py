@@ -18,8 +18,9 @@ errors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,7 +30,7 @@ from guerdon.metrics import expected_mnlp
 from guerdon.models.predictor import Predictor
 from guerdon.models.protocols import Model, NoiseResponse, Posterior
 from guerdon.realization.noise import noise_variances, others_of, outputs_of, posterior_of
-from guerdon.types import Contribution, FloatArray, RewardTargets
+from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets
 from guerdon.valuation.information_gain import InformationGainGame
 
 __all__ = [
@@ -71,10 +72,16 @@ class TemperedReward:
         """What whoever gets the reward can read from it."""
         return self.posterior.contains if self.kappa == 0.0 else f"{self.posterior.contains}; {UNHIDDEN}"
 
+    def facts(self) -> Mapping[str, Any]:
+        """The power ``kappa``; no noise was added."""
+        return {"kappa": self.kappa}
+
 
 @dataclass(frozen=True)
 class LikelihoodTempering:
     """Realize the targets of an information-gain game by tempering the others' likelihood; nothing is drawn."""
+
+    needs: ClassVar[type] = ModelGame
 
     def __call__(
         self, game: InformationGainGame, targets: RewardTargets | ArrayLike, *, rng: np.random.Generator

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from guerdon.checks import is_number, unwrap_scalars
 from guerdon.rewards.rho_shapley import relative_shapley, weaker_coalitions
-from guerdon.types import FloatArray, RewardTargets, ShapleyValues, Thresholds, shapley_array
+from guerdon.types import FloatArray, RewardTargets, ShapleyValues, Thresholds, ceilings_of, shapley_array
 
 __all__ = ["InfeasibleRewardsError", "RectifiedRhoShapley"]
 
@@ -87,7 +87,7 @@ class RectifiedRhoShapley:
         Parameters
         ----------
         shapley : (n,) array or ShapleyValues
-        singles : (n,) v_c({i}); or a game with ``ceilings()``, of which all the bounds are then taken
+        singles : (n,) v_c({i}); or a game, of which all the bounds are then taken (ceilings v_N where it has none)
         ceilings : (n,) v(D_i u G)
         floors : (n,) v_c(C_i), needed for "stable" unless rho is given
         parties : names for messages
@@ -107,7 +107,7 @@ class RectifiedRhoShapley:
         """
         if callable(singles):
             game = singles
-            singles, ceilings = game(np.eye(game.n, dtype=bool)), game.ceilings()
+            singles, ceilings = game(np.eye(game.n, dtype=bool)), ceilings_of(game)
             floors = game(weaker_coalitions(shapley))
             parties = parties or getattr(game, "parties", None)
         phi = shapley_array(shapley)

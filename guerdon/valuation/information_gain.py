@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from guerdon.checks import common_features
 from guerdon.models.protocols import Model
 from guerdon.shapley.exact import MAX_EXACT_PARTIES
-from guerdon.types import Contribution, FloatArray, Progress, silent
+from guerdon.types import Contribution, FloatArray, ModelGame, Progress, silent
 
 __all__ = ["InformationGain", "InformationGainGame"]
 
@@ -25,22 +26,37 @@ class InformationGain:
 
     Parameters
     ----------
-    model : Model
-        With all hyperparameters known: fit it on the pool first.
+    model : Model, optional
+        With all hyperparameters known: fit it on the pool first. Where it is left out, ``game`` is given one.
     """
 
-    model: Model
+    gives: ClassVar[type] = ModelGame
+    unit: ClassVar[str] = "nats"
 
-    def game(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> InformationGainGame:
+    model: Model | None = None
+
+    def game(
+        self, contributions: Sequence[Contribution], *, model: Model | None = None, progress: Progress = silent
+    ) -> InformationGainGame:
         """The game of these parties, in this order.
+
+        Parameters
+        ----------
+        contributions : sequence of Contribution
+        model : Model, optional
+            Taken where the valuation has none of its own.
+        progress : callable
 
         Raises
         ------
         ValueError
-            There is no party, or the parties' inputs differ in their number of features.
+            There is no party, no model, or the parties' inputs differ in their number of features.
         """
         common_features(contributions)
-        return InformationGainGame(self.model, tuple(contributions), progress)
+        model = self.model if self.model is not None else model
+        if model is None:
+            raise ValueError("information gain is on a model: expected one, as InformationGain(model), got none")
+        return InformationGainGame(model, tuple(contributions), progress)
 
 
 @dataclass(frozen=True, eq=False)

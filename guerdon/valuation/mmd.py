@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from gpytorch.kernels import Kernel
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from guerdon.checks import common_features, unwrap_scalars
 from guerdon.models.kernels import check_kernel
-from guerdon.types import Contribution, FloatArray, Progress, silent
+from guerdon.types import Contribution, FloatArray, Progress, SyntheticGame, silent
 from guerdon.valuation.kernel_sums import cross_sums, party_sums, self_sums
 from guerdon.valuation.lengthscale import paper_lengthscale, smallest_lengthscale
 from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame, finite_rows
@@ -49,6 +49,9 @@ class MaximumMeanDiscrepancy:
     >>> game(np.array([[True, False], [True, True]])).round(6)
     array([0.222078, 0.475063])
     """
+
+    gives: ClassVar[type] = SyntheticGame
+    unit: ClassVar[str] = "-MMD² + const"
 
     lengthscale: float | Literal["auto", "paper"] = "auto"
     kernel: Kernel | str | None = None

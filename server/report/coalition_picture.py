@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from guerdon.rewards import weaker_coalitions
 from guerdon.types import FloatArray, coalition_members
 from wire.pages.numbers import number_text
-from wire.pages.pictures import Picture, draw, ink, party_colour, quiet_axes
+from wire.pages.page import Picture
+from wire.pages.pictures import draw, ink, party_colour, quiet_axes
 
 __all__ = ["coalition_picture"]
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from wire.pages.glossary import CONDITIONS, MEANINGS, STAGES
 from wire.pages.numbers import number_text, percent_text, unit_text
-from wire.pages.page import render
-from wire.pages.pictures import Picture, draw, ink, party_colour, quiet_axes
+from wire.pages.page import Picture, render
+from wire.pages.pictures import draw, ink, party_colour, quiet_axes
 
 __all__ = ["ComparisonError", "comparison_page"]
 

@@ -248,13 +248,13 @@ const Guerdon = (() => {
     const pool = table ? table[table.length - 1] : data.pool;
     const game = {...data, table, n, phi, alone, floors, pool};
     if (!(pool > 0)) throw Error("the pooled data is worth nothing: there is nothing to reward");
-    const synthetic = data.kind === "synthetic", alpha = relative(phi, synthetic, data.names);
+    const rectifies = data.rectified, alpha = relative(phi, rectifies, data.names);
     game.alpha = alpha;
     game.structure = structure(game);
-    game.thresholds = synthetic ? {
+    game.thresholds = rectifies ? {
       rational: feasible(alpha, alone, data.ceilings), stable: feasible(alpha, floors, data.ceilings),
     } : thresholds(alpha, game);
-    game.rewards = rho => synthetic ? rectified(alpha, alone, data.ceilings, rho) : rhoShapley(alpha, pool, rho);
+    game.rewards = rho => rectifies ? rectified(alpha, alone, data.ceilings, rho) : rhoShapley(alpha, pool, rho);
     game.rewards(1); // says now what can't be rewarded at all
     return game;
   }

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from server.report.columns import columns_of
 from server.report.mathematics import MATHEMATICS
 from server.report.negotiation import NEGOTIATION, SCRIPT, STYLE, negotiation_data
-from server.report.words import summary
+from server.report.words import summary, tells
+from wire.kinds import columns_of, kind_of
 from wire.pages.glossary import CONDITIONS, MEANINGS, STAGES
-from wire.pages.page import render
-from wire.pages.pictures import Picture
+from wire.pages.page import Picture, render
 
 __all__ = ["mediator_page"]
 
@@ -42,8 +41,8 @@ TEMPLATE = (
 {% endif %}
 <section id="certificate">
 <h2>Certificate</h2>
-<p>Which of the papers' conditions the rewards of this run satisfy, computed from the values{% if not record['values'] %} that are known{% else %} of all coalitions{% endif %},
-each with its witness.</p>
+<p>{% if valued %}Which of the papers' conditions the rewards of this run satisfy, computed from the values{% if not record['values'] %} that are known{% else %} of all coalitions{% endif %},
+each with its witness.{% else %}What can be told of this run's rewards.{% endif %}</p>
 <ul class="checks">{% for check in record.certificate %}
 <li title="{{ conditions.get(check.name, ('', ''))[1] }}"><span class="mark {{ 'good' if check.holds else 'bad' if check.holds is false else 'quiet' }}"
 aria-label="{{ 'holds' if check.holds else 'fails' if check.holds is false else 'not checked' }}">{{ '✓' if check.holds else '✗' if check.holds is false else '–' }}</span>
@@ -63,9 +62,9 @@ aria-label="{{ 'holds' if check.holds else 'fails' if check.holds is false else 
 {% for note in record.get('diagnostics') or [] %}<p>{{ note[:1] | upper }}{{ note[1:] }}.</p>{% endfor %}
 {% if pages %}<p>Each party has a page of its own, which shows no more than it may see{% if record.stage == 'valued' %}; hand it out before you agree{% endif %}:
 {% for name, address in pages %}{% if address %}<a href="{{ address }}">{{ name }}</a>{% else %}{{ name }}{% endif %}{{ ", " if not loop.last }}{% endfor %}.
-{% if record.stage != 'valued' %}It lies in its reward store, with predictions on the rows that it held out, or its rows beside the synthetic ones.{% endif %}</p>{% endif %}
+{% if record.stage != 'valued' %}It lies in its reward store, with pictures of its own rows that nobody else sees.{% endif %}</p>{% endif %}
 <table class="cards"><tbody>{% for key, text in details %}<tr><th class="text" scope="row">{{ key }}</th><td class="text"><code>{{ text }}</code></td></tr>{% endfor %}</tbody></table>
-<p class="warning">This page shows the values of all coalitions{% if record.kind == 'synthetic' %} and some of the pooled rows{% endif %}: it is for the mediator, and for all parties
+<p class="warning">This page shows {{ 'the values of all coalitions' if valued else 'what each party contributed and got' }}{{ shows }}: it is for the mediator, and for all parties
 together where they agreed to see it. Their own pages are for handing out.</p>
 </section>
 {% if negotiation %}<script>{{ script | safe }}</script>{% endif %}
@@ -109,6 +108,8 @@ def mediator_page(
         stage=STAGES.get(str(record.get("stage")), str(record.get("stage"))),
         sentences=summary(record),
         columns=columns_of(record),
+        valued=tells(record, "value"),
+        shows=f" and {kind_of(record).report_shows}" if kind_of(record).report_shows else "",
         negotiation=negotiation,
         no_negotiation="Rewards of this kind have no ρ to negotiate.",
         meanings=MEANINGS,

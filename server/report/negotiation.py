@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from server.report.words import tells
+from wire.kinds import kind_of
 from wire.pages.glossary import CONDITIONS
 from wire.pages.style import colour_name
 
@@ -20,7 +21,8 @@ __all__ = ["NEGOTIATION", "SCRIPT", "STYLE", "negotiation_data"]
 
 Record = Mapping[str, Any]
 
-KINDS = {"model": "RhoShapley", "synthetic": "RectifiedRhoShapley"}
+PLAIN, RECTIFIED = "RhoShapley", "RectifiedRhoShapley"
+"""The schemes that the page computes."""
 """The scheme that a slider for rho stands for, by the kind of reward."""
 
 NEGOTIATION = """
@@ -43,11 +45,11 @@ NEGOTIATION = """
 <div class="tile" title="{{ meanings.rho }}"><b id="at"></b><span>ρ; {{ negotiation.limits }}</span></div>
 <div class="tile" title="{{ meanings.welfare }}"><b id="welfare"></b><span id="welfare-share"></span></div>
 <div class="tile" title="{{ meanings.fairness }}"><b id="fairness"></b><span>fairness: 1 where rewards are in proportion to Shapley values (Jain's index)</span></div>
-<div class="tile" title="The best reward."><b id="best"></b><span>{{ 'v*, the best reward: as large as all ceilings allow' if negotiation.synthetic else 'the best reward, v_N: the pool’s own model' }}</span></div>
+<div class="tile" title="The best reward."><b id="best"></b><span>{{ 'v*, the best reward: as large as all ceilings allow' if negotiation.rectified else 'the best reward, v_N: the pool’s own model' }}</span></div>
 </div>
 <figure class="wide"><h3>Every party's reward, whatever ρ</h3><div id="curves"></div>
 <figcaption><span class="good">Green</span> ground: no group of parties does better by itself. <span style="color: var(--gold)">Gold</span>: some group could.
-{% if not negotiation.synthetic %}<span class="bad">Red</span>: somebody would get less than its own data is worth. {% endif %}{% if record.parties | length <= 16 %}Dashed: a party's own data alone.{% endif %}</figcaption></figure>
+{% if not negotiation.rectified %}<span class="bad">Red</span>: somebody would get less than its own data is worth. {% endif %}{% if record.parties | length <= 16 %}Dashed: a party's own data alone.{% endif %}</figcaption></figure>
 <div class="scroll{{ ' tall' if negotiation.many }}" tabindex="0">
 <table class="cards" id="rewards">
 <thead><tr><th class="text">party</th><th class="text line">from its own data to its reward</th>
@@ -61,7 +63,7 @@ NEGOTIATION = """
 <td data-label="gains over alone" class="gain"></td><td data-label="gives up" class="loss"></td>
 <td data-label="against this run" class="change"></td></tr>{% endfor %}
 </tbody></table></div>
-<p class="note">Hollow: its own data alone. Full: its reward. Grey line: {{ 'the most it could get, its data with all synthetic rows' if negotiation.synthetic else 'the grand coalition, v_N, the most it could get' }}.
+<p class="note">Hollow: its own data alone. Full: its reward. Grey line: the most it could get, {{ negotiation.ceiling }}.
 Gold line: what it could reach with all that contributed no more; a stable reward is not below.</p>
 <p class="holds" id="holds" aria-label="conditions at this rho"></p>
 <details><summary>What holds at this ρ, and the witness</summary><ul class="checks" id="checks"></ul></details>
@@ -113,7 +115,7 @@ SCRIPT = r"""
     section.dataset.state = "failed";
     return;
   }
-  const {names, alone, floors, ceilings, n} = game, limits = game.thresholds, synthetic = data.kind === "synthetic";
+  const {names, alone, floors, ceilings, n} = game, limits = game.thresholds, rectified = data.rectified;
   const capped = x => Math.min(1, x);
   const choices = {equal: 0, proportional: 1, stable: capped(limits.stable), rational: capped(limits.rational), run: data.rho};
   const colour = i => `var(--${data.colours[i]})`;
@@ -121,7 +123,7 @@ SCRIPT = r"""
   Object.assign(section.dataset, limits);
 
   // Where what stands, for the tracks and the curves: from the least own data to the largest ceiling.
-  const tops = synthetic ? ceilings : alone.map(() => game.pool);
+  const tops = rectified ? ceilings : alone.map(() => game.pool);
   const most = Math.max(...tops, ...alone), least = Math.min(...alone);
   const low = least >= 0 && least < most / 2 ? 0 : least - .08 * (most - least || Math.abs(most)), high = most + .02 * (most - low);
   const place = x => 100 * (x - low) / (high - low);
@@ -225,8 +227,8 @@ SCRIPT = r"""
     $("told").textContent = lost ? `Not to be had at this ρ: ${lost.witness}. A run refuses it.`
       : left ? `Somebody might leave: ${left.witness}.` : "";
     const scheme = (choice === "stable" || choice === "rational")
-      ? (synthetic ? `RectifiedRhoShapley(incentive='${choice}')` : `RhoShapley(rho='${choice}')`)
-      : `${synthetic ? "RectifiedRhoShapley" : "RhoShapley"}(rho=${rho})`;
+      ? (rectified ? `RectifiedRhoShapley(incentive='${choice}')` : `RhoShapley(rho='${choice}')`)
+      : `${rectified ? "RectifiedRhoShapley" : "RhoShapley"}(rho=${rho})`;
     $("command").textContent = `${data.command} --set "scheme=${scheme}"`;
     if ($("config")) $("config").textContent = `scheme = "${scheme}"\n${data.config}`;
     section.style.setProperty("--at", rho);
@@ -306,8 +308,8 @@ def negotiation_data(record: Record, directory: Path | None) -> dict[str, Any] |
     record : content of allocation.json
     directory : of the run, named in the command that delivers; None where there is none
     """
-    kind = str(record.get("kind") or "model")
-    if kind not in KINDS or not record["parties"] or not tells(record, "value", "shapley", "ceiling"):
+    scheme = _computed_scheme(record)
+    if not scheme or not record["parties"] or not tells(record, "value", "shapley", "ceiling"):
         return None
     if record.get("values") is None and any(party.get("floor") is None for party in record["parties"]):
         return None  # of a run from before floors were kept, too large for a table
@@ -319,10 +321,10 @@ def negotiation_data(record: Record, directory: Path | None) -> dict[str, Any] |
         "simulations",
         *(["resume", where] if is_open else ["run", _scenario(str(record["run"]))]),
     ]
-    scheme = str(record.get("scheme", ""))
+    chosen = str(record.get("scheme", ""))
     parties = record["parties"]
     carried = {
-        "kind": kind,
+        "rectified": scheme == RECTIFIED,
         "names": [party["party"] for party in parties],
         "colours": [colour_name(i) for i in range(len(parties))],
         "table": _packed(record.get("values")),
@@ -334,8 +336,8 @@ def negotiation_data(record: Record, directory: Path | None) -> dict[str, Any] |
         "rewards": [party.get("target") for party in parties],
         "pool": record["grand_value"],
         "rho": record.get("rho"),
-        "stable": "stable" in scheme or scheme == "RectifiedRhoShapley()",
-        "rational": "rational" in scheme,
+        "stable": "stable" in chosen or chosen == f"{RECTIFIED}()",
+        "rational": "rational" in chosen,
         "conditions": {name: list(words) for name, words in CONDITIONS.items()},
         "command": shlex.join(command),
         "config": f'run-dir = "{where}"\nresume = true\nstop-after = ""',
@@ -343,7 +345,8 @@ def negotiation_data(record: Record, directory: Path | None) -> dict[str, Any] |
     return {
         "json": json.dumps(carried, allow_nan=False).replace("<", "\\u003c"),
         "open": is_open,
-        "synthetic": kind == "synthetic",
+        "rectified": scheme == RECTIFIED,
+        "ceiling": kind_of(record).ceiling,
         "many": len(parties) > 24,
         "words": _words(record),
         "limits": _limits(record),
@@ -352,6 +355,12 @@ def negotiation_data(record: Record, directory: Path | None) -> dict[str, Any] |
         else "This run's rewards are made and stay as they are: two of them together could hold more than was agreed. "
         "A new run gives others.",
     }
+
+
+def _computed_scheme(record: Record) -> str:
+    """The run's scheme where the page computes it, else that of its kind of reward; "" where there is none."""
+    name = str(record.get("scheme", "")).partition("(")[0]
+    return name if name in (PLAIN, RECTIFIED) else kind_of(record).scheme
 
 
 def _packed(values: list[float] | None) -> str | None:

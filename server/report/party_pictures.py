@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from wire.kinds import kind_of
+from wire.kinds.kind import Score
+from wire.pages.glossary import MEANINGS
 from wire.pages.numbers import number_text
-from wire.pages.pictures import Picture, draw, ink, party_colour, quiet_axes
+from wire.pages.page import Picture
+from wire.pages.pictures import draw, ink, party_colour, quiet_axes
 
 __all__ = ["reward_picture", "score_pictures", "shapley_picture"]
 
@@ -22,22 +26,16 @@ MOST = 40
 NORMAL_95 = 1.96
 
 
-class _Score(NamedTuple):
-    """A score of what a party has alone and with its reward: where it stands in the record, and how to read it."""
-
-    title: str
-    record: str | None
-    key: str
-    meaning: str
-    lower_is_better: bool
-
-
-SCORES = (
-    _Score("Log loss on held-out rows", None, "mnlp", "mean negative log probability in nats", True),
-    _Score("Error on held-out rows", None, "rmse", "RMSE, in the target's own units", True),
-    _Score("Accuracy on held-out rows", None, "accuracy", "share that a logistic regression gets right", False),
-    _Score("Distance to all data", "mmd2", "", "unbiased MMD² to all data, real and synthetic", True),
+DISTANCE = Score(
+    "mmd2",
+    "MMD²",
+    "distance to all data",
+    MEANINGS["mmd2"],
+    axis="unbiased MMD² to all data, real and synthetic",
+    summary="",
+    lower_is_better=True,
 )
+"""What the mediator itself computes of synthetic rewards."""
 
 
 def shapley_picture(record: Record) -> Picture:
@@ -70,7 +68,6 @@ def reward_picture(record: Record) -> Picture:
     """v_i -> r_i, with what the reward could be worth at most."""
     parties, more = _chosen(record)
     best = max(float(party["ceiling"]) for party in parties)
-    synthetic = record.get("kind") == "synthetic"
 
     def paint(figure: Figure) -> None:
         axes = _rows(figure, parties)
@@ -81,25 +78,23 @@ def reward_picture(record: Record) -> Picture:
             axes.plot(float(party["ceiling"]), k, "|", markersize=15, color=ink("quiet"), markeredgewidth=1.6)
             if party.get("floor") is not None:
                 axes.plot(float(party["floor"]), k, "|", markersize=11, color=ink("gold"), markeredgewidth=2)
-        lowest = min(0.0, *(float(party["value"]) for party in parties))
-        if not synthetic:
-            axes.set_xlim(lowest, best * 1.04)
+        if all(float(party["ceiling"]) == best for party in parties):
+            axes.set_xlim(min(0.0, *(float(party["value"]) for party in parties)), best * 1.04)
         axes.set_xlabel(str(record["unit"]))
 
-    limit = "its data with all synthetic rows" if synthetic else "the grand coalition, v_N"
     caption = (
-        f"Hollow: a party's own data alone. Full: its reward. Grey line: the most it could be, {limit}. "
-        f"Gold: what it could reach with those that contributed no more. {more}"
+        f"Hollow: a party's own data alone. Full: its reward. Grey line: the most it could be, "
+        f"{kind_of(record).ceiling}. Gold: what it could reach with those that contributed no more. {more}"
     )
     return Picture("What each gets, against alone", caption, draw(WIDTH, _height(parties), paint, "Rewards"))
 
 
 def score_pictures(record: Record) -> list[Picture]:
-    """Each score that parties reported, alone -> with the reward."""
+    """Each score that parties reported, and the distance to all data where there is one: alone -> with the reward."""
     pictures = []
-    for score in SCORES:
+    for score in (*kind_of(record).scores, DISTANCE):
         parties, more = _chosen(record)
-        sides = [(k, party, _sides(party, score)) for k, party in enumerate(parties)]
+        sides = [(k, party, _sides(party, score.key)) for k, party in enumerate(parties)]
         told = [(k, party, pair) for k, party, pair in sides if pair is not None]
         if told:
             improved = sum(
@@ -110,20 +105,21 @@ def score_pictures(record: Record) -> list[Picture]:
                 f"Further {way} is better. Hollow: with its own data alone. Full: with its reward. "
                 f"Better for {improved} of {len(told)}. {more}"
             )
-            pictures.append(Picture(score.title, caption, _arrows(parties, told, score)))
+            title = f"{score.name[:1].upper()}{score.name[1:]}" + (" on held-out rows" if score is not DISTANCE else "")
+            pictures.append(Picture(title, caption, _arrows(parties, told, score)))
     return pictures
 
 
-def _arrows(parties: Sequence[Record], told: Sequence[tuple[int, Record, tuple[float, float]]], score: _Score) -> str:
+def _arrows(parties: Sequence[Record], told: Sequence[tuple[int, Record, tuple[float, float]]], score: Score) -> str:
     def paint(figure: Figure) -> None:
         axes = _rows(figure, parties)
         for k, party, (before, after) in told:
             colour = party_colour(party["row"])
             _from_to(axes, k, before, after, colour)
         axes.margins(x=0.12)
-        axes.set_xlabel(score.meaning)
+        axes.set_xlabel(score.axis)
 
-    return draw(WIDTH, _height(parties), paint, score.title)
+    return draw(WIDTH, _height(parties), paint, score.name)
 
 
 def _from_to(axes: Axes, row: int, before: float, after: float, colour: str) -> None:
@@ -134,12 +130,10 @@ def _from_to(axes: Axes, row: int, before: float, after: float, colour: str) -> 
     axes.plot([after], [row], "o", markersize=8.5, color=colour)
 
 
-def _sides(party: Record, score: _Score) -> tuple[float, float] | None:
-    if score.record:
-        found = party.get(score.record) or {}
-        pair = found.get("alone"), found.get("reward")
-    else:
-        pair = (party.get("alone") or {}).get(score.key), (party.get("reward") or {}).get(score.key)
+def _sides(party: Record, key: str) -> tuple[float, float] | None:
+    """What stands beside both ``alone`` and ``reward``: in the party's scores, or in the record itself."""
+    found = party.get(key) or {side: (party.get(side) or {}).get(key) for side in ("alone", "reward")}
+    pair = found.get("alone"), found.get("reward")
     if not all(isinstance(side, int | float) for side in pair):
         return None
     return float(pair[0]), float(pair[1])  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from server.report.coalition_picture import coalition_picture
 from server.report.party_pictures import reward_picture, score_pictures, shapley_picture
 from server.report.synthetic_pictures import growth_picture, synthetic_pictures
 from server.report.words import tells
-from wire.pages.pictures import Picture
+from wire.pages.page import Picture
 
 __all__ = ["run_pictures"]
 

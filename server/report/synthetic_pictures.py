@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from guerdon.types import FloatArray
-from wire.pages.pictures import Picture, draw, ink, party_colour, quiet_axes
+from wire.pages.page import Picture
+from wire.pages.pictures import draw, ink, party_colour, quiet_axes
 
 __all__ = ["growth_picture", "synthetic_pictures"]
 

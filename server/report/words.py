@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wire.kinds import kind_of
 from wire.pages.numbers import number_text, percent_text, unit_text
 
 __all__ = ["joined", "summary", "tells"]
@@ -24,7 +25,7 @@ def summary(record: Record) -> list[str]:
             sentences.append(_contributed(parties))
         if tells(record, "target"):
             sentences.append(_rewarded(record, parties))
-    sentences += _scored(parties)
+    sentences += _scored(record)
     return [sentence for sentence in sentences if sentence]
 
 
@@ -76,9 +77,10 @@ def _rewarded(record: Record, parties: Sequence[Record]) -> str:
     return f"As decided{rho}, every party's reward {would} worth at least its own data: {span}."
 
 
-def _scored(parties: Sequence[Record]) -> list[str]:
+def _scored(record: Record) -> list[str]:
+    parties: Sequence[Record] = record["parties"]
     told = []
-    for key, words, lower in (("mnlp", "predictions (log loss)", True), ("accuracy", "classifications", False)):
+    for key, words, lower in ((s.key, s.summary, s.lower_is_better) for s in kind_of(record).scores if s.summary):
         known = [
             (party["alone"][key], party["reward"][key], int(party["reward"].get("rows", 0)))
             for party in parties

@@ -15,11 +15,12 @@ import pytest
 
 from clients.__main__ import main
 from clients.party_data import PartyError
-from clients.reward_store import load_predictor, load_reward, save_reward
+from clients.reward_store import load_reward, save_reward
 from guerdon.models import GaussianProcess, Predictor
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution
-from wire.messages import Reward
+from wire.kinds.model import predictor_of
+from wire.messages import MessageError, Reward
 from wire.schema import Schema
 
 FEATURES = ("age", "bmi")
@@ -74,7 +75,7 @@ def test_the_commands_are_a_module_of_their_own() -> None:
 
 
 def test_what_was_stored_is_what_is_loaded(stored: Path, predictor: Predictor, pool: Contribution) -> None:
-    again = load_predictor(load_reward(stored))
+    again = predictor_of(load_reward(stored))
     for mine, theirs in zip(again.predict(pool.X), predictor.predict(pool.X), strict=True):
         assert np.array_equal(mine, theirs)
     assert stored.parent.stat().st_mode & 0o077 == 0
@@ -211,8 +212,8 @@ def test_a_runs_name_cannot_lead_out_of_the_store(tmp_path: Path, predictor: Pre
 
 
 def test_show_describes_synthetic_rows(stored: Path, tmp_path: Path) -> None:
-    about = json.loads((stored / "reward.json").read_text())
-    about |= {
+    about = {
+        **load_reward(stored).about,
         "kind": "synthetic", "features": ["age", "bmi"], "target_name": "sick", "stopped": "target",
         "realization": "WeightedSampling(beta=1.0)", "generator": "KernelDensity()", "synthetic_pool_rows": 500,
     }  # fmt: skip
@@ -230,8 +231,8 @@ def test_show_describes_synthetic_rows(stored: Path, tmp_path: Path) -> None:
 
 def test_another_kind_of_reward_can_not_predict(tmp_path: Path, predictor: Predictor) -> None:
     folder = save_reward(tmp_path, "run", Reward(predictor.arrays(), {"kind": "voucher"}))
-    with pytest.raises(PartyError, match="not a model but 'voucher'"):
-        load_predictor(load_reward(folder))
+    with pytest.raises(MessageError, match="not a model but 'voucher'"):
+        predictor_of(load_reward(folder))
 
 
 def test_no_pickle_is_ever_loaded(tmp_path: Path) -> None:

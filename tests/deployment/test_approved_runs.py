@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from clients.approval import app_hash
-from clients.reward_store import load_predictor, load_reward
+from clients.reward_store import load_reward
 from server.door import CONNECTION
 from simulations.processes import Service
 from simulations.staging import stage
 from tests.deployment.consortium import NODE, NOT_ACTIVATED, PARTIES, Consortium, json_of, wait_until
 from tests.deployment.runs import Run, node_config, store, write_data
+from wire.kinds.model import predictor_of
 
 pytestmark = [pytest.mark.deployment, pytest.mark.slow]
 
@@ -73,7 +74,7 @@ def test_the_approved_app_runs_from_its_bundle_and_each_party_holds_its_reward(
     for name in PARTIES:
         reward = load_reward(store(consortium, name) / "approved")
         assert reward.about["party"] == name
-        mean, variance = load_predictor(reward).predict(np.array([[1.0, 1.0]]))
+        mean, variance = predictor_of(reward).predict(np.array([[1.0, 1.0]]))
         assert mean[0] == pytest.approx(-1.0, abs=0.6)
         assert variance[0] > 0
         assert f"uses the approved app {app_hash(app)}" in parties[name].tail(1000)

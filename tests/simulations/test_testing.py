@@ -25,29 +25,29 @@ class Broken(TrustedMediator):
         self.fault = fault
         self.handlers = {"count": len} if fault == "a handler of no kind" else {}
 
-    def _ask(self, kind, nodes, content=None):
+    def ask(self, kind, nodes, content=None):
         self.first = next(iter(nodes), self.__dict__.get("first"))
         if self.fault == "blind to who came" and kind == "train.contribute":
             self.came = list(self.nodes.values())
-        return super()._ask(kind, nodes, content)
+        return super().ask(kind, nodes, content)
 
-    def _join(self, grid):
-        refused = super()._join(grid)
+    def join(self, grid):
+        refused = super().join(grid)
         if not self.__dict__.get("came"):
             self.came = list(self.nodes)[0]
         self.order = [node for node in grid.get_node_ids()]
         return refused
 
-    def _unanswered(self, party, stage, reason):
+    def unanswered(self, party, stage, reason):
         if self.fault == "silent on silence":
             self.nodes.pop(party, None)
         elif self.fault == "gives up":
             raise RuntimeError(reason)
         else:
-            super()._unanswered(party, stage, reason)
+            super().unanswered(party, stage, reason)
 
-    def _made_before(self):
-        return None if self.fault == "makes them again" else super()._made_before()
+    def made_before(self):
+        return None if self.fault == "makes them again" else super().made_before()
 
     def value(self, contributions):
         drawn = np.random.default_rng().random() if self.fault == "unseeded" else 0.0

@@ -17,6 +17,7 @@ from server.app import mediate
 from server.run_directory import RunDirectory
 from tests.fakes import LocalGrid
 from wire import messages
+from wire.kinds import rows
 
 PARTIES = ("east", "north", "west")
 LARGE = 20_000  # of north's rows, all sent: 0.16 MB a column
@@ -63,7 +64,7 @@ class Sent:
             return reply
         self.arrays[node] = any(isinstance(record, ArrayRecord) for record in reply.content.values())
         if node == 1 and self.north is not None:
-            return Message(messages.encode_contribution(self.north, "y"), reply_to=message)
+            return Message(rows.encode_contribution(self.north, "y"), reply_to=message)
         return reply
 
 

@@ -12,13 +12,14 @@ from sklearn.datasets import load_digits
 
 import strategies.synthetic_data_rewards as strategy
 from clients.app import app
-from clients.reward_store import load_reward, synthetic_images
+from clients.reward_store import load_reward
 from guerdon.generators import GrownPool
 from guerdon.images import from_pixels, pixel_names
 from server.app import mediate
 from server.run_directory import RunDirectory
 from strategies import QuorumError
 from tests.fakes import LocalGrid
+from wire.kinds.synthetic import synthetic_images
 
 PARTIES = ("east", "north", "west")
 IMAGES = np.rint(load_digits().images[..., None] * 255 / 16).astype(np.uint8)

@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 
 from clients.__main__ import cli
 from clients.app import app
-from clients.reward_store import load_predictor, load_reward
+from clients.reward_store import load_reward
 from server.app import mediate
 from server.config import ConfigError, RunConfig
 from server.run_directory import RunDirectory
 from tests.fakes import LocalGrid
+from wire.kinds.model import predictor_of
 
 PARTIES = ("east", "north", "west")
 NETWORK = "BayesianLinear(features='NeuralFeatures(hidden=(8, 4), epochs=5)')"
@@ -96,7 +97,7 @@ def test_a_reward_holds_no_row_of_the_pool_nor_of_the_public_file(data: Path) ->
 
 def test_the_scaling_of_a_reward_is_that_of_the_public_rows(data: Path) -> None:
     entry = run(config(data)).read_allocation()["parties"][0]
-    scaling = load_predictor(load_reward(Path(entry["store"]))).scaling
+    scaling = predictor_of(load_reward(Path(entry["store"]))).scaling
     public = table(9, 300)
     assert scaling.target_mean == pytest.approx(public["outcome"].mean())
     assert scaling.feature_scale == pytest.approx(public.select("age", "bmi", "bp").to_numpy().std(axis=0))

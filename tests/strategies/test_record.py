@@ -25,7 +25,7 @@ def record(estimator: ShapleyEstimator) -> dict[str, Any]:
     allocation = allocate(
         contributions, InformationGain(MODEL), estimator, RhoShapley("stable"), None, rng=np.random.default_rng(1)
     )
-    return json.loads(json.dumps(allocation_record(allocation, contributions, "run", {}, unit="nats")))
+    return json.loads(json.dumps(allocation_record(allocation, contributions, "run", {}, kind="model", unit="nats")))
 
 
 @pytest.mark.parametrize("estimator", [Auto(), ExactShapley()])

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from clients.app import app
-from clients.reward_store import load_reward, synthetic_table
+from clients.reward_store import load_reward
 from guerdon.generators import GeneratorFitError
 from guerdon.rewards import InfeasibleRewardsError, RectifiedRhoShapley
 from guerdon.shapley import exact_shapley
@@ -22,6 +22,7 @@ from server.config import ConfigError
 from server.run_directory import RunDirectory
 from strategies import QuorumError
 from tests.fakes import LocalGrid
+from wire.kinds.synthetic import synthetic_table
 
 PARTIES = ("east", "north", "west")
 CENTERS = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])

@@ -8,6 +8,7 @@ from flwr.app import Error
 
 from guerdon.types import Contribution
 from wire import messages
+from wire.kinds import rows
 from wire.messages import Introduction, MessageError, RefusedError, Reward
 
 
@@ -19,9 +20,9 @@ def contribution(**changes: object) -> Contribution:
 @pytest.mark.parametrize("noise", [None, 0.5, np.array([0.1, 0.2, 0.3])])
 def test_a_contribution_crosses_unchanged(noise: object) -> None:
     sent = contribution(noise=noise)
-    content = messages.encode_contribution(sent, "y")
-    got = messages.decode_contribution(content, party="north", target="y", max_megabytes=1.0, min_rows=2)
-    assert messages.content_hash(got) == messages.content_hash(sent)
+    content = rows.encode_contribution(sent, "y")
+    got = rows.decode_contribution(content, party="north", target="y", max_megabytes=1.0, min_rows=2)
+    assert rows.content_hash(got) == rows.content_hash(sent)
     assert np.array_equal(got.X, sent.X)
 
 
@@ -31,7 +32,7 @@ def test_the_hash_knows_every_number_name_and_shape() -> None:
         contribution(X=base.X + 1e-300), contribution(X=base.X * (1 + 1e-15)), contribution(y=np.zeros(3)),
         contribution(party="south"), contribution(feature_names=("a", "c")), contribution(noise=1.0),
     ]  # fmt: skip
-    hashes = {messages.content_hash(c) for c in changed[1:]} | {messages.content_hash(base)}
+    hashes = {rows.content_hash(c) for c in changed[1:]} | {rows.content_hash(base)}
     assert len(hashes) == 6
 
 

@@ -1,1 +1,57 @@
-"""One module for each kind of thing exchanged."""
+"""One module for each kind of thing exchanged: what it is, how it travels, is kept, scored, applied and shown.
+
+``kind_of`` finds what is known of a reward or of a record; nothing outside these modules asks which kind it is.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from wire.kinds.classifier import Classifier
+from wire.kinds.columns import Column
+from wire.kinds.kind import Kind
+from wire.kinds.model import Model
+from wire.kinds.synthetic import Synthetic
+from wire.pages.glossary import MEANINGS
+
+__all__ = ["KINDS", "Column", "Kind", "columns_of", "kind_of"]
+
+KINDS: Mapping[str, Kind] = {
+    **{kind.name: kind for kind in (Model(), Synthetic(), Classifier())},
+    "learning": Classifier(),  # as records of federated learning said until 0.1
+}
+"""What is known of the kinds of rewards, by the name that ``about["kind"]`` and ``record["kind"]`` have."""
+
+OWN = Kind()
+
+
+def kind_of(said: Mapping[str, Any]) -> Kind:
+    """The kind that a reward's ``about`` or a run's record says it is of; of an unknown one, what holds for all."""
+    return KINDS.get(str(said.get("kind") or Model.name), OWN)
+
+
+def columns_of(record: Mapping[str, Any]) -> list[Column]:
+    """The columns of a run's table: the strategy's own where it names them, else those of the kind.
+
+    A column that no party has anything in is left out; facts of a realization that the kind knows nothing of get one.
+
+    Parameters
+    ----------
+    record : mapping
+        The content of allocation.json.
+    """
+    known = kind_of(record).columns(record)
+    own = record.get("columns")
+    columns = list(known)
+    if own is not None:
+        by_place = {column.place: column for column in known}
+        columns = [by_place.get(place) or _named(header, place) for header, place in own]
+    columns += [_named(name, name) for name in record.get("facts_of_rewards") or ()]
+    return [column for column in columns if any(column.cell(party) != "–" for party in record["parties"])]
+
+
+def _named(header: str, place: str) -> Column:
+    """A column of a strategy's own, grouped by where it stands."""
+    last = place.rsplit("->", 1)[-1].strip()
+    scores = last.startswith(("reward.", "alone."))
+    meaning = MEANINGS.get(last.rsplit(".", 1)[-1], "")
+    return Column(header, place, meaning=meaning, group="scores" if scores else "reward")

@@ -16,8 +16,9 @@ from flwr.app import RecordDict
 from guerdon.federated import Recipe, Weights, check_labels, predict, train
 from guerdon.types import Contribution, FloatArray
 from wire.handlers import Handler
-from wire.messages import MessageError, Reward, decode_reward, encode_reward, encode_scores, listed
+from wire.messages import MessageError, Reward, decode_reward, encode_reward, encode_scores
 from wire.signing import content_digest
+from wire.text import listed
 
 __all__ = ["HANDLERS", "LEARN_ALONE", "UPDATE", "Lesson", "decode_lesson", "decode_update", "encode_lesson"]
 

@@ -16,6 +16,16 @@ MEANINGS: dict[str, str] = {
     "this.",
     "eta": "Variance of the noise on the others' outputs in its reward, in squared units of the target: 0 is the "
     "pool's own model, ∞ the party's own.",
+    "kappa": "Power of the others' likelihood in its reward, from 0 to 1: 1 is the pool's own model, 0 the party's "
+    "own. No noise was added to anything.",
+    "mnlp_noise": "What the MNLP would have come to, on average, had noise of the same worth been added instead.",
+    "rows_kept": "Rows that the party trained on; none of them was sent.",
+    "accuracy_network": "Share of held-out labels that the network gets right, trained on its own rows alone, then "
+    "with its reward; higher is better.",
+    "importance": "How well the party's updates agree with all updates together, over the rounds so far.",
+    "gamma": "The party's rate of reward: what its rows earn, relative to the most.",
+    "others": "From how many others' updates its model learns in a round.",
+    "references": "In how many rounds its model started from the mediator's reference model.",
     "reached": "What the reward that was made is worth, computed from it.",
     "synthetic_rows": "Synthetic rows that were drawn for it.",
     "mmd2": "Unbiased squared maximum mean discrepancy to all data, with its own rows, then with its reward; lower is "
@@ -26,10 +36,13 @@ MEANINGS: dict[str, str] = {
     "lower is better.",
     "coverage": "Shares of the held-out rows within the reward's central 50 % and 90 % predictive intervals; 0.50 and "
     "0.90 where it is calibrated.",
-    "accuracy": "Share of held-out labels that a logistic regression gets right, trained on its own rows, then with "
-    "its reward; higher is better.",
+    "accuracy": "Share of held-out labels that are predicted right, with its own data, then with its reward; higher is "
+    "better.",
+    "accuracy_synthetic": "Share of held-out labels that a logistic regression gets right, trained on its own rows, "
+    "then with its reward; higher is better.",
     "held_out": "Rows that the scores stand on; on few, chance decides.",
-    "share": "The reward's worth divided by that of the best reward.",
+    "share_of_best": "The reward's worth divided by that of the best reward.",
+    "share": "The share of the aggregated update that the party downloads in a round, layer by layer.",
     "rho": "ρ trades fairness for welfare: at 1 rewards are proportional to Shapley values, at 0 all parties get the "
     "same.",
     "rational": "ρᵣ, the largest ρ at which nobody gets less than its own data is worth.",

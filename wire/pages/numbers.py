@@ -44,4 +44,4 @@ def percent_text(share: float) -> str:
 
 def unit_text(unit: str) -> str:
     """The unit behind a number: a word as it is, a formula in brackets."""
-    return unit if unit.isalpha() else f"({unit})"
+    return unit if unit.isalpha() or not unit else f"({unit})"

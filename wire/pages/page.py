@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from jinja2 import DictLoader, Environment, StrictUndefined
@@ -10,18 +9,19 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from wire.pages.numbers import count_text, number_text, percent_text
 from wire.pages.style import STYLE, colour_name
 
-__all__ = ["LIMIT", "Column", "render"]
+__all__ = ["LIMIT", "Picture", "render"]
 
 LIMIT = 3_000_000
 """Bytes that a page stays below."""
 
 
-class Column(NamedTuple):
-    """A column of a table: its header, what it means in a sentence, and how it is read off one row's record."""
+class Picture(NamedTuple):
+    """A figure of a page: its title, a sentence below, the SVG, and how it lies ("", "wide" or "wide long")."""
 
-    header: str
-    meaning: str
-    cell: Callable[[Mapping[str, Any]], str]
+    title: str
+    caption: str
+    svg: str
+    form: str = ""
 
 
 SKELETON = """<!doctype html>
@@ -56,15 +56,15 @@ MACROS = """
 {% macro table(columns, rows) %}
 <div class="scroll{{ ' tall' if rows | length > 24 }}" tabindex="0">
 <table class="cards">
-<thead><tr><th class="text">party</th>{% for column in columns %}<th title="{{ column.meaning }}">{{ column.header }}</th>{% endfor %}</tr></thead>
+<thead><tr><th class="text">party</th>{% for column in columns %}<th title="{{ column.meaning }}">{{ column.label }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for row in rows %}<tr><th class="text" scope="row">{{ party(loop.index0, row.party) }}</th>
-{%- for column in columns %}<td data-label="{{ column.header }}" title="{{ column.meaning }}">{{ column.cell(row) }}</td>{% endfor %}</tr>
+{%- for column in columns %}<td data-label="{{ column.label }}" title="{{ column.meaning }}">{{ column.cell(row) }}</td>{% endfor %}</tr>
 {% endfor %}</tbody>
 </table>
 </div>
 <details><summary>What the columns mean</summary>
-<dl>{% for column in columns %}<dt>{{ column.header }}</dt><dd>{{ column.meaning }}</dd>{% endfor %}</dl>
+<dl>{% for column in columns %}<dt>{{ column.label }}</dt><dd>{{ column.meaning }}</dd>{% endfor %}</dl>
 </details>
 {% endmacro %}
 {% macro figure(picture) %}

@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wire.kinds import kind_of
+from wire.kinds.columns import NOTHING, Column
 from wire.pages.glossary import MEANINGS
 from wire.pages.numbers import number_text, percent_text, unit_text
-from wire.pages.page import Column, render
-from wire.pages.pictures import Picture
+from wire.pages.page import Picture, render
 
 __all__ = ["party_page", "view_of"]
 
@@ -22,17 +23,18 @@ View = Mapping[str, Any]
 SAME = 1e-9
 """Shares this close to alpha^rho are those of rho-Shapley rewards."""
 
+UNSAID: View = {
+    **dict.fromkeys(("own_value", "target", "reached", "rho", "thresholds")),
+    **dict.fromkeys(("unit", "scheme", "strategy", "contains"), ""),
+    "parties": (),
+}
+"""What a strategy of one's own need not say of a reward."""
+
 KNOWN = ("run", "unit", "kind", "strategy", "scheme", "rho", "thresholds")
 
 COLUMNS = (
-    Column("α", MEANINGS["alpha"], lambda row: number_text(row["alpha"])),
-    Column("reward / best", MEANINGS["share"], lambda row: number_text(row["share_of_best"])),
-)
-
-SCORES = (
-    ("mnlp", "log loss (MNLP)", MEANINGS["mnlp"]),
-    ("rmse", "error (RMSE)", MEANINGS["rmse"]),
-    ("accuracy", "accuracy", MEANINGS["accuracy"]),
+    Column("α", "alpha", meaning=MEANINGS["alpha"]),
+    Column("reward / best", "share_of_best", meaning=MEANINGS["share_of_best"]),
 )
 
 TEMPLATE = """{% extends "skeleton" %}
@@ -40,20 +42,20 @@ TEMPLATE = """{% extends "skeleton" %}
 {% block eyebrow %}A party's own view{% endblock %}
 {% block opening %}
 <p class="lead">{{ opening }}</p>
-<ul class="chips"><li>run <b>{{ view.run }}</b></li><li>scheme <b>{{ view.scheme }}</b></li>
+<ul class="chips"><li>run <b>{{ view.run }}</b></li>{% if view.scheme or view.strategy %}<li>{{ 'scheme' if view.scheme else 'strategy' }} <b>{{ view.scheme or view.strategy }}</b></li>{% endif %}
 {% if view.rho is not none %}<li title="{{ meanings.rho }}">ρ = <b>{{ view.rho | number }}</b></li>{% endif %}</ul>
 {% endblock %}
 {% block content %}
 <section>
 <h2>What you {{ 'get' if given else 'would get' }}</h2>
-<div class="tiles">
+{% if view.target is not none %}<div class="tiles">
 <div class="tile"><b>{{ view.own_value | number }}</b><span>your own data alone, {{ view.unit }}</span></div>
 <div class="tile"><b>{{ view.target | number }}</b><span>your reward should be worth this, {{ view.unit }}</span></div>
 {% if given %}<div class="tile"><b>{{ view.reached | number }}</b><span>the reward that was made is worth this</span></div>{% endif %}
 <div class="tile"><b>{{ (view.target - view.own_value) | number }}</b><span>gained over your own data</span></div>
-</div>
+</div>{% endif %}
 {% if given %}<p>It holds {{ view.contains }}.</p>
-<p class="note screen">Beside this page lie the reward's files. <code>python -m clients show FOLDER</code> says what it is{% if view.kind == 'model' %}, and
+<p class="note screen">Beside this page lie the reward's files. <code>python -m clients show FOLDER</code> says what it is{% if predicts %}, and
 <code>python -m clients predict FOLDER NEW.csv</code> predicts with it{% endif %}.</p>{% endif %}
 </section>
 {% if scores %}
@@ -68,7 +70,7 @@ TEMPLATE = """{% extends "skeleton" %}
 </section>
 {% endif %}
 {% if pictures %}<section><h2>Your rows and your reward</h2><div class="figures">{% for picture in pictures %}{{ part.figure(picture) }}{% endfor %}</div></section>{% endif %}
-<section>
+{% if columns %}<section>
 <h2>How all parties are rewarded</h2>
 <p>α is what a party's data added, relative to whoever added most. {% if view.rho is not none %}With ρ = {{ view.rho | number }} rewards follow it
 {{ 'in proportion' if view.rho == 1 else 'not at all' if view.rho == 0 else 'less than in proportion' }}: {{ meanings.rho }}{% endif %}
@@ -79,7 +81,7 @@ This much is common knowledge; what the others' data are worth by themselves is 
 <p class="note">ρᵣ = {{ view.thresholds.rational | number }}: the largest ρ at which nobody gets less than its own data is worth.
 ρₛ = {{ view.thresholds.stable | number }}: the largest at which no group of parties does better by itself.</p>
 {% endif %}
-</section>
+</section>{% endif %}
 {% if slider %}
 <section id="negotiation">
 <h2>What another ρ would mean</h2>
@@ -141,21 +143,28 @@ def party_page(
     alone, reward : the party's own scores on rows that it held out
     pictures : drawn from its own rows
     """
-    given = view.get("reached") is not None
+    given, kind = "contains" in view, kind_of(view)
     scores = [
-        {"name": name, "meaning": meaning, "alone": (alone or {}).get(key), "reward": reward[key],
-         "rows": int(reward.get("rows", 0))}
-        for key, name, meaning in SCORES
-        if reward and key in reward
-    ]  # fmt: skip
+        {
+            "name": score.name,
+            "meaning": score.meaning,
+            "alone": (alone or {}).get(score.key),
+            "reward": reward[score.key],
+            "rows": int(reward.get("rows", 0)),
+        }
+        for score in kind.scores
+        if reward and score.key in reward
+    ]
+    view = {**UNSAID, **view}
     return render(
         TEMPLATE,
         title=f"{view['party']}'s reward" if given else f"What {view['party']} would get",
-        view={"contains": "", **view},
+        view=view,
         given=given,
         opening=_opening(view, given),
         meanings=MEANINGS,
-        columns=COLUMNS,
+        columns=[c for c in COLUMNS if any(c.cell(row) != NOTHING for row in view["parties"])],
+        predicts=kind.predicts,
         scores=scores,
         pictures=list(pictures),
         slider=_slider(view),
@@ -179,10 +188,13 @@ def view_of(record: Mapping[str, Any], party: str) -> dict[str, Any]:
 
 
 def _opening(view: View, given: bool) -> str:
+    what, verb = kind_of(view).words, "is" if given else "would be"
+    if view["target"] is None:
+        alpha = next((row.get("alpha") for row in view["parties"] if row["party"] == view["party"]), None)
+        counted = "" if alpha is None else f": what you sent counted {percent_text(alpha)} of what counted most"
+        return f"Your reward {verb} {what}{counted}."
     own, target = float(view["own_value"]), float(view["target"])
     share = next(row["share_of_best"] for row in view["parties"] if row["party"] == view["party"])
-    what = {"model": "a model", "synthetic": "synthetic data"}.get(str(view.get("kind")), "a reward")
-    verb = "is" if given else "would be"
     rank = "the best of all" if share == 1.0 else f"{percent_text(share)} of what the best one is worth"
     more = f", {target / own:.3g} times your own data" if own > 0.0 else ""
     return f"Your reward {verb} {what} worth {number_text(target)} {unit_text(str(view['unit']))}{more}: {rank}."
@@ -193,10 +205,12 @@ def _slider(view: View) -> str | None:
 
     Only where r_i / r_max = alpha_i^rho follows from that: with synthetic rewards the others' own data come in too.
     """
-    thresholds = view.get("thresholds")
+    thresholds = view["thresholds"]
+    if view["rho"] is None or not thresholds or str(view["scheme"]).partition("(")[0] != "RhoShapley":
+        return None
     own = next(i for i, row in enumerate(view["parties"]) if row["party"] == view["party"])
     share = float(view["parties"][own]["share_of_best"])
-    if view.get("kind") != "model" or view["rho"] is None or not thresholds or share <= 0.0:
+    if share <= 0.0:
         return None
     alpha = [float(row["alpha"]) for row in view["parties"]]
     if any(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from wire.pages.style import COLOURS, colour_name
 
-__all__ = ["Picture", "draw", "ink", "party_colour", "quiet_axes"]
+__all__ = ["draw", "ink", "party_colour", "quiet_axes"]
 
 PIXELS_AN_INCH = 92.0
 """How wide a figure gets at most: its smallest text is then as large as a footnote of the page."""
@@ -37,15 +37,6 @@ SETTINGS: Mapping[Any, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.6,
 }
-
-
-class Picture(NamedTuple):
-    """A figure of a page: its title, a sentence below, the SVG, and how it lies ("", "wide" or "wide long")."""
-
-    title: str
-    caption: str
-    svg: str
-    form: str = ""
 
 
 def ink(name: str) -> str:

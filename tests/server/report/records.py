@@ -27,7 +27,7 @@ def record_of(
     allocation = Allocation(names, game, shapley, targets, certify(game, shapley, targets), ())
     contributions = [Contribution(name, np.zeros((10 + k, 1))) for k, name in enumerate(names)]
     unit = "nats" if kind == "model" else "-MMD² + const"
-    return allocation_record(allocation, contributions, "game", {"scheme": scheme}, unit=unit) | {"kind": kind}
+    return allocation_record(allocation, contributions, "game", {"scheme": scheme}, kind=kind, unit=unit)
 
 
 def model_record(table: ArrayLike, rho: float | str = "stable") -> dict[str, Any]:

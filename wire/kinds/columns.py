@@ -1,0 +1,90 @@
+"""A column of a table of parties, as data: the terminal, CSV files, reports and pages all read it off a record.
+
+Where a column stands in a party's entry is its ``place``:
+
+    "target"                             the number under this key
+    "reward.mnlp"                        that under a key within another
+    "alone.mnlp -> reward.mnlp"          both sides of an arrow
+    "reward.coverage_50, reward.coverage_90"   several, with commas
+    "shapley +- shapley_error"           a number and its standard error
+    "alone.rows | reward.rows"           the first of them that is there
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from wire.pages.numbers import count_text, number_text, with_error
+
+__all__ = ["NOTHING", "Column", "Group"]
+
+NOTHING = "–"
+"""What stands where a party has no such number."""
+
+Group = Literal["worth", "reward", "scores"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Parameters
+    ----------
+    header : str
+        As a terminal prints it; may break into lines.
+    place : str
+        Where it stands in a party's entry of the record.
+    title : str
+        As a page prints it; the header on one line where it is empty.
+    meaning : str
+        In a sentence.
+    group : {"worth", "reward", "scores"}
+        What the party gave, what it gets, or what that does on rows it held out.
+    decimals : int, optional
+        How many are printed; four significant digits where it is None.
+    count : bool
+        It counts something: whole, with commas.
+    """
+
+    header: str
+    place: str
+    title: str = ""
+    meaning: str = ""
+    group: Group = "reward"
+    decimals: int | None = None
+    count: bool = False
+
+    @property
+    def label(self) -> str:
+        """What a page prints above it."""
+        return self.title or self.header.replace("\n", ", ", 1).replace("\n", " ")
+
+    def cell(self, entry: Mapping[str, Any]) -> str:
+        """The text of a party's cell; a dash where it has nothing there."""
+        for sign, joined in ((" -> ", " → "), (", ", ", ")):
+            if sign in self.place:
+                values = [self._value(entry, place) for place in self.place.split(sign)]
+                return NOTHING if all(v is None for v in values) else joined.join(map(self._text, values))
+        place, _, error = self.place.partition(" +- ")
+        value = self._value(entry, place)
+        if error and value is not None:
+            return with_error(float(value), self._value(entry, error))
+        return self._text(value)
+
+    def _value(self, entry: Mapping[str, Any], place: str) -> Any:
+        for path in place.split(" | "):
+            value: Any = entry
+            for key in path.strip().split("."):
+                value = value.get(key) if isinstance(value, Mapping) else None
+            if value is not None:
+                return value
+        return None
+
+    def _text(self, value: Any) -> str:
+        if value is None:
+            return NOTHING
+        if (self.count and isinstance(value, int | float)) or type(value) is int:
+            return count_text(int(value))
+        return number_text(value, self.decimals)

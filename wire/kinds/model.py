@@ -1,0 +1,164 @@
+"""Models of the pool, one a party: what they predict, how that scores, and how it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guerdon.types import FloatArray
+from wire.kinds.columns import Column
+from wire.kinds.kind import MNLP, RMSE, HeldRows, Kind, Score, held_inputs, reward_columns
+from wire.kinds.worth import worth_lines
+from wire.messages import MessageError, Reward
+from wire.pages.glossary import MEANINGS
+from wire.pages.numbers import percent_text
+
+if TYPE_CHECKING:
+    from guerdon.models import Predictor
+    from wire.pages.page import Picture
+
+__all__ = ["Model", "predictor_of"]
+
+ROWS = 300
+"""Held-out rows in the picture of predictions at most, evenly spaced in their order of truth."""
+
+NINETY = 1.6448536269514722
+"""Standard deviations to each side that hold 90 % of a normal distribution."""
+
+
+class Model(Kind):
+    """A model of the pool that is worth the party's reward."""
+
+    name: ClassVar[str] = "model"
+    words: ClassVar[str] = "a model"
+    scheme: ClassVar[str] = "RhoShapley"
+    predicts: ClassVar[bool] = True
+    scores: ClassVar[Sequence[Score]] = (MNLP, RMSE)
+    given: ClassVar[Sequence[Column]] = reward_columns(
+        ("target r_i", "target", "reward rᵢ", "target"),
+        ("eta_i", "eta", "noise ηᵢ", "eta"),
+        ("kappa_i", "kappa", "power κᵢ", "kappa"),
+        ("reached", "reached", "reached", "reached"),
+    )
+
+    def columns(self, record: Mapping[str, Any]) -> Sequence[Column]:
+        *columns, mnlp, rmse = super().columns(record)
+        if any(party.get("kappa") is not None for party in record["parties"]):
+            columns = [column for column in columns if column.place != "eta"]  # no noise was added
+        instead = Column(
+            "MNLP had it\nbeen noise", "reward.mnlp_noise", "MNLP, had it been noise", MEANINGS["mnlp_noise"], "scores"
+        )
+        coverage = Column(
+            "rows in its\n50 %, 90 %",
+            "reward.coverage_50, reward.coverage_90",
+            "in its 50 %, 90 %",
+            MEANINGS["coverage"],
+            "scores",
+            decimals=2,
+        )
+        return (*columns, mnlp, instead, rmse, coverage)
+
+    def score(self, reward: Reward, data: HeldRows) -> dict[str, float]:
+        """MNLP (nats, of the target in its own units), RMSE (in its units), and the shares of rows within its central
+        50 % and 90 % predictive intervals; of a tempered model that holds all rows also the MNLP that noise of the same
+        value would have come to on average."""
+        from guerdon.metrics import coverage, mnlp, rmse
+        from guerdon.realization import mnlp_with_noise_instead
+
+        held = data.held_outputs
+        if held is None or len(held) == 0:
+            return {}
+        predictor = predictor_of(reward)
+        X = held_inputs(data, predictor.feature_names)
+        mean, variance = predictor.predict(X, data.held_noise)
+        scores = {"mnlp": mnlp(mean, variance, held), "rmse": rmse(mean, held), "rows": len(held)}
+        tempering = reward.about.get("tempering")
+        if tempering is not None:
+            others = np.ones(len(predictor.posterior.arrays()["y"]), dtype=bool)
+            others[slice(*tempering["rows"])] = False
+            eta = float(tempering["eta"])
+            scores["mnlp_noise"] = mnlp_with_noise_instead(predictor, eta, others, X, held, data.held_noise)
+        return scores | {f"coverage_{level}": coverage(mean, variance, held, level / 100) for level in (50, 90)}
+
+    def lines(self, reward: Reward) -> list[str]:
+        predictor = predictor_of(reward)
+        scaled = "as they are" if predictor.scaling.is_identity else "standardised"
+        model = reward.about["model"]
+        if "kernel" in model:
+            what = f"Kernel {model['kernel']}"
+        else:
+            what = f"Linear in {(model.get('features') or {}).get('kind', 'the inputs')}"
+        return worth_lines(
+            reward.about,
+            f"It predicts {predictor.target} from {', '.join(predictor.feature_names)}.",
+            f"{what}, on inputs {scaled}.",
+        )
+
+    def features(self, reward: Reward) -> Sequence[str]:
+        return predictor_of(reward).feature_names
+
+    def predict(self, reward: Reward, X: FloatArray, noise: FloatArray | None = None) -> dict[str, NDArray[Any]]:
+        """The target's mean and standard deviation (observation noise included), in its own units."""
+        predictor = predictor_of(reward)
+        mean, variance = predictor.predict(X, noise)
+        return {f"{predictor.target}_mean": mean, f"{predictor.target}_sd": np.sqrt(variance)}
+
+    def pictures(self, reward: Reward, data: HeldRows | None, folder: Path) -> list[Picture]:
+        if data is None or data.held_outputs is None:
+            return []
+        return [_predictions(reward, data, data.held_outputs)]
+
+
+def predictor_of(reward: Reward) -> Predictor:
+    """The model in a reward.
+
+    Raises
+    ------
+    MessageError
+        The reward is not a model, or an array is missing.
+    """
+    from guerdon.models import Predictor
+
+    if reward.about.get("kind") != Model.name:
+        raise MessageError(f"this reward is not a model but {reward.about.get('kind')!r}: it can't predict")
+    try:
+        return Predictor.from_arrays(reward.arrays)
+    except (KeyError, ValueError) as error:
+        raise MessageError(f"the model in this reward can't be rebuilt: {error}") from error
+
+
+def _predictions(reward: Reward, data: HeldRows, held: FloatArray) -> Picture:
+    """Prediction against truth on the rows that the party held out."""
+    from matplotlib.figure import Figure
+
+    from wire.pages.page import Picture
+    from wire.pages.pictures import draw, ink, quiet_axes
+
+    predictor = predictor_of(reward)
+    chosen = np.argsort(held)[np.unique(np.linspace(0, len(held) - 1, ROWS).astype(int))]
+    X = held_inputs(data, predictor.feature_names)
+    noise = None if data.held_noise is None else data.held_noise[chosen]
+    mean, variance = predictor.predict(X[chosen], noise)
+    truth, reach = held[chosen], NINETY * np.sqrt(variance)
+    inside = float(np.mean(np.abs(truth - mean) <= reach))
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        ends = [min(truth.min(), mean.min()), max(truth.max(), mean.max())]
+        axes.plot(ends, ends, color=ink("quiet"), linewidth=1.0, linestyle="--")
+        axes.errorbar(truth, mean, yerr=reach, fmt="none", ecolor=ink("accent"), alpha=0.3, elinewidth=1.2)
+        axes.plot(truth, mean, "o", markersize=4.5, color=ink("accent"))
+        axes.set_xlabel(f"true {predictor.target}"[:60])
+        axes.set_ylabel("predicted")
+        quiet_axes(axes)
+        axes.grid(color=ink("line"), linewidth=0.6)
+
+    caption = (
+        f"Rows that you held out ({len(chosen):,} of {len(held):,}); on the dashed line a prediction is right. "
+        f"Lines: where the model expects nine of ten to lie; {percent_text(inside)} do."
+    )
+    return Picture("Predictions against truth", caption, draw(4.2, 3.6, paint, "Predictions against truth"))

@@ -1,0 +1,130 @@
+"""Rows that a party contributes: how they are sent, checked, hashed and kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from flwr.app import ConfigRecord, RecordDict
+from numpy.typing import NDArray
+
+from guerdon.images import Pixels, from_pixels, image_shape, to_pixels
+from guerdon.types import Contribution, FloatArray
+from wire.messages import (
+    ABOUT,
+    ARRAYS,
+    MessageError,
+    array_record,
+    check_party_name,
+    check_size,
+    digest,
+    read_about,
+    read_arrays,
+    read_names,
+)
+
+__all__ = [
+    "content_hash",
+    "decode_contribution",
+    "encode_contribution",
+    "kept_arrays",
+    "packed",
+    "restored",
+    "size_in_megabytes",
+]
+
+
+def encode_contribution(contribution: Contribution, target: str) -> RecordDict:
+    about = ConfigRecord(
+        {"party": contribution.party, "features": list(contribution.feature_names or ()), "target": target}
+    )
+    return RecordDict({ARRAYS: array_record(kept_arrays(contribution)), ABOUT: about})
+
+
+def decode_contribution(
+    content: RecordDict, *, party: str, target: str, max_megabytes: float, min_rows: int
+) -> Contribution:
+    """A party's contribution, checked: it comes from ``party``, is float64, finite, named, and of a sane size.
+
+    Images may come as uint8 pixels, and count with the size that they have as float64. With a ``target`` it holds
+    outputs; where that is "" the data is unlabelled.
+
+    Raises
+    ------
+    MessageError
+        With the first thing that is wrong. ``RefusedError`` where the party itself declined.
+    """
+    about = read_about(content)
+    named = check_party_name(about.get("party"))
+    if named != party:
+        raise MessageError(f"it introduced itself as {party!r} but contributes as {named!r}")
+    arrays = read_arrays(content, max_megabytes)
+    features = read_names(about.get("features"))
+    if "X" not in arrays:
+        raise MessageError("a contribution holds the inputs X; they are missing")
+    if arrays["X"].dtype == np.uint8 and image_shape(features) is not None:
+        check_size(8 * arrays["X"].size, max_megabytes)
+        arrays["X"] = from_pixels(arrays["X"])
+    for name in ("X", "y", "noise"):
+        if name in arrays and arrays[name].dtype != np.float64:
+            raise MessageError(f"{name} must be float64, got {arrays[name].dtype}")
+    X = arrays["X"]
+    if X.ndim != 2 or X.shape[1] != len(features):
+        raise MessageError(f"X must have one column for each of the {len(features)} feature names, got shape {X.shape}")
+    if about.get("target") != target:
+        raise MessageError(f"its target is {about.get('target')!r}, it was asked for {target!r}")
+    if bool(target) != ("y" in arrays):
+        missing = f"outputs y are missing: the values of the target {target!r}"
+        raise MessageError(missing if target else "it holds outputs y that nobody asked for")
+    if len(X) < min_rows:
+        raise MessageError(f"at least {min_rows} rows are needed, got {len(X)}")
+    try:
+        return Contribution(named, X, arrays.get("y"), features, arrays.get("noise"))
+    except ValueError as error:
+        raise MessageError(str(error)) from error
+
+
+def packed(contribution: Contribution) -> FloatArray | Pixels:
+    """Its inputs as they are sent and kept: images as uint8 pixels where that loses nothing, an eighth of the size."""
+    X = contribution.X
+    if image_shape(contribution.feature_names) is not None:
+        pixels = to_pixels(X)
+        if np.array_equal(from_pixels(pixels), X):
+            return pixels
+    return X
+
+
+def kept_arrays(contribution: Contribution) -> dict[str, NDArray[Any]]:
+    """A contribution as arrays to be sent or kept; ``restored`` makes it again."""
+    arrays: dict[str, NDArray[Any]] = {"X": packed(contribution)}
+    if contribution.y is not None:
+        arrays["y"] = contribution.y
+    if contribution.noise is not None:
+        arrays["noise"] = np.asarray(contribution.noise, dtype=np.float64)
+    return arrays
+
+
+def restored(party: str, arrays: Mapping[str, NDArray[Any]], features: Sequence[str] | None) -> Contribution:
+    """The contribution that ``kept_arrays`` made arrays of."""
+    X = arrays["X"]
+    X = from_pixels(X) if X.dtype == np.uint8 else X
+    names = None if features is None else tuple(features)
+    return Contribution(party, X, arrays.get("y"), names, arrays.get("noise"))
+
+
+def content_hash(contribution: Contribution) -> str:
+    """sha256 over a contribution's names, shapes and numbers: what the ledger holds of it."""
+    arrays: dict[str, NDArray[Any]] = {"X": contribution.X}
+    if contribution.y is not None:
+        arrays["y"] = contribution.y
+    if contribution.noise is not None:
+        arrays["noise"] = np.asarray(contribution.noise)
+    return digest(arrays, json.dumps([contribution.party, contribution.feature_names]))
+
+
+def size_in_megabytes(contribution: Contribution) -> float:
+    """As float64, in millions of bytes: what the run's limit is compared with."""
+    parts = (contribution.X, contribution.y, contribution.noise)
+    return sum(np.asarray(part).nbytes for part in parts if part is not None) / 1e6

@@ -1,0 +1,243 @@
+"""Synthetic rows or images, one set a party: the files they come in, how they score, and how they are shown."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from guerdon.images import Pixels, from_pixels, image_shape
+from guerdon.types import FloatArray
+from wire.files import write_whole
+from wire.kinds.columns import Column
+from wire.kinds.kind import ACCURACY, HELD_OUT, WORTH, HeldRows, Kind, Score, reward_columns
+from wire.kinds.worth import worth_lines
+from wire.messages import MessageError, Reward
+from wire.pages.glossary import MEANINGS
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from wire.pages.page import Picture
+
+__all__ = ["Synthetic", "synthetic_images", "synthetic_table"]
+
+COMPONENTS = 100
+"""Principal components of images that the scoring classifier sees."""
+
+SHOWN = 64
+"""Images in ``reward.png`` at most."""
+
+COLUMNS = 6
+"""Columns with histograms at most, those in which the synthetic rows differ most from the party's own."""
+
+PICTURE_BYTES = 1_000_000
+"""A picture of images larger than this is left out of the page; it lies beside it."""
+
+
+class Synthetic(Kind):
+    """Synthetic rows, or images, that make the party's own data worth its reward."""
+
+    name: ClassVar[str] = "synthetic"
+    words: ClassVar[str] = "synthetic data"
+    scheme: ClassVar[str] = "RectifiedRhoShapley"
+    ceiling: ClassVar[str] = "its data with all synthetic rows"
+    report_shows: ClassVar[str] = "some of the pooled rows"
+    scores: ClassVar[Sequence[Score]] = (
+        ACCURACY._replace(meaning=MEANINGS["accuracy_synthetic"], axis="share that a logistic regression gets right"),
+    )
+    given: ClassVar[Sequence[Column]] = reward_columns(
+        ("floor", "floor", "floor", "floor"),
+        ("target r_i", "target", "reward rᵢ", "target"),
+        ("ceiling", "ceiling", "ceiling", "ceiling"),
+        ("rows got", "synthetic_rows", "rows got", "synthetic_rows"),
+        ("reached", "reached", "reached", "reached"),
+    )
+
+    def columns(self, record: Mapping[str, Any]) -> Sequence[Column]:
+        distance = Column(
+            "unbiased MMD²\nalone → reward",
+            "mmd2.alone -> mmd2.reward",
+            "MMD², alone → reward",
+            MEANINGS["mmd2"],
+            "scores",
+        )
+        return (*WORTH, *self.given, distance, HELD_OUT, *(score.column for score in self.scores))
+
+    def facts(self, record: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
+        learned = record.get("model") or {}
+        return [
+            *super().facts(record),
+            ("v*", record.get("maximum")),
+            ("length-scale", learned.get("lengthscale")),
+            ("|G|", learned.get("synthetic_rows")),
+        ]
+
+    def score(self, reward: Reward, data: HeldRows) -> dict[str, float]:
+        """The accuracy of a logistic regression trained on the party's own rows together with the synthetic ones;
+        alone, on its own rows only. Of images it sees the first 100 principal components."""
+        from sklearn.decomposition import PCA
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        held, own = data.held_outputs, data.contribution
+        if held is None or len(held) == 0:
+            return {}
+        X, y = own.X, np.asarray(own.y)
+        points, labels = _points(reward, own.feature_names or ()), reward.arrays.get("labels")
+        if points is not None and labels is not None:
+            X, y = np.concatenate([X, points]), np.concatenate([y, labels])
+        if len(np.unique(y)) == 1:
+            predicted = np.full(len(held), y[0])
+        else:
+            scaling: list[Any] = [StandardScaler()]
+            if image_shape(own.feature_names) is not None:  # pixels share a scale, and are too many
+                solver = "covariance_eigh" if len(X) > X.shape[1] else "full"
+                scaling = [PCA(min(COMPONENTS, *X.shape), svd_solver=solver)]
+            predicted = make_pipeline(*scaling, LogisticRegression(max_iter=5000)).fit(X, y).predict(data.held_inputs)
+        return {"accuracy": float(np.mean(predicted == held)), "rows": len(held)}
+
+    def save(self, reward: Reward, folder: Path) -> None:
+        """``reward.parquet`` and ``reward.csv`` in the party's own columns and units; of images, which are in
+        ``reward.npz``, the first 64 in ``reward.png``."""
+        if "images" not in reward.arrays:
+            table = synthetic_table(reward)
+            table.write_parquet(folder / "reward.parquet")
+            table.write_csv(folder / "reward.csv")
+            return
+        shown = synthetic_images(reward)[:SHOWN]
+        if len(shown):
+            from wire.image_grid import picture_grid
+
+            write_whole(folder / "reward.png", picture_grid(from_pixels(shown)))
+
+    def lines(self, reward: Reward) -> list[str]:
+        about = reward.about
+        if "images" in reward.arrays:
+            images = synthetic_images(reward)
+            shape = " x ".join(str(side) for side in images.shape[1:])
+            with_labels = f", each with its {about['target_name']}" if "labels" in reward.arrays else ""
+            what = (
+                f"{len(images)} synthetic images of {shape}{with_labels}, in reward.npz; the first are in reward.png."
+            )
+        else:
+            table = synthetic_table(reward)
+            what = f"{len(table)} synthetic rows of {', '.join(table.columns)}, in reward.parquet and reward.csv."
+        how = (
+            f"Made by {about['realization']} from {about['synthetic_pool_rows']} rows of {about['generator']}, "
+            f"sampling ended by {about['stopped']}."
+        )
+        return worth_lines(about, what, how)
+
+    def pictures(self, reward: Reward, data: HeldRows | None, folder: Path) -> list[Picture]:
+        if "images" in reward.arrays:
+            return _images(folder)
+        return [] if data is None or not len(reward.arrays["points"]) else [_columns(reward, data)]
+
+
+def synthetic_images(reward: Reward) -> Pixels:
+    """The synthetic images of a reward (k, height, width, channels), uint8.
+
+    Raises
+    ------
+    MessageError
+        The reward holds no images, or not as many labels as images.
+    """
+    images, labels = reward.arrays.get("images"), reward.arrays.get("labels")
+    if images is None or images.dtype != np.uint8 or images.ndim != 4:
+        raise MessageError("this reward holds no images of shape (images, height, width, channels) as uint8")
+    if labels is not None and labels.shape != images.shape[:1]:
+        raise MessageError(f"this reward holds {len(images)} images but labels of shape {labels.shape}")
+    return images
+
+
+def synthetic_table(reward: Reward) -> pl.DataFrame:
+    """The synthetic rows of a reward with the party's column names, and their labels where there are any.
+
+    Raises
+    ------
+    MessageError
+        The reward holds no synthetic rows, or not as many columns as names.
+    """
+    import polars as pl
+
+    points, labels = reward.arrays.get("points"), reward.arrays.get("labels")
+    features = reward.about.get("features")
+    if reward.about.get("kind") != Synthetic.name or points is None or not isinstance(features, list):
+        raise MessageError(f"this reward is not synthetic data but {reward.about.get('kind')!r}")
+    if (
+        points.ndim != 2
+        or points.shape[1] != len(features)
+        or (labels is not None and labels.shape != points.shape[:1])
+    ):
+        raise MessageError(f"the synthetic rows have shape {points.shape} but there are {len(features)} columns")
+    columns = {name: points[:, j] for j, name in enumerate(features)}
+    if labels is not None:
+        columns[str(reward.about["target_name"])] = labels
+    return pl.DataFrame(columns)
+
+
+def _points(reward: Reward, names: Sequence[str]) -> FloatArray | None:
+    """The reward's synthetic rows (k, d) with the party's columns in its own order; None where there are none."""
+    images, points = reward.arrays.get("images"), reward.arrays.get("points")
+    if images is not None:
+        return from_pixels(images.reshape(len(images), -1))
+    return None if points is None else points[:, [list(reward.about["features"]).index(name) for name in names]]
+
+
+def _columns(reward: Reward, data: HeldRows) -> Picture:
+    """The party's own rows beside the synthetic ones, column by column."""
+    from matplotlib.figure import Figure
+
+    from wire.pages.page import Picture
+    from wire.pages.pictures import draw, ink, quiet_axes
+
+    own, names = data.contribution, data.contribution.feature_names or ()
+    features, points = list(reward.about["features"]), reward.arrays["points"]
+    mine = own.X[:, [names.index(name) for name in features]]
+    apart = np.abs(mine.mean(axis=0) - points.mean(axis=0)) / np.maximum(mine.std(axis=0), np.finfo(np.float64).tiny)
+    shown = [int(j) for j in np.argsort(-np.where(mine.std(axis=0) > 0.0, apart, 0.0), kind="stable")[:COLUMNS]]
+
+    def paint(figure: Figure) -> None:
+        across = min(3, len(shown))
+        panels = figure.subplots(-(-len(shown) // across), across, squeeze=False).ravel()
+        for axes in panels[len(shown) :]:
+            axes.set_axis_off()
+        for axes, j in zip(panels, shown, strict=False):
+            low, high = np.quantile(np.concatenate([mine[:, j], points[:, j]]), [0.003, 0.997])
+            edges = np.linspace(low, high if high > low else low + 1.0, 25)
+            axes.stairs(_density(points[:, j], edges), edges, fill=True, color=ink("accent"), alpha=0.35)
+            axes.stairs(_density(mine[:, j], edges), edges, color=ink("ink"), linewidth=1.3)
+            axes.set_title(str(features[j])[:20], loc="left", fontsize=9)
+            axes.set_yticks([])
+            axes.locator_params(axis="x", nbins=3)
+            quiet_axes(axes)
+
+    caption = (
+        f"Line: the {len(own):,} rows that you sent. Filled: the {len(points):,} synthetic rows that you get. "
+        f"The {len(shown)} columns in which their means differ most."
+    )
+    width = 4.2 if len(shown) < 3 else 7.2
+    svg = draw(width, 1.7 * (-(-len(shown) // 3)), paint, "Histograms of columns")
+    return Picture("Your rows and the synthetic ones", caption, svg, "wide")
+
+
+def _images(folder: Path) -> list[Picture]:
+    """The first images, as they lie beside the page."""
+    from wire.pages.page import Picture
+
+    path = folder / "reward.png"
+    if not path.exists() or path.stat().st_size > PICTURE_BYTES:
+        return []
+    source = base64.b64encode(path.read_bytes()).decode()
+    image = f'<img alt="The first synthetic images" src="data:image/png;base64,{source}">'
+    return [Picture("The first synthetic images", "As in reward.png beside this page.", image)]
+
+
+def _density(values: FloatArray, edges: FloatArray) -> FloatArray:
+    counts, _ = np.histogram(values, bins=edges)
+    return np.asarray(counts / max(len(values), 1))
