@@ -7,11 +7,13 @@ As those in ``guerdon.testing``, a suite holds the tests and a subclass says wha
     class TestMyStrategy(StrategySuite):
         strategy = "my_module:MyStrategy(share=0.5)"
 
-It is not among those because it needs Flower, which ``guerdon`` never loads.
+The module can lie in any folder from which tests import it; ``pytest check_my_module.py`` there runs the suite. It is
+not among those because it needs Flower, which ``guerdon`` never loads.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -26,7 +28,8 @@ import polars as pl
 from flwr.app import Message
 from rich.console import Console
 
-from clients.app import app
+from clients import app as party_side
+from guerdon.plugins import module_of
 from guerdon.testing import Suite
 from server.app import mediate
 from server.config import RunConfig
@@ -127,7 +130,7 @@ class StrategySuite(Suite):
         resume: bool = False,
     ) -> Iterator[RunDirectory]:
         """A whole run, in a folder that is gone afterwards unless one is given."""
-        with tempfile.TemporaryDirectory() as temporary, _secret("1"):
+        with tempfile.TemporaryDirectory() as temporary, _secret("1"), _travelling(self.make()):
             home = Path(folder or temporary)
             data = home / "data"
             data.mkdir(exist_ok=True)
@@ -144,7 +147,7 @@ class StrategySuite(Suite):
                 "strategy": self.make(),
             }
             nodes = {NODES[party]: {"party": party, "data-path": str(data / f"{party}.parquet")} for party in order}
-            yield mediate(LocalGrid(app, nodes, settings, tamper), settings)
+            yield mediate(LocalGrid(party_side.app, nodes, settings, tamper), settings)
 
 
 def _tables(labels: bool) -> dict[str, pl.DataFrame]:
@@ -176,6 +179,20 @@ def _rewards(directory: RunDirectory) -> Any:
 
 def _hashes(directory: RunDirectory) -> dict[str, str]:
     return {party: reward.hash for party, reward in _rewards(directory)[0].items()}
+
+
+@contextmanager
+def _travelling(strategy: str) -> Iterator[None]:
+    """While entered, the parties' app finds the strategy's module where a run has copied it to: in its own folder."""
+    module = importlib.import_module((module_of(strategy) or "strategies").partition(".")[0])
+    before = party_side.HOME
+    if module.__file__ is not None:
+        file = Path(module.__file__).resolve()
+        party_side.HOME = file.parents[1] if file.name == "__init__.py" else file.parent
+    try:
+        yield
+    finally:
+        party_side.HOME = before
 
 
 @contextmanager
