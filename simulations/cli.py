@@ -311,7 +311,7 @@ def _launch_all(
         path = prepared.run.with_name(f"{prepared.run.name}-{len(records)}-seeds.csv")
         spread.write_csv(path)
         console = Console()
-        console.print(spread_view(spread, len(records)), highlight=False)
+        console.print(spread_view(spread, len(records), console.width), highlight=False)
         console.print(f"All measures: {path}", highlight=False, markup=False, soft_wrap=True)
     if failed:
         _complain(f"{len(failed)} of {seeds} runs did not complete, those with seed {', '.join(map(str, failed))}.")
