@@ -190,10 +190,37 @@ def _ledger_of(path: Path) -> list[dict[str, Any]]:
 
 
 @cli.command()
-def show(reward: RewardArgument) -> None:
-    """Say what a reward is and what it is worth."""
-    found = load_reward(reward)
+def show(
+    rewards: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="REWARD ...", help="A reward's folder, with reward.npz and reward.json in it, or a store of them."
+        ),
+    ],
+) -> None:
+    """Say what a reward is and what it is worth; of several, one after the other."""
     console = Console(highlight=False, soft_wrap=True)
+    for k, folder in enumerate(_reward_folders(rewards)):
+        if k:
+            console.print()
+        _show(load_reward(folder), console)
+
+
+def _reward_folders(paths: Sequence[Path]) -> list[Path]:
+    """The rewards that these paths name: folders, files in them, or stores, whose own folders (_proposals) a shell's
+    ``*/`` finds too."""
+    found: list[Path] = []
+    for path in paths:
+        folder = path.parent if path.name in ("reward.json", "reward.npz") else path
+        within = sorted(file.parent for file in folder.glob("*/reward.json"))
+        if (folder / "reward.json").exists() or (not within and (len(paths) == 1 or not path.name.startswith("_"))):
+            found.append(folder)
+        else:
+            found += within
+    return found or list(paths)
+
+
+def _show(found: Reward, console: Console) -> None:
     for line in kind_of(found.about).lines(found):
         console.print(line, markup=False)
     parties = found.about.get("parties") or []

@@ -233,13 +233,39 @@ def read_table(path: Path, *, texts: bool = False) -> pl.DataFrame:
             return pl.read_parquet(path)
         table = pl.read_csv(path, infer_schema=not texts, infer_schema_length=None)  # by all rows, not the first 100
     except (pl.exceptions.PolarsError, OSError) as error:
+        if path.suffix.lower() == ".csv" and (separator := _other_separator(_first_line(path))):
+            raise PartyError(_separated(path, separator)) from error
         # The parser's own words can quote rows, and what is said is sent to the mediator.
         what = f"{path.name} can't be read as {path.suffix[1:]}: {type(error).__name__}"
         raise PartyError(what, here=str(error).partition("\n")[0]) from error
+    if len(table.columns) == 1 and (separator := _other_separator(table.columns[0])):
+        raise PartyError(_separated(path, separator))
     twice = [name for name in table.columns if re.sub(r"_duplicated_\d+$", "", name) in set(table.columns) - {name}]
     if twice:
         raise PartyError(f"{path.name} has more than one column of the same name", here=f"rename one: {listed(twice)}")
     return table
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            return stream.readline()
+    except OSError:
+        return ""
+
+
+def _other_separator(header: str) -> str:
+    """What the names of a CSV file's columns are separated by, where it is not commas; else ""."""
+    found = max((";", "\t", "|"), key=header.count)
+    return found if header.count(found) > header.count(",") else ""
+
+
+def _separated(path: Path, separator: str) -> str:
+    named = "tabs" if separator == "\t" else repr(separator)
+    return (
+        f"{path.name} looks separated by {named}: save it with commas between the columns and points in the numbers, "
+        "or as .parquet"
+    )
 
 
 def numbers(table: pl.DataFrame, name: str, file: str) -> FloatArray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -116,12 +117,33 @@ def build(text: str, offer: Offer) -> Any:
     """
     call = parse_call(text)
     part = _import(call, text) if call.module else _from_offer(call.name, text, offer)
+    _check_arguments(part, call, text)
     try:
         return part(*call.args, **call.kwargs)
     except PluginError:
         raise
     except (TypeError, ValueError) as error:
         raise PluginError(f"{text!r}: {error}") from error
+
+
+def _check_arguments(part: Callable[..., Any], call: Call, text: str) -> None:
+    """Refuse arguments that the part does not take, and say which it does."""
+    try:
+        signature = inspect.signature(part)
+    except (TypeError, ValueError):  # some of Python's own have none
+        return
+    try:
+        signature.bind(*call.args, **call.kwargs)
+    except TypeError as error:
+        takes = [
+            str(parameter.replace(annotation=inspect.Parameter.empty)) for parameter in signature.parameters.values()
+        ]
+        unknown = [name for name in call.kwargs if name not in signature.parameters]
+        near = difflib.get_close_matches(unknown[0], signature.parameters, n=1) if unknown else []
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise PluginError(
+            f"{text!r}: {error}.{hint} {call.name} takes {', '.join(takes) or 'no arguments'}."
+        ) from error
 
 
 def _from_offer(name: str, text: str, offer: Offer) -> Callable[..., Any]:

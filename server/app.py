@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,30 +28,40 @@ __all__ = ["app", "mediate"]
 
 app = ServerApp()
 
+SIMULATION = "flwr-simulation"
+"""What Flower calls a run whose parties it runs itself."""
+
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
     """Run the strategy that the run config names."""
-    mediate(grid, context.run_config, app_sha256=grid.run.fab_hash)
+    simulated = grid.run.primary_task_type == SIMULATION
+    mediate(grid, context.run_config, app_sha256=grid.run.fab_hash, simulated=simulated)
 
 
-def mediate(grid: Grid, run_config: Any, app_sha256: str = "") -> RunDirectory:
+def mediate(grid: Grid, run_config: Any, app_sha256: str = "", *, simulated: bool = False) -> RunDirectory:
     """Check the config, run the strategy on the grid, and leave everything in the run directory.
 
-    ``app_sha256`` is the hash of the app bundle that the parties run, for the ledger. A failure is the last event of
+    ``app_sha256`` is the hash of the app bundle that the parties run, for the ledger; ``simulated`` is whether Flower
+    runs the parties too, on this machine. A failure is the last event of
     the run directory, and is raised.
     """
     config = RunConfig.parse(run_config)
     directory = _open(config)
     try:
-        strategy, session = _strategy(config, directory)
+        strategy, session = _strategy(config, directory, simulated)
         strategy.begin(session)
         directory.ledger("started", **_circumstances(config, session, app_sha256))
         if config.dry_run:
             strategy.rehearse(grid)
         else:
             strategy.start(
-                grid=AttentiveGrid(grid, directory.arrived),
+                grid=AttentiveGrid(
+                    grid,
+                    directory.arrived,
+                    tell=lambda text: directory.event("note", text=text),
+                    name=lambda node: next((p for p, n in strategy.nodes.items() if n == node), f"node-{node}"),
+                ),
                 initial_arrays=ArrayRecord(),
                 num_rounds=strategy.rounds,
                 timeout=config.timeout,
@@ -79,10 +90,10 @@ def _report(directory: RunDirectory) -> None:
         )
 
 
-def _strategy(config: RunConfig, directory: RunDirectory) -> tuple[Any, Session]:
+def _strategy(config: RunConfig, directory: RunDirectory, simulated: bool) -> tuple[Any, Session]:
     strategy, parts, texts = config.build_parts()
     session = Session(
-        config.settings(directory.name),
+        replace(config.settings(directory.name), simulated=simulated),
         parts,
         texts,
         directory,

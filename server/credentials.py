@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from wire.files import make_folder, write_whole
-from wire.messages import MessageError, check_party_name
 
 __all__ = ["AUTHORITY", "MEDIATOR", "CredentialsError", "make_credentials"]
 
@@ -85,6 +84,8 @@ def make_credentials(folder: Path, parties: Sequence[str], names: Sequence[str] 
 
 
 def _check(folder: Path, parties: Sequence[str]) -> None:
+    from wire.messages import MessageError, check_party_name  # which loads Flower
+
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CredentialsError(f"{folder} exists and is not empty; no key is ever overwritten: choose another folder")
     for party in parties:

@@ -1,6 +1,7 @@
 """A run's directory: what was pooled, decided, given and refused, kept so that it can be followed, audited and resumed.
 
-It holds the pooled data, so it is made for its owner only. Files appear whole or not at all.
+It holds the pooled data, so it is made for its owner only. Files appear whole or not at all. Commands that only
+print use this module, so what takes seconds to import (Flower, by way of the messages) is imported where it is needed.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
-from guerdon.models.protocols import Arrays
-from guerdon.types import Contribution, FloatArray
 from wire.files import append_line, make_folder, read_arrays, read_lines, write_arrays, write_whole
 from wire.formats import ALLOCATION, LEDGER, POOL, REWARD, REWARDS, FormatError, KeptFormat
-from wire.image_grid import picture_grid
-from wire.kinds.rows import kept_arrays, restored
-from wire.messages import Reward
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from guerdon.models.protocols import Arrays
+    from guerdon.types import Contribution, FloatArray
+    from wire.messages import Reward
 
 __all__ = ["RunDirectory", "RunDirectoryError"]
 
@@ -128,6 +129,8 @@ class RunDirectory:
 
     def save_pool(self, contributions: Sequence[Contribution], about: Mapping[str, Any]) -> None:
         """Keep the pool; ``pool.json`` is written last, so that half a pool is none."""
+        from wire.kinds.rows import kept_arrays
+
         folder = make_folder(self.path / "pool")
         for c in contributions:
             write_arrays(folder / f"{c.party}.npz", kept_arrays(c))
@@ -138,6 +141,8 @@ class RunDirectory:
         marker = self.path / "pool.json"
         if not marker.exists():
             return None
+        from wire.kinds.rows import restored
+
         about = self._content(POOL, _json(marker))
         folder = self.path / "pool"
         pool = [restored(p, read_arrays(folder / f"{p}.npz"), about["features"]) for p in about["parties"]]
@@ -160,6 +165,8 @@ class RunDirectory:
         marker = self.path / "rewards.json"
         if not marker.exists():
             return None
+        from wire.messages import Reward
+
         about = self._content(REWARDS, _json(marker))
         rewards = {}
         for party, sha256 in about["sha256"].items():
@@ -180,6 +187,8 @@ class RunDirectory:
         return read_arrays(path) if path.exists() else None
 
     def save_samples(self, images: FloatArray) -> None:
+        from wire.image_grid import picture_grid
+
         write_whole(self.path / "samples.png", picture_grid(images))
 
     # What the report shows of the data.

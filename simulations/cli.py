@@ -56,6 +56,7 @@ Draw the papers' figures and tables again:
 
 ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN")]
+RunsArgument = Annotated[list[Path], typer.Argument(metavar="RUN ...")]
 Set = Annotated[
     list[str],
     typer.Option(
@@ -131,25 +132,27 @@ def prepare(
 
 
 @app.command()
-def show(run: RunArgument) -> None:
+def show(runs: RunsArgument) -> None:
     """Print the table of an earlier run again.
 
-    RUN is a run directory.
+    RUN is a run directory; of several, such as runs/*/, one table after the other.
     """
-    _show(run)
+    for run in runs:
+        _show(run)
 
 
 @app.command()
-def report(run: RunArgument) -> None:
+def report(runs: RunsArgument) -> None:
     """Draw the report of an earlier run again, RUN/report.html, and print its path.
 
-    RUN is a run directory. One file, for any browser: what happened, what
-    every rho would give, the certificate and pictures.
+    RUN is a run directory, or several. One file, for any browser: what happened,
+    what every rho would give, the certificate and pictures.
     """
     from server.report import write_report
     from server.run_directory import RunDirectory
 
-    typer.echo(write_report(RunDirectory(run)).resolve())
+    for run in runs:
+        typer.echo(write_report(RunDirectory(run)).resolve())
 
 
 @app.command()
@@ -204,20 +207,21 @@ def resume(
 
 
 @app.command()
-def purge(run: RunArgument) -> None:
+def purge(runs: RunsArgument) -> None:
     """Delete a run's data, pool and rewards, and keep its record (values, certificate, ledger).
 
-    RUN is a run directory; it can't be resumed afterwards.
+    RUN is a run directory, or several; they can't be resumed afterwards.
     """
     from server.report import purge as purge_run
     from server.run_directory import RunDirectory
 
-    gone = purge_run(RunDirectory(run))
-    for path in gone:
-        typer.echo(f"deleted {path}")
-    if (run / "report.html").exists():
-        typer.echo(f"drew {run / 'report.html'} again, without the data")
-    typer.echo(f"The record of the run stays in {run}." if gone else f"There was nothing left to delete in {run}.")
+    for run in runs:
+        gone = purge_run(RunDirectory(run))
+        for path in gone:
+            typer.echo(f"deleted {path}")
+        if (run / "report.html").exists():
+            typer.echo(f"drew {run / 'report.html'} again, without the data")
+        typer.echo(f"The record of the run stays in {run}." if gone else f"There was nothing left to delete in {run}.")
 
 
 @app.command()
@@ -281,7 +285,10 @@ def _prepared(
     scenario = load_scenario(name)  # before the seconds that the next import takes
     from simulations.prepare import prepare
 
-    return prepare(scenario, overrides, parties=parties, seed=seed, output_dir=output_dir)
+    prepared = prepare(scenario, overrides, parties=parties, seed=seed, output_dir=output_dir)
+    for note in prepared.notes:
+        typer.echo(f"Note: {note}", err=True)
+    return prepared
 
 
 def _launch_all(
@@ -307,7 +314,7 @@ def _launch_all(
         path = prepared.run.with_name(f"{prepared.run.name}-{len(records)}-seeds.csv")
         spread.write_csv(path)
         console = Console()
-        console.print(spread_view(spread, len(records)), highlight=False)
+        console.print(spread_view(spread, len(records), console.width), highlight=False)
         console.print(f"All measures: {path}", highlight=False, markup=False, soft_wrap=True)
     if failed:
         _complain(f"{len(failed)} of {seeds} runs did not complete, those with seed {', '.join(map(str, failed))}.")

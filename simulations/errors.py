@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
+
+from simulations.own_data import KEYS, OWN_DATA
 
 __all__ = ["exit_status"]
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
+MISUSES = (
+    ("server.report.comparison_page", "ComparisonError"),
+    ("server.run_directory", "RunDirectoryError"),
+    ("simulations.papers.study", "StudyError"),
+    ("simulations.prepare", "PrepareError"),
+    ("simulations.scenarios", "ScenarioError"),
+)
+"""Errors that say what the user has to mend, by the module that has them."""
+
 
 def exit_status(error: BaseException) -> tuple[int | None, str]:
     """(status, sentence) of an expected error; (None, "") where it is a mistake of ours, which keeps its traceback."""
-    from server.report import ComparisonError
-    from server.run_directory import RunDirectoryError
-    from simulations.papers.study import StudyError
-    from simulations.prepare import PrepareError
-    from simulations.processes import StoppedError
-    from simulations.scenarios import ScenarioError
-
     match error:
-        case StoppedError():
-            return error.exit_code, f"{error}; nothing was left running"
+        case _ if isinstance(error, _loaded(("simulations.processes", "StoppedError"))):
+            return getattr(error, "exit_code", FAILED), f"{error}; nothing was left running"
         case KeyboardInterrupt() | click.Abort():
             return INTERRUPTED, "stopped before anything was started"
         case click.exceptions.Exit():
             return error.exit_code, ""
+        case click.NoSuchOption() if error.option_name.lstrip("-") in (*KEYS, "dataset"):
+            return MISUSED, f"No such option: {error.option_name}. {OWN_DATA}"
         case click.ClickException():
             error.show()
             return error.exit_code, ""
-        case PrepareError() | ScenarioError() | RunDirectoryError() | ComparisonError() | StudyError():
+        case _ if isinstance(error, _loaded(*MISUSES)):
             return MISUSED, str(error)
         case FileNotFoundError():
             return FAILED, str(error)
         case _:
             return None, ""
+
+
+def _loaded(*names: tuple[str, str]) -> tuple[type[BaseException], ...]:
+    """Those of the classes whose modules are loaded: no other can have been raised, and loading all takes seconds."""
+    return tuple(getattr(sys.modules[module], name) for module, name in names if module in sys.modules)

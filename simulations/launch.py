@@ -62,6 +62,7 @@ def launch(app: Path, run: Path, parties: int, *, watcher: Watcher, noise_seed: 
                 try:
                     trouble = _follow(superlink, identifier, tail, signals, watcher)
                 finally:
+                    _show_new(tail, watcher)
                     watcher.show({"event": "stopping"})
                     _save_log(superlink, identifier, run / "server.log", whole=tail.ended)
                 return Outcome(False, trouble) if trouble else _judge(_status(superlink, identifier, signals), tail)
@@ -73,8 +74,7 @@ def _follow(superlink: SuperLink, run: str, tail: EventTail, signals: Signals, w
     """Show events until the ServerApp or the run has ended; a sentence where Flower itself broke down."""
     check_at = time.monotonic() + CHECK
     while True:
-        for event in tail.read():
-            watcher.show(event)
+        _show_new(tail, watcher)
         if tail.ended:
             return None
         if trouble := superlink.trouble():
@@ -85,6 +85,11 @@ def _follow(superlink: SuperLink, run: str, tail: EventTail, signals: Signals, w
                 return None
             check_at = time.monotonic() + CHECK
         signals.pause(POLL)
+
+
+def _show_new(tail: EventTail, watcher: Watcher) -> None:
+    for event in tail.read():
+        watcher.show(event)
 
 
 def _status(superlink: SuperLink, run: str, signals: Signals) -> RunStatus | None:

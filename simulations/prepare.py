@@ -25,6 +25,7 @@ from server.run_directory import RunDirectory, RunDirectoryError
 from simulations import datasets, partitions
 from simulations.datasets import Dataset, Rows
 from simulations.overrides import OverrideError, parse_overrides
+from simulations.own_data import KEYS, OWN_DATA, is_data_file
 from simulations.scenarios import Scenario
 from simulations.staging import CHECKOUT, StagingError, check_modules, importable, stage
 from wire.files import write_arrays
@@ -35,8 +36,10 @@ CONFIG = "config.toml"
 SYNTHETIC = "synthetic.parquet"
 PUBLIC = "public.parquet"
 SET_BY_PREPARE = {
+    **dict.fromkeys(KEYS, f"there is no such key. {OWN_DATA}"),
     "run-dir": "the run directory is made new for every run; choose its parent with --output-dir",
-    "data-dir": "the parties' files are written into the run directory; choose its parent with --output-dir",
+    "data-dir": "the parties' files are written into the run directory, from the data set; choose its parent with "
+    f"--output-dir. {OWN_DATA}",
     "resume": "use the command `resume RUN` to go on with an earlier run",
 }
 FIXED_BY_THE_RUN = dict.fromkeys(
@@ -188,6 +191,8 @@ def _party_names(named: object, number: int | None, default: int) -> list[str]:
 
 def _check(given: Mapping[str, Any], directory: Path) -> RunConfig:
     """The typed config, once its keys, modules and parts are known to be good."""
+    if is_data_file(str(given.get("dataset", ""))):
+        raise ConfigError(f"dataset: {given['dataset']!r} is a file, not a data set. {OWN_DATA}")
     config = RunConfig.parse(given)
     check_modules({key: given[key] for key in (*PART_KEYS, "dataset", "partition") if given.get(key)}, directory)
     config.build_parts()

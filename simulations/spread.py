@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 from rich import box
+from rich.console import Console, Group
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 __all__ = ["allocation_table", "spread_table", "spread_view"]
 
@@ -17,6 +20,10 @@ SHOWN = (
     *("synthetic_rows", "alone.mnlp", "reward.mnlp", "alone.rmse", "reward.rmse", "alone.accuracy", "reward.accuracy"),
 )
 """The measures that the printed table has where the runs do; the file has all."""
+
+
+NAME_WIDTH = 16
+"""Longer names of parties are folded."""
 
 
 def allocation_table(allocation: Mapping[str, Any]) -> pl.DataFrame:
@@ -61,17 +68,28 @@ def spread_table(allocations: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def spread_view(spread: pl.DataFrame, runs: int) -> Table:
-    """The mean and standard deviation of the most asked for measures, one row a party."""
+def spread_view(spread: pl.DataFrame, runs: int, width: int = 80) -> Group:
+    """The mean and standard deviation of the most asked for measures, one row a party; as many tables, one below the
+    other, as ``width`` characters ask for."""
     cells = {(row["party"], row["measure"]): row for row in spread.iter_rows(named=True)}
+    parties = sorted({party for party, _ in cells})
     measures = [name for name in SHOWN if any(measure == name for _, measure in cells)]
-    table = Table(title=f"Mean ± standard deviation over {runs} runs", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("party", style="bold")
-    for name in measures:
-        table.add_column(name.replace(".", "\n"), justify="right")
-    for party in sorted({party for party, _ in cells}):
-        table.add_row(party, *(_cell(cells.get((party, name))) for name in measures))
-    return table
+
+    def table(names: Sequence[str]) -> Table:
+        table = Table(title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("party", style="bold", overflow="fold", max_width=NAME_WIDTH)
+        for name in names:
+            table.add_column(name.replace(".", "\n"), justify="right", no_wrap=True)
+        for party in parties:
+            table.add_row(party, *(_cell(cells.get((party, name))) for name in names))
+        return table
+
+    console, blocks = Console(width=10_000), [measures[:1]]
+    for name in measures[1:]:
+        fits = Measurement.get(console, console.options, table([*blocks[-1], name])).maximum <= width
+        blocks = [*blocks[:-1], [*blocks[-1], name]] if fits else [*blocks, [name]]
+    title = Text(f"Mean ± standard deviation over {runs} runs", style="bold")
+    return Group(title, *(table(names) for names in blocks))
 
 
 def _cell(row: Mapping[str, Any] | None) -> str:

@@ -7,16 +7,19 @@ As those in ``guerdon.testing``, a suite holds the tests and a subclass says wha
     class TestMyStrategy(StrategySuite):
         strategy = "my_module:MyStrategy(share=0.5)"
 
-It is not among those because it needs Flower, which ``guerdon`` never loads.
+The module can lie in any folder from which tests import it; ``pytest check_my_module.py`` there runs the suite. It is
+not among those because it needs Flower, which ``guerdon`` never loads.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
+import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,11 +36,14 @@ from server.config import RunConfig
 from server.run_directory import RunDirectory
 from simulations.local_grid import LocalGrid
 from simulations.present import present
-from wire import messages
+from wire import handlers, messages
 
 __all__ = ["StrategySuite"]
 
 Tamper = Callable[[int, Message, Message], Message | None]
+MODULE = re.compile(r"([A-Za-z_][\w.]*):[A-Za-z_]")
+"""The module in the text of a part of one's own, which may stand within another's."""
+
 NODES = {"east": 300, "north": 100, "west": 200}
 """Flower's node of each party: not in the order of their names."""
 
@@ -127,7 +133,11 @@ class StrategySuite(Suite):
         resume: bool = False,
     ) -> Iterator[RunDirectory]:
         """A whole run, in a folder that is gone afterwards unless one is given."""
-        with tempfile.TemporaryDirectory() as temporary, _secret("1"):
+        with (
+            tempfile.TemporaryDirectory() as temporary,
+            _secret("1"),
+            _travelling([self.make(), *self.config.values()]),
+        ):
             home = Path(folder or temporary)
             data = home / "data"
             data.mkdir(exist_ok=True)
@@ -176,6 +186,21 @@ def _rewards(directory: RunDirectory) -> Any:
 
 def _hashes(directory: RunDirectory) -> dict[str, str]:
     return {party: reward.hash for party, reward in _rewards(directory)[0].items()}
+
+
+@contextmanager
+def _travelling(texts: Iterable[object]) -> Iterator[None]:
+    """While entered, the parties' app finds the modules that these parts name where a run has copied them to: in its
+    own folder."""
+    named = [module for text in texts if isinstance(text, str) for module in MODULE.findall(text)]
+    before = handlers.HOME
+    if named:
+        file = Path(str(importlib.import_module(named[0].partition(".")[0]).__file__)).resolve()
+        handlers.HOME = file.parents[1] if file.name == "__init__.py" else file.parent
+    try:
+        yield
+    finally:
+        handlers.HOME = before
 
 
 @contextmanager

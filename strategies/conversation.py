@@ -98,6 +98,7 @@ class Conversation(Strategy):
         self.outcome: Outcome | None = None
         self.target = ""
         self._asked: list[tuple[str, Message]] = []
+        self._silent: dict[str, str] = {}
 
     # What a subclass says.
 
@@ -355,6 +356,7 @@ class Conversation(Strategy):
         """Each party's answer to what was asked last, sorted by party; for each that gave none, ``unanswered``."""
         by_request = {reply.metadata.reply_to_message_id: reply for reply in replies}
         found = []
+        self._silent = {}
         for party, request in self._asked:
             reply = by_request.get(request.metadata.message_id)
             if reply is None:
@@ -367,6 +369,7 @@ class Conversation(Strategy):
                     continue
                 except MessageError as error:
                     reason = str(error)
+            self._silent[party] = reason
             self.unanswered(party, stage, reason)
         return found
 
@@ -405,7 +408,8 @@ class Conversation(Strategy):
         """
         if left >= self.settings.min_parties:
             return
-        why = "; ".join(f"{party}: {reason}" for party, (_, reason) in sorted(self.refused.items()))
+        reasons = {**self._silent, **{party: reason for party, (_, reason) in self.refused.items()}}
+        why = "; ".join(f"{party}: {reason}" for party, reason in sorted(reasons.items()))
         raise QuorumError(
             f"{left} of the at least {self.settings.min_parties} parties that min-parties asks for are left. "
             f"Missing: {why or 'nobody else has connected'}"

@@ -1,4 +1,4 @@
-"""A Grid that says when each reply arrives: Flower's own waits for all of them in silence."""
+"""A Grid that says when each reply arrives and who is waited for: Flower's own waits for all of them in silence."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
+
+from strategies.waiting import Patience
 
 __all__ = ["AttentiveGrid"]
 
@@ -20,10 +22,21 @@ class AttentiveGrid(Grid):
     grid : the grid of the ServerApp
     arrived : called as arrived(replies so far, messages sent)
     poll : seconds between two looks
+    tell : takes a sentence on who is waited for, now and then
+    name : what a node is called in it
     """
 
-    def __init__(self, grid: Grid, arrived: Callable[[int, int], None], poll: float = 0.2) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        arrived: Callable[[int, int], None],
+        poll: float = 0.2,
+        *,
+        tell: Callable[[str], object] = lambda text: None,
+        name: Callable[[int], str] = lambda node: f"node-{node}",
+    ) -> None:
         self._grid, self._arrived, self._poll = grid, arrived, poll
+        self._tell, self._name = tell, name
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
         """Push all, and pull until every reply is there or ``timeout`` seconds have passed."""
@@ -31,6 +44,8 @@ class AttentiveGrid(Grid):
         if not sent:
             return []
         open_ids = {message_id for message_id in self._grid.push_messages(sent) if message_id}
+        nodes = {message.metadata.message_id: message.metadata.dst_node_id for message in sent}
+        patience = Patience(self._tell)
         deadline = None if timeout is None else time.monotonic() + timeout
         replies: list[Message] = []
         while open_ids:
@@ -42,6 +57,7 @@ class AttentiveGrid(Grid):
             if deadline is not None and time.monotonic() >= deadline:
                 break
             if open_ids:
+                patience.wait_for([self._name(nodes[message_id]) for message_id in open_ids], "to answer")
                 time.sleep(self._poll)
         return replies
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from flwr.app import Message
 from flwr.serverapp import Grid
 
 from strategies.session import Journal, Settings
+from strategies.waiting import Patience, busy
 from wire import messages
 from wire.messages import Introduction, MessageError, RefusedError
 from wire.schema import Schema
@@ -48,9 +49,12 @@ def join(
     question: Callable[[int], Message],
     seal: MediatorSeal | None = None,
 ) -> Joined:
-    """Ask nodes who they are as they come, until all listed names are known or ``join_timeout`` is over.
+    """Ask nodes who they are as they come, until all listed names are known or nobody else is waited for.
 
-    ``question(node)`` is what to ask. With a ``seal``, nobody has a name that its key does not prove.
+    Real parties come when they like, so ``join_timeout`` bounds the wait. The nodes of a simulation all start by
+    themselves, however busy the machine is: whoever has not answered is waited for while its node is there, until
+    nothing has been heard for ``timeout``. ``question(node)`` is what to ask. With a ``seal``, nobody has a name that
+    its key does not prove.
     """
     said, refusals, impostors, unnamed = _sort_out(_answers(grid, settings, journal, question, seal), seal)
     found: dict[str, tuple[int, Introduction]] = {}
@@ -75,8 +79,7 @@ def join(
         refused[party] = reason
         del found[party]
     for party in sorted(set(settings.parties) - set(found) - set(refused)):
-        failed = f"; a node of unknown name: {'; '.join(unnamed)}" if unnamed else ""
-        refused[party] = f"it did not introduce itself within join-timeout = {settings.join_timeout:g} s{failed}"
+        refused[party] = _absent(settings, unnamed)
     if not settings.parties:
         refused.update({f"unnamed-{k + 1}": reason for k, reason in enumerate(unnamed)})
     for party, (node, introduction) in found.items():
@@ -91,30 +94,45 @@ def join(
     )
 
 
+def _absent(settings: Settings, unnamed: Sequence[str]) -> str:
+    """Why a party that is on the list goes by no node's name."""
+    limit = "timeout" if settings.simulated else "join-timeout"
+    within = f"within {limit} = {settings.timeout if settings.simulated else settings.join_timeout:g} s"
+    if settings.simulated and unnamed:
+        return f"it did not introduce itself; a node of unknown name: {'; '.join(unnamed)}"
+    failed = f"; a node of unknown name: {'; '.join(unnamed)}" if unnamed else ""
+    load = busy()
+    return f"it did not introduce itself {within}{failed}" + (
+        f"; {load}: a larger {limit} waits longer" if load else ""
+    )
+
+
 def _answers(
     grid: Grid,
     settings: Settings,
     journal: Journal,
     question: Callable[[int], Message],
     seal: MediatorSeal | None,
-) -> dict[int, Message | None]:
-    """Each node's answer to who it is, None for one that gave none."""
+) -> dict[int, Message | str]:
+    """Each node's answer to who it is, or why it gave none."""
     wanted = len(settings.parties) or settings.min_parties
     journal.event("stage", stage="join", total=wanted)
-    answers: dict[int, Message | None] = {}
+    answers: dict[int, Message | str] = {}
     asked: dict[str, int] = {}
+    patience = Patience(lambda text: journal.event("note", text=text))
     start = changed = time.monotonic()
     while True:
-        newcomers = sorted(set(grid.get_node_ids()) - set(answers))
+        present = set(grid.get_node_ids())
+        newcomers = sorted(present - set(answers))
         requests = [question(node) for node in newcomers]
         if requests:
             grid.push_messages(requests)
-            answers.update(dict.fromkeys(newcomers))
+            answers.update(dict.fromkeys(newcomers, "no answer"))
             asked.update({request.metadata.message_id: request.metadata.dst_node_id for request in requests})
             changed = time.monotonic()
         for reply in list(grid.pull_messages(asked)) if asked else []:
             answers[asked.pop(reply.metadata.reply_to_message_id)] = reply
-            done = min(wanted, sum(answer is not None for answer in answers.values()))
+            done = min(wanted, sum(isinstance(answer, Message) for answer in answers.values()))
             journal.event("progress", stage="join", done=done, total=wanted)
             changed = time.monotonic()
         heard = _sort_out(answers, seal)
@@ -125,9 +143,23 @@ def _answers(
         settled = not settings.parties and len(known) >= settings.min_parties
         if (everybody and not asked) or ((everybody or settled) and quiet >= SETTLE):
             return answers
-        if waited >= settings.join_timeout and (not asked or quiet >= max(settings.join_timeout, FIRST_ANSWER)):
+        if settings.simulated:
+            open_nodes = set(asked.values()) & present
+            if quiet >= settings.timeout or (not open_nodes and len(answers) >= wanted and quiet >= SETTLE):
+                return answers | {node: _no_answer(node in present, settings) for node in asked.values()}
+        elif waited >= settings.join_timeout and (not asked or quiet >= max(settings.join_timeout, FIRST_ANSWER)):
             return answers
+        missing = set(settings.parties) - known
+        patience.wait_for(missing or ["parties"], f"to introduce {'itself' if len(missing) == 1 else 'themselves'}")
         time.sleep(POLL)
+
+
+def _no_answer(present: bool, settings: Settings) -> str:
+    """Why a simulated node that was asked has not answered."""
+    if not present:
+        return "it has ended without an answer"
+    load = busy()
+    return f"no answer within timeout = {settings.timeout:g} s" + (f" ({load})" if load else "")
 
 
 class _Heard(NamedTuple):
@@ -140,11 +172,11 @@ class _Heard(NamedTuple):
     unnamed: list[str]
 
 
-def _sort_out(answers: Mapping[int, Message | None], seal: MediatorSeal | None) -> _Heard:
+def _sort_out(answers: Mapping[int, Message | str], seal: MediatorSeal | None) -> _Heard:
     heard = _Heard(defaultdict(list), [], [], [])
     for node, reply in sorted(answers.items()):
-        if reply is None:
-            heard.unnamed.append("no answer")
+        if isinstance(reply, str):
+            heard.unnamed.append(reply)
         elif reply.has_error():
             heard.unnamed.append(messages.error_sentence(reply.error))
         else:

@@ -64,7 +64,10 @@ class Journal(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """The protocol's numbers; the names are those of the run config."""
+    """The protocol's numbers; the names are those of the run config.
+
+    ``simulated`` is Flower's own word on whether it runs the parties too; they are waited for while their nodes live.
+    """
 
     run: str
     parties: tuple[str, ...] = ()
@@ -84,6 +87,7 @@ class Settings:
     schema: Schema | None = None
     dry_run: bool = False
     retain_until: str = ""
+    simulated: bool = False
 
     @property
     def fixed(self) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,9 +30,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name, content in FILES.items():
         (folder / name).write_text(content)
     sys.path.append(str(folder))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("wire.handlers.HOME", folder)  # where an app that was staged with these modules would lie
-        yield folder
+    yield folder
     sys.path.remove(str(folder))
     for name in FILES:
         sys.modules.pop(name.removesuffix(".py"), None)
@@ -45,6 +45,16 @@ def suites(module: str) -> list[type[Suite]]:
 def test_each_suite_passes_as_printed(module: str) -> None:
     (suite,) = suites(module)
     suite().run()
+
+
+def test_from_another_folder_as_its_author_runs_them(written: Path) -> None:
+    """In a process of its own, which knows the checkout only as ``pip install -e`` makes it known."""
+    files = ["check_my_strategy.py", "check_my_averaging.py"]
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(argv, cwd=written, env=env, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout[-4000:]
+    assert "16 passed" in ended.stdout
 
 
 def test_one_of_each_kind_and_none_long() -> None:

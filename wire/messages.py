@@ -138,8 +138,8 @@ def check_party_name(name: object) -> str:
     """The name itself if it can serve as a file name and in a ledger, else MessageError."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise MessageError(
-            f"a party's name is 1 to 64 letters, digits, dots, dashes and underscores, not starting with one of the "
-            f"latter three; got {str(name)[:80]!r}"
+            f"a party's name is 1 to 64 of the letters a-z and A-Z, digits, dots, dashes and underscores, not starting "
+            f"with one of the latter three; got {str(name)[:80]!r}"
         )
     return name
 

@@ -63,6 +63,11 @@ def comparison_page(records: Sequence[Record]) -> str:
     if len(records) < 2:
         raise ComparisonError(f"compare needs two runs or more, got {len(records)}")
     names = sorted(set.intersection(*({str(p["party"]) for p in record["parties"]} for record in records)))
+    unvalued = [str(record["run"]) for record in records if record.get("grand_value") is None]
+    if unvalued:
+        raise ComparisonError(
+            f"{', '.join(unvalued)} valued no data, so there are no values to lay side by side: compare runs that did"
+        )
     if not names:
         raise ComparisonError("no party took part in all of these runs, so there is nothing to compare")
     runs = [{"letter": _letter(k), "record": record} for k, record in enumerate(records)]
@@ -92,8 +97,7 @@ def _facts(records: Sequence[Record]) -> list[dict[str, Any]]:
     lines = [
         ("run", "", [str(record["run"]) for record in records]),
         ("", "", [STAGES.get(str(record["stage"]), str(record["stage"])) for record in records]),
-        ("strategy", "", [str(record.get("strategy", "")) for record in records]),
-        ("scheme", "", [str(record.get("scheme", "")) for record in records]),
+        *_parts(records),
         ("ρ", MEANINGS["rho"], [number_text(record.get("rho")) for record in records]),
         ("ρₛ", MEANINGS["stable"], [number_text(thresholds(record, "stable")) for record in records]),
         ("ρᵣ", MEANINGS["rational"], [number_text(thresholds(record, "rational")) for record in records]),
@@ -103,6 +107,17 @@ def _facts(records: Sequence[Record]) -> list[dict[str, Any]]:
         ("welfare", MEANINGS["welfare"], [_welfare(record) for record in records]),
     ]  # fmt: skip
     return [{"name": name, "meaning": meaning, "cells": cells} for name, meaning, cells in lines]
+
+
+def _parts(records: Sequence[Record]) -> list[tuple[str, str, list[str]]]:
+    """The strategy and the scheme, and each further part in which the runs differ, as the run config has it."""
+    texts = [
+        {"strategy": record.get("strategy", ""), "scheme": record.get("scheme", ""), **(record.get("parts") or {})}
+        for record in records
+    ]
+    keys = dict.fromkeys(key for own in texts for key in own)
+    shown = [key for key in keys if key in ("strategy", "scheme") or len({own.get(key) for own in texts}) > 1]
+    return [(key, "", [str(own.get(key) or "–") for own in texts]) for key in shown]
 
 
 def _welfare(record: Record) -> str:

@@ -388,7 +388,7 @@ def _limits(record: Record) -> str:
             told.append(
                 f"{symbol} = {value:.4g}" if isinstance(value, int | float) else f"{symbol}: {_unbounded(value)}"
             )
-    return ", ".join(told) or "it has no thresholds"
+    return ", ".join(told) or "the run's scheme has none"
 
 
 def _unbounded(value: str) -> str:

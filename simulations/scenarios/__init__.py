@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simulations.own_data import KEYS, OWN_DATA, is_data_file
+
 __all__ = ["Scenario", "ScenarioError", "load_scenario", "scenario_names"]
 
 FOLDER = Path(__file__).parent
@@ -44,12 +46,14 @@ def scenario_names() -> tuple[str, ...]:
 def load_scenario(name: str) -> Scenario:
     """A scenario on offer, or one of the user's own where ``name`` is the path of a TOML file."""
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    if is_data_file(name) or (name not in scenario_names() and path.suffix != ".toml" and Path(name).is_file()):
+        raise ScenarioError(f"{name!r} is a file, not a scenario. {OWN_DATA}")
     if not name.endswith(".toml") and name not in scenario_names():
         near = difflib.get_close_matches(name, scenario_names(), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ScenarioError(
             f"there is no scenario {name!r}.{hint} On offer: {', '.join(scenario_names())}; "
-            "or give the path of a .toml file of your own."
+            "or give the path of a .toml file of your own (docs/scenarios.md)."
         )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -63,6 +67,10 @@ def load_scenario(name: str) -> Scenario:
 def _check(path: Path, content: Mapping[str, Any]) -> Scenario:
     expected = "expected the tables [scenario] (description, parties) and [config] (run config keys)"
     about, config = content.get("scenario"), content.get("config")
+    places = [content, *(table for table in (about, config) if isinstance(table, dict))]
+    named = [key for place in places for key in KEYS if key in place]
+    if named:
+        raise ScenarioError(f"{path}: a scenario has no {named[0]!r}. {OWN_DATA}")
     if not isinstance(about, dict) or not isinstance(config, dict) or set(content) != {"scenario", "config"}:
         raise ScenarioError(f"{path}: {expected}, got {', '.join(content) or 'nothing'}")
     description, parties = about.get("description"), about.get("parties")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from clients.party_data import PartyData, PartyError, PartyFile
+from clients.party_data import PartyData, PartyError, PartyFile, read_table
 
 
 @pytest.fixture
@@ -166,3 +167,20 @@ def test_a_file_that_is_not_there_or_of_another_kind(tmp_path: Path) -> None:
         PartyData.read(party(tmp_path / "nothing.csv"))
     with pytest.raises(PartyError, match=r"must be a \.csv or \.parquet file"):
         PartyData.read(party(tmp_path / "nothing.xlsx"))
+
+
+@pytest.mark.parametrize(("separator", "named"), [(";", "';'"), ("\t", "tabs"), ("|", "'|'")])
+@pytest.mark.parametrize("texts", [False, True])
+def test_a_csv_of_another_separator_is_recognised(tmp_path: Path, separator: str, named: str, texts: bool) -> None:
+    """Also where the numbers have commas, on which the parser gives up; no value is in the sentence."""
+    path = tmp_path / "north.csv"
+    for rows in (["age;bmi;y", "71;22.5;3"], ["age;bmi;y", "71,5;22,5;3,5", "7,5;1,2,3;9"]):
+        path.write_text("\n".join(rows).replace(";", separator) + "\n")
+        with pytest.raises(PartyError, match=rf"north.csv looks separated by {re.escape(named)}: save it") as caught:
+            read_table(path, texts=texts)
+        assert not any(value in caught.value.in_full for value in ("71", "22"))
+
+
+def test_one_column_alone_is_a_table(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("y\n1\n2\n")
+    assert read_table(tmp_path / "one.csv").columns == ["y"]

@@ -161,3 +161,12 @@ def test_what_a_text_says() -> None:
     assert parse_call("Part(key='a:b')") == Call(None, "Part", (), {"key": "a:b"})
     assert module_of("a.b:Part()") == "a.b"
     assert module_of("Part(key='a:b')") is None
+
+
+def test_a_wrong_argument_is_answered_with_those_that_there_are() -> None:
+    with pytest.raises(PluginError, match=r"'roh'\. Did you mean 'rho'\? RhoShapley takes rho.*\.$"):
+        build("RhoShapley(roh=0.5)", OFFER)
+    with pytest.raises(PluginError, match=r"takes a=1, \*, b\.|takes a=1, b\."):
+        build("Own(c=2)", {"Own": lambda a=1, *, b: None})
+    with pytest.raises(PluginError, match=r"takes no arguments\."):
+        build("Own(2)", {"Own": lambda: None})

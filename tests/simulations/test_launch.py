@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from simulations import launch
 from simulations.events import Event, EventTail
 from simulations.launch import _judge
 from simulations.superlink import RunStatus, _last_json, federation_config
@@ -55,6 +56,45 @@ def test_four_parties_get_an_actor_each() -> None:
     assert federation_config(1000).startswith("num-supernodes=1000 client-resources-num-cpus=1 ")
     actors = int(federation_config(4).rpartition("=")[2])
     assert actors >= 4
+
+
+class LateWord:
+    """A SuperLink whose ServerApp ends, with its last events, between a look at these and the question how it is."""
+
+    path: Path
+
+    def __init__(self, *args: object, **kwargs: object) -> None: ...
+
+    def __enter__(self) -> LateWord:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def submit(self, app: Path, config: Path, parties: int) -> str:
+        return "7"
+
+    def trouble(self) -> None:
+        return None
+
+    def log(self, run: str, *, whole: bool) -> str:
+        return f"whole log: {whole}"
+
+    def status(self, run: str) -> RunStatus:
+        last = [{"event": "progress", "stage": "alone", "done": 5, "total": 5}, {"event": "finished"}]
+        if not self.path.exists():
+            self.path.write_text("".join(json.dumps(event) + "\n" for event in last))
+        return COMPLETED
+
+
+def test_all_events_are_shown_before_the_display_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LateWord, "path", tmp_path / "events.jsonl", raising=False)
+    monkeypatch.setattr(launch, "SuperLink", LateWord)
+    monkeypatch.setattr(launch, "CHECK", 0.0)
+    shown: list[Event] = []
+    watcher = type("Watcher", (), {"show": lambda self, event: shown.append(event)})()
+    assert launch.launch(tmp_path, tmp_path, 5, watcher=watcher).completed
+    assert [event["event"] for event in shown] == ["stage", "progress", "finished", "stopping"]
+    assert (tmp_path / "server.log").read_text() == "whole log: True"
 
 
 def mine(mark: str) -> dict[int, str]:

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import polars as pl
+import pytest
 from rich.console import Console
 
 from simulations.spread import allocation_table, spread_table, spread_view
@@ -46,3 +47,20 @@ def test_one_run_has_no_spread_and_the_view_says_both() -> None:
     Console(file=out, width=120).print(spread_view(spread_table([record(1.0), record(2.0)]), 2))
     assert "1.5 ± 0.71" in out.getvalue()
     assert "3 ± 1.4" in out.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_view_is_readable_at_any_width(width: int) -> None:
+    """No name, header or number is cut short: the measures are folded into tables below one another."""
+    scores = {"mnlp": 5.377, "rmse": 52.55, "accuracy": 0.871}
+    entry = {name: 12.345 + k for k, name in enumerate(("rows", "value", "shapley", "alpha", "target", "reached"))}
+    party = {"party": "st-elsewhere-hospital-of-the-north", **entry, "alone": scores, "reward": scores}
+    spread = spread_table([{"parties": [party]}, {"parties": [{**party, "rows": 14.0}]}])
+    out = io.StringIO()
+    Console(file=out, width=width).print(spread_view(spread, 2, width))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert "…" not in out.getvalue()
+    assert (out.getvalue().count("party") == 1) == (width == 200)
+    for word in ("shapley", "reached", "accuracy", "5.377 ± 0", "st-elsewhere-hos"):
+        assert word in out.getvalue()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from flwr.app import Message, RecordDict
+from flwr.app import Error, Message, RecordDict
 from ray import cloudpickle
 from sklearn.datasets import load_digits
 
@@ -284,3 +284,13 @@ def test_a_copy_of_the_app_listens_too(small: Path, tmp_path: Path) -> None:
     }
     grid = LocalGrid(copy, {k: {"partition-id": k} for k in range(3)}, settings)
     assert mediate(grid, settings).read_allocation()["stage"] == "delivered"
+
+
+def test_parties_that_raise_in_a_round_are_named_with_the_reason(small: Path, tmp_path: Path) -> None:
+    def burning(node: int, message: Message, reply: Message) -> Message:
+        if message.metadata.message_type != lessons.UPDATE or node == 100:
+            return reply
+        return Message(Error(2, "<class 'ValueError'>:<'disk on fire'>"), reply_to=message)
+
+    with pytest.raises(QuorumError, match=r"1 of the at least 2 .*north: it failed .*disk on fire.*; west: it failed"):
+        run(small, tmp_path / "run", "TrainingTimeRewards(rounds=2, classes=4)", tamper=burning)

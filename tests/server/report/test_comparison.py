@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,25 @@ def test_the_same_parties_under_two_rhos_and_another_scheme() -> None:
         assert number in text
     assert text.count("R4, individual rationality") == 1
     assert text.count('aria-label="fails"') > 0
+
+
+def test_every_part_in_which_the_runs_differ_is_shown() -> None:
+    """Noise and tempering would look like one run with other errors."""
+    same = {"strategy": "ModelRewards()", "model": "GaussianProcess(kernel='rbf')", "shapley": "Auto()"}
+    records = [
+        model_record(TABLE) | {"parts": {**same, "realization": text}} for text in ("NoiseInjection()", "Tempering()")
+    ]
+    text = comparison_page(records)
+    assert re.search(r">realization</th><td[^>]*>NoiseInjection\(\)</td><td[^>]*>Tempering\(\)</td>", text)
+    assert ">strategy</th>" in text
+    assert ">shapley</th>" not in text
+    assert "GaussianProcess" not in text
+
+
+def test_runs_that_valued_nothing_are_refused() -> None:
+    learned = {"run": "digits-1", "stage": "delivered", "parties": [{"party": "party-01"}, {"party": "party-02"}]}
+    with pytest.raises(ComparisonError, match="digits-1 valued no data"):
+        comparison_page([model_record(TABLE), learned])
 
 
 def test_parties_that_are_not_in_all_are_left_out() -> None:
