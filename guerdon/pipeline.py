@@ -68,11 +68,20 @@ def allocate(
     ----------
     contributions : sequence of Contribution
         Taken in the order of the parties' names, so that the order of arrival changes nothing.
-    value, shapley, scheme : the parts
-    realization : None stops before it: everything is valued, nothing is made
-    rng : draws for the Shapley estimate
-    secret_rng : draws for the realization, ``rng`` when None; keep its seed from the parties
-    progress : called as progress(stage, done, total)
+    value : ValueFunction
+        What a coalition's data is worth.
+    shapley : ShapleyEstimator
+        How the value is shared out.
+    scheme : RewardScheme
+        What each reward should be worth.
+    realization : Realization or None
+        How the rewards are made; with None everything is valued and nothing is made.
+    rng : Generator
+        Draws for the Shapley estimate.
+    secret_rng : Generator, optional
+        Draws for the realization, ``rng`` when None; keep its seed from the parties.
+    progress : callable
+        Called as progress(stage, done, total).
 
     Raises
     ------

@@ -77,9 +77,12 @@ def grow_until_feasible(
 
     Parameters
     ----------
-    size, limit : |G| at first, and at most
-    rng : draws G and whatever the Shapley estimator draws
-    features : the representation in which everything is valued, such as ``ImageFeatures``; the rows' own when None
+    size, limit : int
+        |G| at first, and at most.
+    rng : Generator
+        Draws G and whatever the Shapley estimator draws.
+    features : ImageFeatures, optional
+        The representation in which everything is valued; the rows' own columns when None.
 
     Raises
     ------

@@ -30,7 +30,12 @@ DISCLOSES = (
 class PoolDensity:
     """The mean over the pool's rows of N(row, diag(bandwidths^2)).
 
-    centers : (m, d); bandwidths : (d,) standard deviations, 0 for a column that is kept as it is.
+    Attributes
+    ----------
+    centers : (m, d) array
+        The pool's rows.
+    bandwidths : (d,) array
+        Standard deviations, 0 for a column that is kept as it is.
     """
 
     centers: FloatArray

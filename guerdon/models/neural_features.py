@@ -58,7 +58,8 @@ class NeuralFeatures:
         Rows a step.
     weight_decay : float
         Shrinks the weights by this share of the learning rate a step.
-    layers, center, scale, training : set by ``fit``
+    layers, center, scale, training : optional
+        Set by ``fit``.
 
     Raises
     ------

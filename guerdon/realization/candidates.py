@@ -29,9 +29,22 @@ EQUAL = 1e-12
 class Candidates:
     """Everything of one party's walk; it changes at every ``take``.
 
-    size : s; to_reference, within : sum_{S,T} k and sum_{S,S} k; points : (p, c) the candidates as columns of the
-    kernel; index : (c,) their rows of G, ascending; share : (c,) kT/t; own : (c,) k(x, x); Z : (c,), NaN (-inf when
-    greedy) for those taken since the last fold.
+    Attributes
+    ----------
+    size : int
+        s, how many rows the party and the points taken make together.
+    to_reference, within : float
+        sum_{S,T} k and sum_{S,S} k.
+    points : (p, c) array
+        The candidates as columns of the kernel.
+    index : (c,) array
+        Their rows of G, ascending.
+    share : (c,) array
+        kT/t.
+    own : (c,) array
+        k(x, x).
+    Z : (c,) array
+        NaN (-inf when greedy) for those taken since the last fold.
     """
 
     kernel: PairKernel

@@ -87,10 +87,14 @@ class RectifiedRhoShapley:
         Parameters
         ----------
         shapley : (n,) array or ShapleyValues
-        singles : (n,) v_c({i}); or a game with ``ceilings()``, of which all the bounds are then taken
-        ceilings : (n,) v(D_i u G)
-        floors : (n,) v_c(C_i), needed for "stable" unless rho is given
-        parties : names for messages
+        singles : (n,) array or Game
+            v_c({i}); a game with ``ceilings()`` brings all the bounds.
+        ceilings : (n,) array, optional
+            v(D_i u G).
+        floors : (n,) array, optional
+            v_c(C_i), needed for "stable" unless rho is given.
+        parties : sequence of n str, optional
+            Names for messages.
 
         Returns
         -------

@@ -29,7 +29,8 @@ def exact_shapley(table: ArrayLike) -> FloatArray:
 
     Returns
     -------
-    (n,) array in the unit of the table; sums to ``table[-1]``.
+    (n,) array
+        In the unit of the table; sums to ``table[-1]``.
 
     Examples
     --------

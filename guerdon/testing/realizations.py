@@ -24,7 +24,10 @@ __all__ = ["GeneratorSuite", "RealizationSuite"]
 class RealizationSuite(Suite):
     """A ``guerdon.pipeline.Realization``, on a game of its kind.
 
-    tolerance : how far, as a share of the maximum, the value reached may be from the target.
+    Attributes
+    ----------
+    tolerance : float
+        How far, as a share of the maximum, the value reached may be from the target.
     """
 
     tolerance: float = CLOSE

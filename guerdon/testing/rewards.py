@@ -85,8 +85,12 @@ class ShapleyEstimatorSuite(Suite):
 class RewardSchemeSuite(Suite):
     """A ``guerdon.pipeline.RewardScheme``.
 
-    conditions : what the scheme promises on every monotone game, of R1-R7, F1-F3 and "stability"; the certificate
-    decides. anonymous : False for a scheme that treats parties by their place rather than by what they bring.
+    Attributes
+    ----------
+    conditions : tuple of str
+        What the scheme promises on every monotone game, of R1-R7, F1-F3 and "stability"; the certificate decides.
+    anonymous : bool
+        False for a scheme that treats parties by their place rather than by what they bring.
     """
 
     conditions: tuple[str, ...] = ("R1", "R2")

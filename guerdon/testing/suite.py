@@ -76,10 +76,12 @@ def some_coalitions(n: int) -> NDArray[np.bool_]:
 
 
 def error_sizes(found: ShapleyValues) -> FloatArray:
+    """The standard errors (n,), zeros where the method is exact."""
     return np.zeros_like(found.values) if found.standard_errors is None else found.standard_errors
 
 
 def global_state() -> str:
+    """The state of NumPy's global generator, which no part may touch."""
     return repr(np.random.get_state())  # noqa: NPY002 - it is looked at, not used
 
 
@@ -95,6 +97,7 @@ def through_a_file(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 def assert_close(
     got: ArrayLike, expected: ArrayLike, what: str, scale: float | None = None, tolerance: float = CLOSE
 ) -> None:
+    """Equal within ``tolerance`` of ``scale``, the largest expected number when None."""
     got, expected = np.asarray(got, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     largest = float(np.abs(expected).max(initial=0.0)) if scale is None else scale
     off = float(np.abs(got - expected).max(initial=0.0))
@@ -113,6 +116,7 @@ def assert_same(one: Any, other: Any, what: str) -> None:
 
 
 def assert_refused(call: Any, what: str) -> None:
+    """The call raises ValueError with a sentence."""
     try:
         call()
     except ValueError as error:
