@@ -101,7 +101,7 @@ def test_parameters_stand_in_a_section_and_not_in_prose(module: str) -> None:
     wrong = []
     for name, text in documented(module):
         prose = re.split(r"\n\w+( \w+)*\n-{3,}\n", text)[0]
-        wrong += [f"{name}: {line}" for line in re.findall(r"(?:^|; )\w+ : .*", prose, re.MULTILINE)]
+        wrong += [f"{name}: {line}" for line in re.findall(r"(?:^|; )\w+(?:, \w+)* : .*", prose, re.MULTILINE)]
     assert not wrong, "\n".join(wrong)
 
 
