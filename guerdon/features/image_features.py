@@ -42,8 +42,8 @@ class ImageFeatures:
 
     Parameters
     ----------
-    network : "pixels" or "efficientnet-lite0"
-        The images as they are, or a network trained on ImageNet.
+    network : str
+        "pixels", the images as they are, or "efficientnet-lite0", a network trained on ImageNet.
     components : int or None
         How many dimensions UMAP leaves (the paper: 8); None leaves all.
     size : int

@@ -62,10 +62,10 @@ class KernelDensity:
 
     Parameters
     ----------
-    bandwidth : float, "silverman" or "cross-validation"
-        A number is the standard deviation for every feature, in its unit. Silverman's is
-        (4 / ((d + 2) m))^(1/(d + 4)) standard deviations of each feature; cross-validation takes the multiple of it
-        under which the rows, each left out in turn, are likeliest.
+    bandwidth : float or str
+        A number is the standard deviation for every feature, in its unit. "silverman" is
+        (4 / ((d + 2) m))^(1/(d + 4)) standard deviations of each feature; "cross-validation" takes the multiple of
+        it under which the rows, each left out in turn, are likeliest.
 
     Raises
     ------

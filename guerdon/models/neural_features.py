@@ -58,8 +58,12 @@ class NeuralFeatures:
         Rows a step.
     weight_decay : float
         Shrinks the weights by this share of the learning rate a step.
-    layers, center, scale, training : optional
-        Set by ``fit``.
+    layers : tuple of tuple, optional
+        The weights and biases of each hidden layer; set by ``fit``, as are the next three.
+    center, scale : (d,) array, optional
+        Mean and standard deviation of the public inputs.
+    training : Training, optional
+        How the training ended.
 
     Raises
     ------

@@ -133,7 +133,7 @@ class WeightedSampling:
 
     Parameters
     ----------
-    beta : float in [0, inf], or "inf"
+    beta : float in [0, inf] or str
         The inverse temperature. 0 draws uniformly; the larger, the fewer points and the closer to T they are; inf
         (or "inf", for a run's configuration) always takes the best point, the first in G's order on ties.
 

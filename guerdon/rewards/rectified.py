@@ -41,9 +41,9 @@ class RectifiedRhoShapley:
 
     Parameters
     ----------
-    incentive : "stable", "rational" or "none"
-        The floors: v_c(C_i) with C_i = {j : phi_j <= phi_i} (Proposition 3c), v_c({i}) (3b), or none, where the maximum
-        in equation 6 alone keeps parties from losing (3a).
+    incentive : str
+        The floors: "stable", v_c(C_i) with C_i = {j : phi_j <= phi_i} (Proposition 3c); "rational", v_c({i}) (3b); or
+        "none", where the maximum in equation 6 alone keeps parties from losing (3a).
     rho : float in [0, 1], optional
         Given: v* = min_i ceiling_i / alpha_i^rho, floors aside (footnote 4); the certificate says what then holds.
     epsilon : float, at least 0

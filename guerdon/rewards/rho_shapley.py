@@ -36,7 +36,7 @@ class RhoShapley:
 
     Parameters
     ----------
-    rho : float in [0, 1], "rational" or "stable"
+    rho : float in [0, 1] or str
         The fairness exponent. "rational" is min(1, rho_r), the most proportional at which every party gets at least
         what its own data is worth (R4); "stable" is min(1, rho_s), at which no coalition does better by itself (R6).
 

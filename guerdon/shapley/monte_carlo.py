@@ -26,7 +26,7 @@ class MonteCarloShapley:
     """Shapley values as the mean gains over independent uniformly random orders of arrival (Castro et al. 2009).
 
     phi_i is the mean over m orders of v(S + i) - v(S), S being who came before i. How many orders are enough for a
-    wanted (epsilon, delta) is known in advance (Maleki et al. 2013; ``hoeffding_permutations``)::
+    wanted (epsilon, delta) is known in advance (Maleki et al. 2013; ``hoeffding_permutations``):
 
         P(max_i |estimate_i - phi_i| >= epsilon) <= delta.
 

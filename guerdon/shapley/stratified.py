@@ -46,8 +46,9 @@ class StratifiedShapley:
     samples : int
         Gains to draw for each party, each of two coalition values; at least as many more as it takes for two (and
         two in the pilot) in each of its n strata.
-    allocation : "neyman" or "equal"
-        Second-stage draws as the pilot found the gains to vary, or the same number in each stratum, without a pilot.
+    allocation : str
+        "neyman", second-stage draws as the pilot found the gains to vary, or "equal", the same number in each stratum,
+        without a pilot.
 
     Examples
     --------
