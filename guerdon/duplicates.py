@@ -1,4 +1,4 @@
-"""Repeated rows: counted always, removed where asked. Copies move values, so parties should know of them."""
+"""Repeated rows: always counted, removed on request. Copies change values, so parties should know of them."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """The progress callback of those who don't care."""
+    """The progress callback that does nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ class Contribution:
 
 
 def closed(values: ArrayLike) -> FloatArray:
-    """The values as a float64 array that nobody can change any more: itself where it is one, else a copy."""
+    """A read-only float64 array of the values: the same object where it is one already, else a copy."""
     is_closed = isinstance(values, np.ndarray) and values.base is None and not values.flags.writeable
     array: FloatArray = np.asarray(values, dtype=np.float64) if is_closed else np.array(values, dtype=np.float64)
     array.setflags(write=False)
@@ -272,7 +272,7 @@ def _student_quantile(level: float, degrees_of_freedom: float | FloatArray | Non
 
 
 def shapley_array(shapley: ShapleyValues | ArrayLike) -> FloatArray:
-    """The (n,) values of whatever stands for Shapley values: a ``ShapleyValues`` or an array."""
+    """The values (n,) of a ``ShapleyValues`` or of an array."""
     values = shapley.values if isinstance(shapley, ShapleyValues) else shapley
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or not np.all(np.isfinite(array)):

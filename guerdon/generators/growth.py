@@ -49,7 +49,7 @@ class _Estimator(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class GrownPool:
-    """What was settled on: the synthetic pool, everything valued with it, and the sizes tried, the last one taken."""
+    """The synthetic pool that was settled on, everything valued with it, and the sizes tried; the last one was taken."""
 
     synthetic: SyntheticData
     game: MaximumMeanDiscrepancyGame

@@ -66,7 +66,7 @@ class Density(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class FittedGenerator:
-    """A density, and what labels its samples.
+    """A density with a labeller for its samples.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class Checkpoint(Protocol):
 
 @runtime_checkable
 class ResumableGenerator(Protocol):
-    """A generator whose training takes long: it can be followed, go on after an interruption, and be given instead."""
+    """A generator whose training takes long: its progress is told, and it can be resumed, or replaced by a trained one."""
 
     def fit(
         self,

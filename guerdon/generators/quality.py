@@ -27,7 +27,7 @@ ITERATIONS = 5000
 
 @dataclass(frozen=True)
 class SampleQuality:
-    """Distances are in the feature space that the samples were compared in; accuracies are shares from 0 to 1.
+    """How good samples are: distances in the feature space of the comparison, accuracies as shares from 0 to 1.
 
     Attributes
     ----------

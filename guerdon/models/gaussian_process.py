@@ -222,7 +222,7 @@ class GaussianProcessPosterior:
 
     @property
     def contains(self) -> str:
-        """What whoever gets this posterior can read from it."""
+        """What the holder of this posterior can read from it."""
         return (
             "the posterior of an exact Gaussian process: the pool's inputs, its outputs with whatever noise was added "
             "to them, and the mean and standard deviation of all"

@@ -101,7 +101,7 @@ class NeuralFeatures:
 
     @property
     def contains(self) -> str:
-        """What whoever gets the features can read from them."""
+        """What the holder of the features can read from them."""
         return "a network that was trained on public rows, and none of the pool's"
 
     def __call__(self, X: FloatArray) -> FloatArray:

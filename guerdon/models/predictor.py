@@ -1,4 +1,4 @@
-"""A posterior that speaks the data's own units: what a party receives."""
+"""A posterior in the data's own units: the model that a party receives."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Posterior(Protocol):
 
     @property
     def contains(self) -> str:
-        """What whoever gets the posterior can read from it, as a phrase for the reward that carries it."""
+        """What the holder of the posterior can read from it, as a phrase for the reward that carries it."""
         ...
 
     def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:

@@ -16,7 +16,7 @@ from guerdon.valuation.pair_kernels import PairKernel, SquaredExponential
 __all__ = ["Candidates"]
 
 FOLD = 512
-"""Taken candidates are marked, and cleared out when so many have gathered: a copy now and then, not a gap to close."""
+"""Candidates that were taken are only marked, and removed once there are this many: fewer copies of the arrays."""
 
 CHUNK = 256
 """Weights are summed in chunks of so many; the inverse cdf looks through the chunks, then through one of them."""
@@ -27,7 +27,7 @@ EQUAL = 1e-12
 
 @dataclass(slots=True, eq=False)
 class Candidates:
-    """Everything of one party's walk; it changes at every ``take``.
+    """The state of the sampling for one party; it changes at every ``take``.
 
     Attributes
     ----------

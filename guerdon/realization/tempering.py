@@ -45,7 +45,7 @@ UNHIDDEN = (
     "no noise was added: the others' outputs count for less in it but are as they were sent, so that whoever takes the "
     "party's own data out of it has what they say exactly, and can undo the tempering"
 )
-"""What every tempered reward of a party with company discloses."""
+"""What a tempered reward discloses, unless its party is the only one."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ TIE = 1e-12
 """Shapley values within TIE phi* of each other are equal, and within TIE phi* of 0 are 0."""
 
 NOTHING = 1e-9
-"""A party of Shapley value 0 whose data is worth less than NOTHING v_N alone has a value of 0."""
+"""A party of Shapley value 0 counts as worthless where its own data is worth less than NOTHING v_N."""
 
 
 @dataclass(frozen=True)

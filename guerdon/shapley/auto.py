@@ -1,4 +1,4 @@
-"""The Shapley estimator for those who don't want to choose one."""
+"""The default Shapley estimator, which chooses its method by the game."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from guerdon.types import FloatArray, Game, ShapleyValues
 __all__ = ["MonteCarloShapley", "hoeffding_permutations"]
 
 USUAL = 1000
-"""Permutations where nothing is said."""
+"""The default number of permutations."""
 
 SLACK = 1e-9
 """Gains may leave their range by this share of the largest value: rounding."""

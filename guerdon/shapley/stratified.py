@@ -22,7 +22,7 @@ PILOT = 0.25
 """The share of the draws that goes into finding out where the gains vary."""
 
 PRIOR = 2
-"""As many draws of the party's average variance are added to what the pilot saw of each stratum, lest it be little."""
+"""A stratum's pilot variance counts together with so many draws of the party's average variance: pilots are small."""
 
 
 @dataclass(frozen=True)

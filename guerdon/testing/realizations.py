@@ -1,4 +1,4 @@
-"""Suites for what makes the rewards: realizations, and generators of synthetic data."""
+"""Suites for realizations and for generators of synthetic data."""
 
 from __future__ import annotations
 

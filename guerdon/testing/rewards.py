@@ -1,4 +1,4 @@
-"""Suites for what comes of a game: Shapley values and the targets of the rewards."""
+"""Suites for Shapley estimators and reward schemes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the suites share: the base, and the comparisons they make."""
+"""The base class and the comparisons that all suites share."""
 
 from __future__ import annotations
 

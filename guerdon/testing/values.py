@@ -1,4 +1,4 @@
-"""Suites for games and for what makes them: the value functions."""
+"""Suites for value functions and the games that they make."""
 
 from __future__ import annotations
 
