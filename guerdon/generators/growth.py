@@ -49,7 +49,7 @@ class _Estimator(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class GrownPool:
-    """The synthetic pool that was settled on, everything valued with it, and the sizes tried; the last one was taken."""
+    """The synthetic pool settled on, everything valued with it, and the sizes tried, of which the last was taken."""
 
     synthetic: SyntheticData
     game: MaximumMeanDiscrepancyGame

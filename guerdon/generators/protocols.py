@@ -116,7 +116,7 @@ class Checkpoint(Protocol):
 
 @runtime_checkable
 class ResumableGenerator(Protocol):
-    """A generator whose training takes long: its progress is told, and it can be resumed, or replaced by a trained one."""
+    """A generator whose training takes long: it tells its progress, and can be resumed or replaced by a trained one."""
 
     def fit(
         self,
