@@ -117,7 +117,7 @@ def shapley(names: dict[str, Any]) -> None:
         arrived = [parties[i] for i in order]
         for line, party in enumerate(arrived):
             parts.append(text(x + 29, floor + 20 + 16 * line, party, size=12, fill=QUIET, anchor="middle"))
-    x, height = 590, floor
+    x, height = 572, floor
     for i, phi in enumerate(names["shapley"].values):
         height -= phi * scale
         parts.append(
