@@ -38,8 +38,8 @@ __all__ = [
 APPROVED = "GUERDON_APPROVED"
 """Environment variable that tells the app's own process which hashes its party approved, separated by commas."""
 
-TRIED_WITH = "1.41"
-"""The Flower version (major.minor) that the guard was written for and is tested with; any other is refused."""
+TRIED_WITH = ("1.41", "1.42")
+"""The Flower versions (major.minor) that the guard was tried with; any other is refused."""
 
 PLACES = {"_pull_and_store_message": ("get_fab", "trusted_entities"), "_verify_fab": ("fab", "trusted_entities")}
 """What the guard replaces in ``flwr.supernode.start_client_internal``, with the parameters it relies on."""
@@ -145,17 +145,17 @@ def guard(approved: Approved, loop: ModuleType | None = None) -> None:
 
 def _check_flower(loop: ModuleType) -> None:
     installed = version("flwr")
-    if installed.split(".")[:2] != TRIED_WITH.split("."):
+    if ".".join(installed.split(".")[:2]) not in TRIED_WITH:
         raise ApprovalError(
-            f"Flower {installed} is installed, but the check of apps is known to work with {TRIED_WITH} only, so "
-            f'nothing was started: python -m pip install "flwr[simulation]=={TRIED_WITH}.*"'
+            f"Flower {installed} is installed, but the check of apps is known to work with {' and '.join(TRIED_WITH)} "
+            f'only, so nothing was started: python -m pip install "flwr[simulation]=={TRIED_WITH[-1]}.*"'
         )
     for name, needed in PLACES.items():
         place = getattr(loop, name, None)
         if not callable(place) or not set(needed) <= set(inspect.signature(place).parameters):
             raise ApprovalError(
                 f"this Flower ({installed}) has no {loop.__name__}.{name}({', '.join(needed)}), where apps are "
-                f'checked, so nothing was started: python -m pip install "flwr[simulation]=={TRIED_WITH}.*"'
+                f'checked, so nothing was started: python -m pip install "flwr[simulation]=={TRIED_WITH[-1]}.*"'
             )
 
 

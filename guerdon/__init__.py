@@ -5,4 +5,4 @@ The package is the mathematics: arrays in, arrays out. It knows nothing of Flowe
 
 __all__ = ["__version__"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""What more than one part checks at its door."""
+"""Checks of arguments that several parts share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["common_features", "is_number", "require_count", "unwrap_scalars"]
 
 
 def is_number(value: object) -> bool:
-    """Whether this is a real number, Python's or NumPy's; True and False are none."""
+    """Whether this is a real number, Python's or NumPy's; True and False are not."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
@@ -26,7 +26,7 @@ def unwrap_scalars(part: object, *names: str) -> None:
 
 
 def require_count(name: str, value: object) -> None:
-    """Refuse a parameter that does not count something.
+    """Raise ValueError unless the parameter is a whole number of at least 1.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Repeated rows: counted always, removed where asked. Copies move values, so parties should know of them."""
+"""Repeated rows: always counted, removed on request. Copies change values, so parties should know of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ __all__ = ["DuplicateReport", "count_duplicates", "without_repeats"]
 
 @dataclass(frozen=True)
 class DuplicateReport:
-    """within : rows a party holds more than once, by party; between : distinct rows two parties share, by pair."""
+    """How many rows the parties hold more than once, and share with each other.
+
+    Attributes
+    ----------
+    within : dict of str to int
+        How many rows a party holds more than once, by party.
+    between : dict of tuple to int
+        How many distinct rows two parties share, by pair.
+    """
 
     within: dict[str, int]
     between: dict[tuple[str, str], int]

@@ -116,8 +116,10 @@ def excess_spectrum(
 
     Parameters
     ----------
-    scale : the norm of the matrix that S was computed from, whose rounding errors S inherits
-    known : nats gained before; the precision required is relative to the sum
+    scale : float
+        The norm of the matrix that S was computed from, whose rounding errors S inherits.
+    known : float
+        Nats gained before; the precision required is relative to the sum.
 
     Raises
     ------
@@ -147,9 +149,12 @@ def lattice_half_log_determinants(B: FloatArray, sizes: Sequence[int], *, progre
 
     Parameters
     ----------
-    B : (m, m) symmetric positive definite, rows grouped by party in the order of ``sizes``
-    sizes : the number of rows of each party, summing to m
-    progress : called as progress("value", coalitions done, 2**n)
+    B : (m, m) array
+        Symmetric positive definite, rows grouped by party in the order of ``sizes``.
+    sizes : sequence of n int
+        The number of rows of each party, summing to m.
+    progress : callable
+        Called as progress("value", coalitions done, 2**n).
 
     Notes
     -----

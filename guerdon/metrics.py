@@ -176,7 +176,12 @@ def wasserstein2_squared(S: ArrayLike, T: ArrayLike) -> float:
 def class_imbalance(labels: ArrayLike, classes: int | Sequence[float]) -> float:
     """(1/m) sum_y p_y^2 over the m classes, p_y being the share of class y: 1/m^2 when balanced, 1/m when all are one.
 
-    labels : (k,); classes : the class labels, or how many when they are 0, 1, ....
+    Parameters
+    ----------
+    labels : (k,) array
+        The label of each row.
+    classes : int or sequence
+        The class labels, or how many when they are 0, 1, ....
 
     Examples
     --------

@@ -30,9 +30,13 @@ def ordered_map(
 
     Parameters
     ----------
-    function : must not change anything shared
-    items : at most three a worker are under way, so that results don't pile up; a single one needs no thread
-    workers : threads, the cores this process may use (at most 8) when None
+    function : callable
+        It must not change anything shared.
+    items : sequence
+        At most three for each worker are under way at a time, so that results don't pile up. A single item needs no
+        thread.
+    workers : int, optional
+        How many threads; as many as this process may use cores (at most 8) when None.
     """
     workers = min(cpu_count(), MAX_WORKERS) if workers is None else workers
     with one_thread():

@@ -168,13 +168,16 @@ def allocate(
     contributions : sequence of Contribution
         Taken in the order of the parties' names, so that the order of arrival changes nothing.
     value : ValueFunction
+        What a coalition's data is worth.
     shapley : ShapleyEstimator
+        How the value is shared out.
     scheme : RewardScheme
-    realization : Realization, optional
-        None stops before it: everything is valued, nothing is made.
-    rng : numpy.random.Generator
+        What each reward should be worth.
+    realization : Realization or None
+        How the rewards are made; with None everything is valued and nothing is made.
+    rng : Generator
         Draws for the Shapley estimate.
-    secret_rng : numpy.random.Generator, optional
+    secret_rng : Generator, optional
         Draws for the realization, ``rng`` when None; keep its seed from the parties.
     carrier : ValueFunction, optional
         Makes the game in which the realization works, where that of ``value`` is not of the kind that it needs.

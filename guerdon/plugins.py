@@ -101,7 +101,7 @@ def build(text: str, offer: Offer) -> Any:
     ----------
     text : str
         ``Name``, ``Name(key=value)`` or ``module:Name(key=value)``.
-    offer : mapping of name to callable
+    offer : mapping of str to callable
         The parts that go by their bare name.
 
     Raises

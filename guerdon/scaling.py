@@ -18,7 +18,12 @@ __all__ = ["Scaling"]
 class Scaling:
     """x -> (x - feature_mean) / feature_scale and y -> (y - target_mean) / target_scale.
 
-    feature_mean, feature_scale : (d,); scales are standard deviations, 1 for a constant column.
+    Parameters
+    ----------
+    feature_mean, feature_scale : (d,) array
+        Means and standard deviations of the inputs; 1 for a constant column.
+    target_mean, target_scale : float
+        Mean and standard deviation of the outputs.
     """
 
     feature_mean: FloatArray

@@ -39,7 +39,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """The progress callback of those who don't care."""
+    """The progress callback that does nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ class Contribution:
 
 
 def closed(values: ArrayLike) -> FloatArray:
-    """The values as a float64 array that nobody can change any more: itself where it is one, else a copy."""
+    """A read-only float64 array of the values: the same object where it is one already, else a copy."""
     is_closed = isinstance(values, np.ndarray) and values.base is None and not values.flags.writeable
     array: FloatArray = np.asarray(values, dtype=np.float64) if is_closed else np.array(values, dtype=np.float64)
     array.setflags(write=False)
@@ -303,14 +303,21 @@ class ShapleyValues:
 
     Parameters
     ----------
-    values : (n,) in the unit of the game
-    standard_errors : (n,), or None where the method is exact
-        The roots of the covariance's diagonal, where that is given and they are not.
-    evaluations : how many coalition values were computed
-    method : what computed them, in words
-    efficiency_gap : |sum phi - v_N|, where a closed form was used and this is what is known of its error
-    covariance : (n, n) of the estimates, where it is known: those from one sample err together
-    degrees_of_freedom : one or (n,), how well the errors themselves are known; infinitely well where None
+    values : (n,) array
+        phi_i, in the unit of the game.
+    standard_errors : (n,) array or None
+        Standard deviations of the estimates, None where the method is exact; the roots of the covariance's diagonal
+        where that is given and they are not.
+    evaluations : int
+        How many coalition values were computed.
+    method : str
+        What computed them, in words.
+    efficiency_gap : float, optional
+        |sum phi - v_N|, where a closed form was used: what is known of its error.
+    covariance : (n, n) array, optional
+        Of the estimates, where it is known: those from one sample err together.
+    degrees_of_freedom : float or (n,) array, optional
+        How well the errors themselves are known; perfectly where None.
 
     Examples
     --------
@@ -376,7 +383,7 @@ def _student_quantile(level: float, degrees_of_freedom: float | FloatArray | Non
 
 
 def shapley_array(shapley: ShapleyValues | ArrayLike) -> FloatArray:
-    """The (n,) values of whatever stands for Shapley values: a ``ShapleyValues`` or an array."""
+    """The values (n,) of a ``ShapleyValues`` or of an array."""
     values = shapley.values if isinstance(shapley, ShapleyValues) else shapley
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or not np.all(np.isfinite(array)):
@@ -396,9 +403,20 @@ class Thresholds:
 class RewardTargets:
     """What each party's reward should be worth.
 
-    values : (n,) r_i; rho : the fairness exponent, None for a scheme without one; maximum : what the best reward must
-    reach (R3); ceilings : (n,) what each party's reward can be worth at most (R2); thresholds : rho_r and rho_s, where
-    the scheme has them; deficits : (n,) maximum - r_i without the cancellation, where the scheme knows it.
+    Parameters
+    ----------
+    values : (n,) array
+        r_i, in the unit of the game.
+    rho : float or None
+        The fairness exponent, None for a scheme without one.
+    maximum : float
+        What the best reward must reach (R3).
+    ceilings : (n,) array
+        What each party's reward can be worth at most (R2).
+    thresholds : Thresholds, optional
+        rho_r and rho_s, where the scheme has them.
+    deficits : (n,) array, optional
+        maximum - r_i without the cancellation, where the scheme knows it.
     """
 
     values: FloatArray

@@ -40,7 +40,7 @@ class RunDirectoryError(ValueError):
 
 
 class RunDirectory:
-    """The files of one run; see the README for what each holds. It is the strategies' Journal.
+    """The files of one run; docs/using/run-directory.md says what each holds. It is the strategies' Journal.
 
     Parameters
     ----------

@@ -18,8 +18,8 @@ from simulations.prepare import prepare
 from simulations.scenarios import load_scenario
 
 ROOT = Path(__file__).parents[1]
-MODULE = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)[0]
-
+TUTORIAL = (ROOT / "docs" / "tutorials" / "part.md").read_text(encoding="utf-8")
+MODULE = re.findall(r"```python\n(.*?)```", TUTORIAL, flags=re.DOTALL)[0]
 
 EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 (AVERAGING,) = re.findall(r"```python\n(# my_averaging\.py\n.*?)```", EXTENDING, flags=re.DOTALL)

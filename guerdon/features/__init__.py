@@ -1,4 +1,4 @@
-"""What data is valued by, where that is not its own columns: representations of images."""
+"""Representations in which data is valued instead of in its own columns: those of images."""
 
 from guerdon.features.image_features import ImageFeatures, RepresentedImages
 

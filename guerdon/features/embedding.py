@@ -1,4 +1,4 @@
-"""Few dimensions for many: UMAP (McInnes, Healy and Melville, 2018)."""
+"""Dimension reduction by UMAP (McInnes, Healy and Melville, 2018)."""
 
 from __future__ import annotations
 

@@ -42,10 +42,13 @@ class ImageFeatures:
 
     Parameters
     ----------
-    network : "pixels", the images as they are, or "efficientnet-lite0", a network trained on ImageNet
-    components : how many dimensions UMAP leaves (the paper: 8); None leaves all
-    size : side in pixels to which the network enlarges images; the larger, the better and the slower (128: 80 % of
-        CIFAR-10 right after 1,500 labels; 96: 78 %; 64: 66 %)
+    network : str
+        "pixels", the images as they are, or "efficientnet-lite0", a network trained on ImageNet.
+    components : int or None
+        How many dimensions UMAP leaves (the paper: 8); None leaves all.
+    size : int
+        The side in pixels to which the network enlarges images; the larger, the better and the slower (128: 80 % of
+        CIFAR-10 right after 1,500 labels; 96: 78 %; 64: 66 %).
 
     Raises
     ------
@@ -81,10 +84,16 @@ class ImageFeatures:
 
         Parameters
         ----------
-        contributions : images, as ``guerdon.images`` describes them
-        generator : draws rows like theirs
-        rng : draws the images, and the seed of UMAP
-        progress : called as progress("features", images done, all) and as progress("embed", ...) before and after UMAP
+        contributions : sequence of Contribution
+            Images, as ``guerdon.images`` describes them.
+        generator : FittedGenerator
+            Draws rows like theirs.
+        count : int
+            How many synthetic images there are at first.
+        rng : Generator
+            Draws the images, and the seed of UMAP.
+        progress : callable
+            Called as progress("features", images done, all) and as progress("embed", ...) before and after UMAP.
 
         Raises
         ------
@@ -123,8 +132,16 @@ class ImageFeatures:
 class RepresentedImages:
     """A generator of images, seen through a representation.
 
-    contributions : the pool's in the representation; first : the synthetic images that it was learnt with; shape : of
-    an image. ``sample`` draws further ones.
+    ``sample`` draws further images than those that it was learnt with.
+
+    Attributes
+    ----------
+    contributions : tuple of Contribution
+        The pool's, in the representation.
+    first : SyntheticData
+        The synthetic images that the representation was learnt with.
+    shape : tuple of int
+        Height, width and channels of an image.
     """
 
     contributions: tuple[Contribution, ...]

@@ -1,4 +1,4 @@
-"""Rewards in federated learning: parties keep their rows, send updates of a network, and get models by their worth."""
+"""Rewards in federated learning: parties keep their rows, send updates of a network, and get models worth those."""
 
 from guerdon.federated.classifier import Recipe, check_labels, initial_weights, predict, train
 from guerdon.federated.cosine_gradients import (

@@ -28,7 +28,16 @@ __all__ = ["Recipe", "check_labels", "initial_weights", "predict", "train"]
 class Recipe:
     """How a party trains: inputs are divided by ``scale``; stochastic gradient descent on the cross-entropy.
 
-    epochs : passes over its own rows; batch : rows a step; learning_rate : of each step.
+    Parameters
+    ----------
+    epochs : int
+        Passes over the party's own rows.
+    batch : int
+        Rows a step.
+    learning_rate : float
+        The length of a step, as a multiple of the gradient.
+    scale : float
+        What the inputs are divided by.
     """
 
     epochs: int = 1

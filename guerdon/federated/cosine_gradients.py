@@ -27,7 +27,7 @@ LEAST = 1e-3
 
 
 def normalised(update: Weights, gamma: float) -> dict[str, FloatArray]:
-    """u_i = Gamma Delta_i / |Delta_i|; an update of nothing stays nothing."""
+    """u_i = Gamma Delta_i / |Delta_i|; a zero update stays zero."""
     length = norm(update)
     return scaled(update, gamma / length if length > 0.0 else 0.0)
 
@@ -41,7 +41,7 @@ def weighted_sum(updates: Sequence[Weights], weights: FloatArray) -> dict[str, F
 
 
 def contributions(updates: Sequence[Weights], aggregate: Weights) -> FloatArray:
-    """phi_i = cos(u_i, u_N): (n,); 0 where either is nothing.
+    """phi_i = cos(u_i, u_N): (n,); 0 where either is zero.
 
     Examples
     --------

@@ -62,11 +62,11 @@ class GaussianMixture:
     components : int, optional
         How many to fit; the number of smallest BIC from 1 to ``max_components`` when None.
     max_components : int
-    means : (c, d), optional
+    means : (c, d) array, optional
         Given: nothing is fitted, and ``covariances`` must be given too.
-    covariances : float, (d, d) or (c, d, d), optional
+    covariances : float, (d, d) array or (c, d, d) array, optional
         A number is the variance of every feature.
-    weights : (c,), optional
+    weights : (c,) array, optional
         Equal when None.
 
     Raises

@@ -103,18 +103,20 @@ def grow_until_feasible(
         What is drawn from.
     value : ValueFunction
         Its ``game`` gets the ``synthetic`` points (g, d) where it asks for them by that name.
-    shapley, scheme, realization : parts
-        As for ``guerdon.pipeline.allocate``; nothing is made where ``realization`` is None.
+    shapley : ShapleyEstimator
+    scheme : RewardScheme
+    realization : Realization, optional
+        Nothing is made where it is None.
     size, limit : int
         |G| at first, and at most.
-    rng : numpy.random.Generator
+    rng : Generator
         Draws G and whatever the Shapley estimator draws.
-    secret_rng : numpy.random.Generator, optional
+    secret_rng : Generator, optional
         Draws for the realization, ``rng`` when None.
     carrier : ValueFunction, optional
         Makes the game in which the realization works, where that of ``value`` is not of the kind that it needs.
-    features : optional
-        The representation in which everything is valued, such as ``ImageFeatures``; the rows' own when None.
+    features : ImageFeatures, optional
+        The representation in which everything is valued; the rows' own when None.
     progress : callable
 
     Raises

@@ -30,7 +30,12 @@ DISCLOSES = (
 class PoolDensity:
     """The mean over the pool's rows of N(row, diag(bandwidths^2)).
 
-    centers : (m, d); bandwidths : (d,) standard deviations, 0 for a column that is kept as it is.
+    Attributes
+    ----------
+    centers : (m, d) array
+        The pool's rows.
+    bandwidths : (d,) array
+        Standard deviations, 0 for a column that is kept as it is.
     """
 
     centers: FloatArray
@@ -57,10 +62,10 @@ class KernelDensity:
 
     Parameters
     ----------
-    bandwidth : float, "silverman" or "cross-validation"
-        A number is the standard deviation for every feature, in its unit. Silverman's is
-        (4 / ((d + 2) m))^(1/(d + 4)) standard deviations of each feature; cross-validation takes the multiple of it
-        under which the rows, each left out in turn, are likeliest.
+    bandwidth : float or str
+        A number is the standard deviation for every feature, in its unit. "silverman" is
+        (4 / ((d + 2) m))^(1/(d + 4)) standard deviations of each feature; "cross-validation" takes the multiple of
+        it under which the rows, each left out in turn, are likeliest.
 
     Raises
     ------

@@ -50,7 +50,12 @@ class Labeller:
 
     For images, whose features are many, a support-vector machine on their first 100 principal components.
 
-    rows : how many labelled rows it was fitted on; parties : who brought them.
+    Attributes
+    ----------
+    rows : int
+        How many labelled rows it was fitted on.
+    parties : tuple of str
+        Who brought them.
     """
 
     classifier: Any

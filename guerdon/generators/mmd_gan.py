@@ -48,7 +48,8 @@ class MmdGan:
 
     Parameters
     ----------
-    shape : (height, width, channels) of images, None for tables. Sides are even and at least 8, channels 1 or 3.
+    shape : tuple of int, optional
+        (height, width, channels) of images, None for tables. Sides are even and at least 8, channels 1 or 3.
     epochs : float, optional
         How often the critic sees the pool: the generator takes epochs * rows / (batch * critic_steps) steps. 3,000
         steps, whatever the pool, when None.
@@ -66,8 +67,8 @@ class MmdGan:
         Weight of the gradient penalty, lambda.
     save_every : int
         Steps of the generator between two checkpoints.
-    device : "auto" or a device of torch
-        "auto" is "cuda" where there is one, else "cpu".
+    device : str
+        A device of torch; "auto" is "cuda" where there is one, else "cpu".
 
     Raises
     ------
@@ -119,8 +120,10 @@ class MmdGan:
 
         Parameters
         ----------
-        progress : called as progress("train", steps done, steps)
-        checkpoint : saved to every ``save_every`` steps and at the end. Taken up, it gives the bits of a training that
+        progress : callable
+            Called as progress("train", steps done, steps).
+        checkpoint : Checkpoint, optional
+            Saved to every ``save_every`` steps and at the end. Resumed from it, a training gives the bits of one that
             was never interrupted; once trained, nothing is trained again.
 
         Raises

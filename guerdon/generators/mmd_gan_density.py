@@ -1,4 +1,4 @@
-"""What an MMD GAN leaves when it is trained: a network that turns noise into samples."""
+"""A trained MMD GAN: a network that turns noise into samples."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class GanDensity:
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
-        """The same again.
+        """The generator rebuilt from its ``arrays``.
 
         Raises
         ------

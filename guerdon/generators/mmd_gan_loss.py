@@ -46,10 +46,14 @@ def witness_penalty(
 
     Parameters
     ----------
-    critic : h
-    real, fake : x (n, ...) and y (n, ...)
-    at : (n, 1, ...) shares in [0, 1]: z = at x + (1 - at) y
-    features : h(x) (n, f) and h(y) (n, f)
+    critic : Module
+        The network h.
+    real, fake : (n, ...) Tensor
+        x and y.
+    at : (n, 1, ...) Tensor
+        Shares in [0, 1]: z = at x + (1 - at) y.
+    features : tuple of (n, f) Tensor
+        h(x) and h(y).
     """
     z = (at * real + (1.0 - at) * fake).detach().requires_grad_()
     h = critic(z)

@@ -31,7 +31,7 @@ SETTLING = 2000
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained and how; the names are ``MmdGan``'s. steps : of the generator; columns : of the rows."""
+    """What is trained and how, by the names of ``MmdGan``; ``steps`` are the generator's, ``columns`` the rows'."""
 
     shape: Shape | None
     columns: int
@@ -52,8 +52,10 @@ class Training:
 
     Parameters
     ----------
-    rows : (m, columns) float32 on the device that trains
-    seed : of the weights, batches, noise and interpolates
+    rows : (m, columns) float32 Tensor
+        The pool, on the device that trains.
+    seed : int
+        Seeds the weights, batches, noise and interpolates.
     """
 
     def __init__(self, plan: Plan, rows: Tensor, seed: int) -> None:

@@ -32,8 +32,17 @@ class GeneratorFitError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class SyntheticData:
-    """points : (n, d); labels : (n,) predicted by a classifier fitted on the pool, None where no party sent labels;
-    pixels : (n, h w c) the images that the points represent, None where the points are what a party gets."""
+    """Synthetic rows, with labels where the parties sent some.
+
+    Parameters
+    ----------
+    points : (n, d) array
+        What is valued.
+    labels : (n,) array, optional
+        Predicted by a classifier fitted on the pool; None where no party sent labels.
+    pixels : (n, h w c) array, optional
+        The images that the points represent; None where the points themselves are what a party gets.
+    """
 
     points: FloatArray
     labels: NDArray[np.float64] | None = None
@@ -57,10 +66,14 @@ class Density(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class FittedGenerator:
-    """A density, and what labels its samples.
+    """A density with a labeller for its samples.
 
-    image_shape : (height, width, channels) where each point is an image of pixels from 0 to 1, flat, channels last.
-    discloses : what a sample is and tells of single rows of the pool, to go on with "the samples are ..."; empty where
+    Attributes
+    ----------
+    image_shape : tuple of int or None
+        (height, width, channels) where each point is an image of pixels from 0 to 1, flat, channels last.
+    discloses : str
+        What a sample is and tells of single rows of the pool, to go on with "the samples are ..."; empty where
         it tells no more than the distribution that was learned. Every reward drawn from it carries the warning.
     """
 
@@ -103,7 +116,7 @@ class Checkpoint(Protocol):
 
 @runtime_checkable
 class ResumableGenerator(Protocol):
-    """A generator whose training takes long: it can be followed, go on after an interruption, and be given instead."""
+    """A generator whose training takes long: it tells its progress, and can be resumed or replaced by a trained one."""
 
     def fit(
         self,

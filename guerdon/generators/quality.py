@@ -27,14 +27,23 @@ ITERATIONS = 5000
 
 @dataclass(frozen=True)
 class SampleQuality:
-    """Distances are in the feature space that the samples were compared in; accuracies are shares from 0 to 1.
+    """How good samples are: distances in the feature space of the comparison, accuracies as shares from 0 to 1.
 
-    mmd2 : the unbiased MMD^2 between samples and held-out rows, near 0 (and perhaps negative) where none can be told
-    from the others; lengthscale : of its kernel; samples, held_out : how many rows it compares.
-
-    agreement : how many samples a logistic regression trained on data labels as they are labelled: how plainly a sample
-    is of its class. usefulness : how many held-out rows one trained on the samples labels rightly, beside
-    ``attainable``, that of one trained on data. All None without labels.
+    Attributes
+    ----------
+    mmd2 : float
+        The unbiased MMD^2 between samples and held-out rows, near 0 (and perhaps negative) where they are alike.
+    lengthscale : float
+        The length-scale of its kernel.
+    samples, held_out : int
+        How many rows it compares.
+    agreement : float or None
+        The share of samples that a logistic regression trained on data labels as they are labelled: how plainly a
+        sample is of its class. None without labels, as are the other two.
+    usefulness : float or None
+        The share of held-out rows that a logistic regression trained on the samples labels correctly.
+    attainable : float or None
+        The same for one trained on data.
     """
 
     mmd2: float
@@ -59,9 +68,12 @@ def sample_quality(
 
     Parameters
     ----------
-    samples, data, held_out : drawn from the generator; rows to train a classifier on; rows to compare with and score on
-    features : maps rows (m, d) to the feature space of comparison; the rows themselves when None
-    lengthscale : of the Gaussian kernel there; the median distance between held-out rows when None
+    samples, data, held_out : SyntheticData
+        Rows drawn from the generator, rows to train a classifier on, and rows to compare with and score on.
+    features : callable, optional
+        Maps rows (m, d) to the feature space of comparison; the rows themselves when None.
+    lengthscale : float, optional
+        That of the Gaussian kernel there; the median distance between held-out rows when None.
 
     Examples
     --------

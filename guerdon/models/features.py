@@ -170,7 +170,7 @@ def require_trainable(features: Features | None) -> TrainableFeatures:
 
 
 def describe_features(features: Features | None) -> dict[str, Any] | None:
-    """The features' kind and what they say of themselves; None for the inputs themselves."""
+    """The features' kind and description; None for the inputs themselves."""
     return None if features is None else {"kind": type(features).__name__, **features.describe()}
 
 

@@ -201,7 +201,16 @@ class GaussianProcess(KernelModel):
 class GaussianProcessPosterior:
     """A Gaussian process after data: mean k_*' (K + L)^-1 (y - m) + m, variance k_** - k_*' (K + L)^-1 k_* + noise.
 
-    X : (m, d), y : (m,), row_noise : (m,) variances; noise : the variance of a new observation.
+    Attributes
+    ----------
+    X : (m, d) array
+        The inputs that it was trained on.
+    y : (m,) array
+        Their outputs.
+    row_noise : (m,) array
+        Their noise VARIANCES.
+    noise : float
+        The VARIANCE of a new observation.
     """
 
     kernel: Kernel | str
@@ -213,7 +222,7 @@ class GaussianProcessPosterior:
 
     @property
     def contains(self) -> str:
-        """What whoever gets this posterior can read from it."""
+        """What the holder of this posterior can read from it."""
         return (
             "the posterior of an exact Gaussian process: the pool's inputs, its outputs with whatever noise was added "
             "to them, and the mean and standard deviation of all"

@@ -101,7 +101,7 @@ class InducingPoints:
 
     @property
     def contains(self) -> str:
-        """What whoever holds these features can read from them."""
+        """What the holder of these features can read from them."""
         return (
             f"the kernel and {len(self.points)} inducing points, as they were given, or else centres of clusters of "
             "the pool's inputs, where the centre of a cluster of one row is that row's inputs"

@@ -1,4 +1,4 @@
-"""What regression with a kernel shares: its hyperparameters, and learning them by maximum likelihood on the pool."""
+"""What all models with a kernel share: hyperparameters, and learning them by maximum likelihood on the pool."""
 
 from __future__ import annotations
 

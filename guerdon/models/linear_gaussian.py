@@ -1,4 +1,4 @@
-"""What a Gaussian belief on the weights of features shares: value, noise response and posterior."""
+"""What all linear models with Gaussian weights share: value, noise response and posterior."""
 
 from __future__ import annotations
 

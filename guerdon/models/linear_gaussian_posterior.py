@@ -103,7 +103,7 @@ class LinearGaussianPosterior:
 
     @property
     def contains(self) -> str:
-        """What whoever gets this posterior can read from it."""
+        """What the holder of this posterior can read from it."""
         return (
             f"the posterior of a linear model: the mean and covariance of {len(self.weights)} weights, and the "
             f"features that they weigh: {contents_of(self.features)}"

@@ -68,12 +68,17 @@ def maximize_likelihood(
 
     Parameters
     ----------
-    make_kernel : () -> a fresh float64 kernel, or GPyTorch module where the model has no kernel; parameters that
-        require a gradient are learned
-    likelihood : log p(y) in nats of the kernel, the residuals y - mean and the noise variances
-    y : (m,)
-    noise : (m,) noise variances; NaN where the noise is to be learned, one variance for all such rows
-    mean : the constant mean, None to learn it
+    make_kernel : callable
+        Gives a fresh float64 kernel, or a GPyTorch module where the model has no kernel. Those of its parameters that
+        require a gradient are learned.
+    likelihood : callable
+        log p(y) in nats of the kernel, the residuals y - mean and the noise variances.
+    y : (m,) array
+        The outputs.
+    noise : (m,) array
+        Noise VARIANCES; NaN where the noise is to be learned, one variance for all such rows.
+    mean : float or None
+        The constant mean, None to learn it.
 
     Raises
     ------

@@ -58,7 +58,12 @@ class NeuralFeatures:
         Rows a step.
     weight_decay : float
         Shrinks the weights by this share of the learning rate a step.
-    layers, center, scale, training : set by ``fit``
+    layers : tuple of tuple, optional
+        The weights and biases of each hidden layer; set by ``fit``, as are the next three.
+    center, scale : (d,) array, optional
+        Mean and standard deviation of the public inputs.
+    training : Training, optional
+        How the training ended.
 
     Raises
     ------
@@ -96,7 +101,7 @@ class NeuralFeatures:
 
     @property
     def contains(self) -> str:
-        """What whoever gets the features can read from them."""
+        """What the holder of the features can read from them."""
         return "a network that was trained on public rows, and none of the pool's"
 
     def __call__(self, X: FloatArray) -> FloatArray:

@@ -51,12 +51,19 @@ def noise_response_of(own_value: float, own_root: FloatArray, rows: FeatureRows,
 class ShiftedNoiseResponse:
     """The response where the others' noise differs from row to row, so that no eigenbasis serves every eta.
 
-    own_value : v_i in nats; rows : (m, k) w_r; floor : (m,) l_r > 0, the others' noise variances.
-
     With R(eta)' R(eta) = I + C(eta), from the QR factors of [rows / sqrt(floor + eta); I]:
     gain = 1/2 log det(I + C(eta)) = 1/2 sum log1p(s^2) with s the singular values of rows / sqrt(floor + eta);
     deficit = 1/2 log det((I + C(eta))^-1 (I + C(0))) = 1/2 sum log1p(t^2) with t those of sqrt(E) rows R(eta)^-1, where
     E = 1 / floor - 1 / (floor + eta) = eta / (floor (floor + eta)): sums of positive terms, both.
+
+    Attributes
+    ----------
+    own_value : float
+        v_i in nats.
+    rows : (m, k) array
+        w_r, the others' rows.
+    floor : (m,) array
+        l_r > 0, the others' noise variances.
     """
 
     own_value: float

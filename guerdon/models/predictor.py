@@ -1,4 +1,4 @@
-"""A posterior that speaks the data's own units: what a party receives."""
+"""A posterior in the data's own units: the model that a party receives."""
 
 from __future__ import annotations
 
@@ -28,9 +28,21 @@ POSTERIORS: dict[str, type[Posterior]] = {
 class Predictor:
     """A posterior with its scaling, the features it expects and the target it predicts.
 
-    noise : the VARIANCE of this party's new observations in squared units of the target, where it measures with noise
-    of its own; the model's when None. ``arrays`` and ``from_arrays`` carry all of it through a message or a file,
-    without pickle.
+    ``arrays`` and ``from_arrays`` carry all of it through a message or a file, without pickle.
+
+    Attributes
+    ----------
+    posterior : Posterior
+        In standard units.
+    scaling : Scaling
+        Between the data's units and standard units.
+    feature_names : tuple of str
+        The columns that inputs have, in this order.
+    target : str
+        The name of what is predicted.
+    noise : float or None
+        The VARIANCE of this party's new observations in squared units of the target, where it measures with noise of
+        its own; the model's when None.
     """
 
     posterior: Posterior

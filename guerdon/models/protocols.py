@@ -21,8 +21,8 @@ Arrays = Mapping[str, NDArray[Any]]
 class FitReport:
     """How maximum likelihood ended: the log marginal likelihood (nats), the largest gradient entry, and the work.
 
-    noise_at_bound : the data did not tell the noise from the signal (the kernel explains everything, or nothing), so
-    that values mean little; give the noise or a smoother kernel.
+    ``noise_at_bound`` says that the data did not tell the noise from the signal (the kernel explains everything, or
+    nothing), so that values mean little: give the noise or a smoother kernel.
     """
 
     log_likelihood: float
@@ -51,7 +51,7 @@ class Posterior(Protocol):
 
     @property
     def contains(self) -> str:
-        """What whoever gets the posterior can read from it, as a phrase for the reward that carries it."""
+        """What the holder of the posterior can read from it, as a phrase for the reward that carries it."""
         ...
 
     def predict(self, X: FloatArray, noise: float | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
@@ -97,7 +97,14 @@ class NoiseResponse(Protocol):
 class SpectralResponse:
     """The response in a shared eigenbasis: IG(eta) = v_i + 1/2 sum_j log1p(excess_j / (floor_j + eta)).
 
-    own_value : v_i in nats; excess : (k,) mu_j - l_j >= 0; floor : (k,) l_j > 0, the others' noise variances.
+    Attributes
+    ----------
+    own_value : float
+        v_i in nats.
+    excess : (k,) array
+        mu_j - l_j >= 0.
+    floor : (k,) array
+        l_j > 0, the others' noise variances.
     """
 
     own_value: float

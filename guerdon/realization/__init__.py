@@ -1,4 +1,4 @@
-"""From what a reward should be worth to the reward itself."""
+"""Realizations: they make rewards that are worth their targets."""
 
 from guerdon.realization.noise import (
     ModelReward,

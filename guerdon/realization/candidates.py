@@ -16,7 +16,7 @@ from guerdon.valuation.pair_kernels import PairKernel, SquaredExponential
 __all__ = ["Candidates"]
 
 FOLD = 512
-"""Taken candidates are marked, and cleared out when so many have gathered: a copy now and then, not a gap to close."""
+"""Candidates that were taken are only marked, and removed once there are this many: fewer copies of the arrays."""
 
 CHUNK = 256
 """Weights are summed in chunks of so many; the inverse cdf looks through the chunks, then through one of them."""
@@ -27,11 +27,24 @@ EQUAL = 1e-12
 
 @dataclass(slots=True, eq=False)
 class Candidates:
-    """Everything of one party's walk; it changes at every ``take``.
+    """The state of the sampling for one party; it changes at every ``take``.
 
-    size : s; to_reference, within : sum_{S,T} k and sum_{S,S} k; points : (p, c) the candidates as columns of the
-    kernel; index : (c,) their rows of G, ascending; share : (c,) kT/t; own : (c,) k(x, x); Z : (c,), NaN (-inf when
-    greedy) for those taken since the last fold.
+    Attributes
+    ----------
+    size : int
+        s, how many rows the party and the points taken make together.
+    to_reference, within : float
+        sum_{S,T} k and sum_{S,S} k.
+    points : (p, c) array
+        The candidates as columns of the kernel.
+    index : (c,) array
+        Their rows of G, ascending.
+    share : (c,) array
+        kT/t.
+    own : (c,) array
+        k(x, x).
+    Z : (c,) array
+        NaN (-inf when greedy) for those taken since the last fold.
     """
 
     kernel: PairKernel

@@ -46,8 +46,22 @@ TOO_MUCH = 1e-9
 class ModelReward:
     """One party's model reward.
 
-    eta : noise VARIANCE on the others' outputs (0, finite, or inf: own rows only); reached : the value in nats at eta;
-    draws : (rows of the others,) the noise itself, added to their outputs in the pool's order, empty for eta = inf.
+    Attributes
+    ----------
+    party : str
+        Whose reward it is.
+    target : float
+        r_i, the value in nats that it should have.
+    reached : float
+        The value in nats that it has, at eta.
+    eta : float
+        The noise VARIANCE on the others' outputs: 0, finite, or inf (own rows only).
+    draws : (m,) array
+        The noise itself, added to the outputs of the others' m rows in the pool's order; empty for eta = inf.
+    posterior : Posterior
+        The rewarded model.
+    alone : Posterior
+        What the party's own rows give.
     """
 
     party: str
@@ -144,8 +158,10 @@ def noise_variances(
     model : Model
         With all hyperparameters known.
     contributions : sequence of n Contribution
-    targets : (n,) values in nats, or RewardTargets
-    responses : what ``noise_responses(model, contributions)`` gave, where it is known already
+    targets : (n,) array or RewardTargets
+        The values in nats that the rewards should have.
+    responses : sequence of n NoiseResponse, optional
+        What ``noise_responses(model, contributions)`` gave, where it is known already.
 
     Returns
     -------

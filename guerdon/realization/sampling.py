@@ -51,10 +51,22 @@ class Uniforms(Protocol):
 class Sample:
     """The points drawn for one party, in the order drawn, cut back to where the largest value was reached.
 
-    indices : (k,) rows of G; values : (k + 1,) v(D_i), then v after each point, as they were updated along the way;
-    target : r_i; stopped : why ("target", "early stop": no new largest value in 0.1 |G| steps, or "exhausted": one
-    candidate left); steps : how many points were drawn before the cut; exact : v(D_i u G_i) computed afresh;
-    sums : what it was computed from.
+    Attributes
+    ----------
+    indices : (k,) array
+        Rows of G.
+    values : (k + 1,) array
+        v(D_i), then v after each point, as they were updated along the way.
+    target : float
+        r_i.
+    stopped : str
+        Why: "target"; "early stop", no new largest value in 0.1 |G| steps; or "exhausted", one candidate left.
+    steps : int
+        How many points were drawn before the cut.
+    exact : float
+        v(D_i u G_i) computed afresh.
+    sums : UnionSums
+        The kernel sums that it was computed from.
     """
 
     indices: NDArray[np.int64]
@@ -85,9 +97,26 @@ class Sample:
 class SyntheticReward:
     """One party's synthetic data.
 
-    target : r_i; reached : v(D_i u G_i), computed afresh; points : (k, d) G_i, in the order drawn; indices : (k,) its
-    rows of G; values : (k + 1,) the value along the way; stopped, shortfall, drift : see ``Sample``; mmd2_alone and
-    mmd2_reached : the unbiased MMD^2 to T of D_i and of D_i u G_i (NaN for fewer than two points).
+    Attributes
+    ----------
+    party : str
+        Whose reward it is.
+    target : float
+        r_i.
+    reached : float
+        v(D_i u G_i), computed afresh.
+    points : (k, d) array
+        G_i, in the order drawn.
+    indices : (k,) array
+        Its rows of G.
+    values : (k + 1,) array
+        The value along the way.
+    stopped : str
+        Why the drawing ended, as in ``Sample``.
+    shortfall, drift : float
+        As in ``Sample``.
+    mmd2_alone, mmd2_reached : float
+        The unbiased MMD^2 to T of D_i and of D_i u G_i (NaN for fewer than two points).
     """
 
     party: str
@@ -126,7 +155,7 @@ class WeightedSampling:
 
     Parameters
     ----------
-    beta : float in [0, inf], or "inf"
+    beta : float in [0, inf] or str
         The inverse temperature. 0 draws uniformly; the larger, the fewer points and the closer to T they are; inf
         (or "inf", for a run's configuration) always takes the best point, the first in G's order on ties.
 
@@ -178,11 +207,16 @@ class WeightedSampling:
 
         Parameters
         ----------
-        game : the game whose ``synthetic`` is G
-        party : row index
-        target : r_i
-        rng : anything with random() -> float in [0, 1)
-        progress : called as progress("sample", points drawn, |G|), a hundred times at most
+        game : MaximumMeanDiscrepancyGame
+            The game whose ``synthetic`` is G.
+        party : int
+            The party's row.
+        target : float
+            r_i.
+        rng : Generator
+            Or anything else with random() -> float in [0, 1).
+        progress : callable
+            Called as progress("sample", points drawn, |G|), a hundred times at most.
         """
         if not 0 <= party < game.n:
             raise ValueError(f"party must be a row index from 0 to {game.n - 1}, got {party}")

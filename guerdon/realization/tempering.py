@@ -46,16 +46,32 @@ UNHIDDEN = (
     "no noise was added: the others' outputs count for less in it but are as they were sent, so that whoever takes the "
     "party's own data out of it has what they say exactly, and can undo the tempering"
 )
-"""What every tempered reward of a party with company discloses."""
+"""What a tempered reward discloses, unless its party is the only one."""
 
 
 @dataclass(frozen=True, eq=False)
 class TemperedReward:
     """One party's model reward.
 
-    kappa : the power of the others' likelihood, in [0, 1]; reached : the value in nats at kappa; eta : the noise
-    VARIANCE that noise injection would add for the same value, s2 (1 / kappa - 1), where the others' noise variances
-    are all s2, else None; rows : which rows of the pool, (start, stop), are the party's own.
+    Attributes
+    ----------
+    party : str
+        Whose reward it is.
+    target : float
+        r_i, the value in nats that it should have.
+    reached : float
+        The value in nats that it has, at kappa.
+    kappa : float
+        The power of the others' likelihood, in [0, 1].
+    eta : float or None
+        The noise VARIANCE that noise injection would add for the same value, s2 (1 / kappa - 1), where the others'
+        noise variances are all s2, else None.
+    rows : tuple of int
+        Which rows of the pool, (start, stop), are the party's own.
+    posterior : Posterior
+        The rewarded model.
+    alone : Posterior
+        What the party's own rows give.
     """
 
     party: str
@@ -140,8 +156,10 @@ def tempering_exponents(
     model : Model
         With all hyperparameters known.
     contributions : sequence of n Contribution
-    targets : (n,) values in nats, or RewardTargets
-    responses : what ``tempering_responses(model, contributions)`` gave, where it is known already
+    targets : (n,) array or RewardTargets
+        The values in nats that the rewards should have.
+    responses : sequence of n NoiseResponse, optional
+        What ``tempering_responses(model, contributions)`` gave, where it is known already.
 
     Raises
     ------
@@ -176,10 +194,18 @@ def mnlp_with_noise_instead(
 
     Parameters
     ----------
-    predictor : the tempered model, with a posterior that knows the rows it was trained on
-    eta : the noise VARIANCE that noise injection would add, in the posterior's own units
-    others : (m,) which rows of the training data are the others'
-    X, y, noise : (k, d) and (k,) held-out rows in the data's units, with their noise variances where they bring some
+    predictor : Predictor
+        The tempered model, with a posterior that knows the rows it was trained on.
+    eta : float
+        The noise VARIANCE that noise injection would add, in the posterior's own units.
+    others : (m,) bool array
+        Which rows of the training data are the others'.
+    X : (k, d) array
+        Held-out rows in the data's units.
+    y : (k,) array
+        Their outputs.
+    noise : (k,) array, optional
+        Their noise VARIANCES, where they bring some.
     """
     inputs = predictor.scaling.features(np.asarray(X, dtype=np.float64))
     spread = eta * predictor.scaling.target_scale**2 * predictor.posterior.sensitivity(inputs, others)

@@ -95,11 +95,13 @@ def certify(
 
     Parameters
     ----------
-    game : a game, or its (2**n,) table of values
+    game : Game or (2**n,) array
         Up to 16 parties every coalition is looked at; beyond, the conditions that need all of them are reported as not
         checked, and R6 is checked on the coalitions C_i = {j : phi_j <= phi_i}, which suffice if the value is monotone.
-    shapley : (n,) array, taken as exact, or ShapleyValues
-    targets : RewardTargets, or the (n,) reward values alone, whose maximum and ceilings are then v_N
+    shapley : (n,) array or ShapleyValues
+        An array is taken as exact.
+    targets : RewardTargets or (n,) array
+        An array is the reward values alone, whose maximum and ceilings are then v_N.
     """
     game = game if callable(game) else TableGame(np.asarray(game, dtype=np.float64))
     subject = _Subject.of(game, shapley_array(shapley), targets)

@@ -41,9 +41,9 @@ class RectifiedRhoShapley:
 
     Parameters
     ----------
-    incentive : "stable", "rational" or "none"
-        The floors: v_c(C_i) with C_i = {j : phi_j <= phi_i} (Proposition 3c), v_c({i}) (3b), or none, where the maximum
-        in equation 6 alone keeps parties from losing (3a).
+    incentive : str
+        The floors: "stable", v_c(C_i) with C_i = {j : phi_j <= phi_i} (Proposition 3c); "rational", v_c({i}) (3b); or
+        "none", where the maximum in equation 6 alone keeps parties from losing (3a).
     rho : float in [0, 1], optional
         Given: v* = min_i ceiling_i / alpha_i^rho, floors aside (footnote 4); the certificate says what then holds.
     epsilon : float, at least 0
@@ -87,10 +87,14 @@ class RectifiedRhoShapley:
         Parameters
         ----------
         shapley : (n,) array or ShapleyValues
-        singles : (n,) v_c({i}); or a game, of which all the bounds are then taken (ceilings v_N where it has none)
-        ceilings : (n,) v(D_i u G)
-        floors : (n,) v_c(C_i), needed for "stable" unless rho is given
-        parties : names for messages
+        singles : (n,) array or Game
+            v_c({i}); a game brings all the bounds, with ceilings v_N where it has none of its own.
+        ceilings : (n,) array, optional
+            v(D_i u G).
+        floors : (n,) array, optional
+            v_c(C_i), needed for "stable" unless rho is given.
+        parties : sequence of n str, optional
+            Names for messages.
 
         Returns
         -------

@@ -25,7 +25,7 @@ TIE = 1e-12
 """Shapley values within TIE phi* of each other are equal, and within TIE phi* of 0 are 0."""
 
 NOTHING = 1e-9
-"""A party of Shapley value 0 whose data is worth less than NOTHING v_N alone has a value of 0."""
+"""A party of Shapley value 0 counts as worthless where its own data is worth less than NOTHING v_N."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RhoShapley:
 
     Parameters
     ----------
-    rho : float in [0, 1], "rational" or "stable"
+    rho : float in [0, 1] or str
         The fairness exponent. "rational" is min(1, rho_r), the most proportional at which every party gets at least
         what its own data is worth (R4); "stable" is min(1, rho_s), at which no coalition does better by itself (R6).
 

@@ -1,4 +1,4 @@
-"""The Shapley estimator for those who don't want to choose one."""
+"""The default Shapley estimator, which chooses its method by the game."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ class Auto:
 
     Parameters
     ----------
-    permutations, standard_error, relative : as ``PermutationShapley`` takes them, which they are handed to
+    permutations : int, optional
+        For ``PermutationShapley``, as are the next two.
+    standard_error : float, optional
+        The error at which it stops.
+    relative : bool
+        Whether that is a share of the largest Shapley value.
 
     Examples
     --------

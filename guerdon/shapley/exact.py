@@ -14,7 +14,7 @@ from guerdon.types import FloatArray, Game, ShapleyValues, TableGame, game_table
 __all__ = ["MAX_EXACT_PARTIES", "ExactShapley", "exact_shapley"]
 
 MAX_EXACT_PARTIES = 16
-"""Beyond this many parties the table of 2**n values is no longer the cheap way."""
+"""Up to this many parties the table of all 2**n values is cheap enough to compute."""
 
 
 def exact_shapley(table: ArrayLike) -> FloatArray:
@@ -29,7 +29,8 @@ def exact_shapley(table: ArrayLike) -> FloatArray:
 
     Returns
     -------
-    (n,) array in the unit of the table; sums to ``table[-1]``.
+    (n,) array
+        In the unit of the table; sums to ``table[-1]``.
 
     Examples
     --------

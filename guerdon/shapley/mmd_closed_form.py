@@ -60,11 +60,16 @@ def closed_form_shapley(
 
     Parameters
     ----------
-    A : (n,) sums of k over D_i x T
-    B : (n, n) sums of k over D_i x D_j
-    sizes : (n,) rows of each party, not all 0; a party without rows is a null party
-    reference : t, the number of points in T
-    progress : called as progress("shapley", nodes in q done, nodes in q)
+    A : (n,) array
+        Sums of k over D_i x T.
+    B : (n, n) array
+        Sums of k over D_i x D_j.
+    sizes : (n,) array
+        Rows of each party, not all 0; a party without rows is a null party.
+    reference : int
+        t, the number of points in T.
+    progress : callable
+        Called as progress("shapley", nodes in q done, nodes in q).
 
     Returns
     -------

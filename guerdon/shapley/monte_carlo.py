@@ -15,7 +15,7 @@ from guerdon.types import FloatArray, Game, ShapleyValues
 __all__ = ["MonteCarloShapley", "hoeffding_permutations"]
 
 USUAL = 1000
-"""Permutations where nothing is said."""
+"""The default number of permutations."""
 
 SLACK = 1e-9
 """Gains may leave their range by this share of the largest value: rounding."""
@@ -26,7 +26,7 @@ class MonteCarloShapley:
     """Shapley values as the mean gains over independent uniformly random orders of arrival (Castro et al. 2009).
 
     phi_i is the mean over m orders of v(S + i) - v(S), S being who came before i. How many orders are enough for a
-    wanted (epsilon, delta) is known in advance (Maleki et al. 2013; ``hoeffding_permutations``)::
+    wanted (epsilon, delta) is known in advance (Maleki et al. 2013; ``hoeffding_permutations``):
 
         P(max_i |estimate_i - phi_i| >= epsilon) <= delta.
 
@@ -40,7 +40,7 @@ class MonteCarloShapley:
         The error wanted, in the unit of the game, for all parties at once.
     delta : float
         The probability with which it may be larger.
-    range : float or sequence of n floats, optional
+    range : float or sequence of n float, optional
         How far apart a party's gains can be, at most. None takes [v_N - v_{N - i}, v_i], the gains of who comes last
         and first, between which all of i's gains lie in a SUBMODULAR game such as information gain; that costs 2n
         evaluations. For any other game give the range. Gains that turn up outside are refused.
@@ -151,9 +151,12 @@ def hoeffding_permutations(widths: ArrayLike, epsilon: float, delta: float, n: i
 
     Parameters
     ----------
-    widths : one or (n,), how far apart a party's gains can be; finite and not negative
-    epsilon : the error wanted, positive
-    delta : the probability with which some party's error may be as large, between 0 and 1
+    widths : float or (n,) array
+        How far apart a party's gains can be; finite and not negative.
+    epsilon : float
+        The error wanted, positive.
+    delta : float
+        The probability with which some party's error may be as large, between 0 and 1.
 
     Examples
     --------

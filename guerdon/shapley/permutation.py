@@ -14,7 +14,7 @@ from guerdon.types import FloatArray, Game, ShapleyValues
 __all__ = ["MINIMUM_BLOCKS", "PermutationShapley"]
 
 USUAL, LIMIT = 1000, 100_000
-"""Permutations where nothing is said, and the most where a standard error is wanted and no limit is given."""
+"""The default number of permutations, and the default limit where a standard error is wanted."""
 
 MINIMUM_BLOCKS = 16
 """Blocks before a standard error is believed enough to stop at."""

@@ -22,7 +22,7 @@ PILOT = 0.25
 """The share of the draws that goes into finding out where the gains vary."""
 
 PRIOR = 2
-"""As many draws of the party's average variance are added to what the pilot saw of each stratum, lest it be little."""
+"""A stratum's pilot variance counts together with so many draws of the party's average variance: pilots are small."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ class StratifiedShapley:
     samples : int
         Gains to draw for each party, each of two coalition values; at least as many more as it takes for two (and
         two in the pilot) in each of its n strata.
-    allocation : "neyman" or "equal"
-        Second-stage draws as the pilot found the gains to vary, or the same number in each stratum, without a pilot.
+    allocation : str
+        "neyman", second-stage draws as the pilot found the gains to vary, or "equal", the same number in each stratum,
+        without a pilot.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Conformance suites: the tests of each contract, for authors of parts to inherit.
 
 A suite holds the tests; a subclass says what is tested, and pytest collects it (a suite by itself is not collected,
-its name does not begin with Test)::
+its name does not begin with Test):
 
     from guerdon.testing import RewardSchemeSuite
 

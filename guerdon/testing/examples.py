@@ -1,4 +1,4 @@
-"""Contributions and games for the suites to ask about."""
+"""Example contributions and games that the suites use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Suites for Bayesian models and what they believe after seeing data."""
+"""Suites for Bayesian models and their posteriors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Suites for what makes the rewards: realizations, and generators of synthetic data."""
+"""Suites for realizations and for generators of synthetic data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ __all__ = ["GeneratorSuite", "RealizationSuite"]
 class RealizationSuite(Suite):
     """A ``guerdon.pipeline.Realization``, on a game of its kind.
 
-    tolerance : how far, as a share of the maximum, the value reached may be from the target.
+    Attributes
+    ----------
+    tolerance : float
+        How far, as a share of the maximum, the value reached may be from the target.
     """
 
     tolerance: float = CLOSE

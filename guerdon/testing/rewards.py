@@ -1,4 +1,4 @@
-"""Suites for what comes of a game: Shapley values and the targets of the rewards."""
+"""Suites for Shapley estimators and reward schemes."""
 
 from __future__ import annotations
 
@@ -87,11 +87,15 @@ class ShapleyEstimatorSuite(Suite):
 class RewardSchemeSuite(Suite):
     """A ``guerdon.pipeline.RewardScheme``.
 
-    conditions : what the scheme promises on every monotone game, of R1-R7, F1-F3 and "stability"; the certificate
-    decides. anonymous : False for a scheme that treats parties by their place rather than by what they bring.
-
     The games offer no more than the scheme says it needs; one that needs more than a ``CeilingGame`` overrides
     ``offered``.
+
+    Attributes
+    ----------
+    conditions : tuple of str
+        What the scheme promises on every monotone game, of R1-R7, F1-F3 and "stability"; the certificate decides.
+    anonymous : bool
+        False for a scheme that treats parties by their place rather than by what they bring.
     """
 
     conditions: tuple[str, ...] = ("R1", "R2")

@@ -1,4 +1,4 @@
-"""What the suites share: the base, and the comparisons they make."""
+"""The base class and the comparisons that all suites share."""
 
 from __future__ import annotations
 
@@ -97,10 +97,12 @@ def some_coalitions(n: int) -> NDArray[np.bool_]:
 
 
 def error_sizes(found: ShapleyValues) -> FloatArray:
+    """The standard errors (n,), zeros where the method is exact."""
     return np.zeros_like(found.values) if found.standard_errors is None else found.standard_errors
 
 
 def global_state() -> str:
+    """The state of NumPy's global generator, which no part may touch."""
     return repr(np.random.get_state())  # noqa: NPY002 - it is looked at, not used
 
 
@@ -116,6 +118,7 @@ def through_a_file(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 def assert_close(
     got: ArrayLike, expected: ArrayLike, what: str, scale: float | None = None, tolerance: float = CLOSE
 ) -> None:
+    """Equal within ``tolerance`` of ``scale``, the largest expected number when None."""
     got, expected = np.asarray(got, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     largest = float(np.abs(expected).max(initial=0.0)) if scale is None else scale
     off = float(np.abs(got - expected).max(initial=0.0))
@@ -134,6 +137,7 @@ def assert_same(one: Any, other: Any, what: str) -> None:
 
 
 def assert_refused(call: Any, what: str) -> None:
+    """The call raises ValueError with a sentence."""
     try:
         call()
     except ValueError as error:

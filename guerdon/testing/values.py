@@ -1,4 +1,4 @@
-"""Suites for games and for what makes them: the value functions."""
+"""Suites for value functions and the games that they make."""
 
 from __future__ import annotations
 
@@ -113,8 +113,12 @@ class GameSuite(Suite):
 class ValueFunctionSuite(Suite):
     """A ``guerdon.pipeline.ValueFunction``. Override ``contributions`` if it needs others than the example's.
 
-    monotone : no coalition loses by taking in one more; things : what its ``game`` asks for by name beside the
-    contributions, such as ``{"synthetic": points}`` or ``{"model": model}``.
+    Attributes
+    ----------
+    monotone : bool
+        No coalition loses by taking in one more.
+    things : mapping of str to object
+        What its ``game`` asks for by name beside the contributions, such as ``{"synthetic": points}``.
     """
 
     monotone: bool = False

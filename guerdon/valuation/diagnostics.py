@@ -20,8 +20,14 @@ NUGGET_SHARE = 0.8
 class NoiseSensitivity:
     """What the noise level does to the pool's value.
 
-    value : v_N in nats; rows : how many there are; degrees_of_freedom : tr(K (K + L)^-1), the numbers that the data
-    tell, between 0 and ``rows``.
+    Attributes
+    ----------
+    value : float
+        v_N in nats.
+    rows : int
+        How many rows the pool has.
+    degrees_of_freedom : float
+        tr(K (K + L)^-1), how many numbers the data determine, between 0 and ``rows``.
     """
 
     value: float

@@ -101,7 +101,7 @@ class InformationGainGame:
         return values
 
     def chains(self, orders: NDArray[np.intp]) -> FloatArray:
-        """v in nats of every prefix of each order of arrival (k, n), nobody's 0 first: (k, n + 1).
+        """v in nats of every prefix of each order of arrival (k, n), the empty one's 0 first: (k, n + 1).
 
         From the table up to 16 parties, else as the model grows a coalition, which costs less than one by one.
         """

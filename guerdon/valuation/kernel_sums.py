@@ -26,7 +26,7 @@ Advance = Callable[[int], None]
 
 
 def _ignore(_: int) -> None:
-    """The callback of those who don't count."""
+    """A callback that does nothing."""
 
 
 class CrossSums(NamedTuple):

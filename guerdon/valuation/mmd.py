@@ -34,7 +34,7 @@ class MaximumMeanDiscrepancy:
 
     Parameters
     ----------
-    lengthscale : float, "auto" or "paper"
+    lengthscale : float or str
         l in the data's unit. "auto" is the smallest for which every v(D_i) >= 0, found on any scale; "paper" the
         published linear bisection of [0.01, 1000].
     kernel : None, GPyTorch kernel or str

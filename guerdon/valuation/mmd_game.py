@@ -43,8 +43,20 @@ class UnionSums:
 class MaximumMeanDiscrepancyGame:
     """The values of the contributions' coalitions, from n + n^2 sums of kernel values.
 
-    contributions : n parties; synthetic : G (g, d); lengthscale : l; kernel : k on pairs of points;
-    block_sums : (n + 1, n + 1) sums of k between D_1, ..., D_n and G; candidate_sums : (g,) sum over T of k(x, .).
+    Attributes
+    ----------
+    contributions : tuple of n Contribution
+        The parties' data.
+    synthetic : (g, d) array
+        G.
+    lengthscale : float
+        l, in the data's unit.
+    kernel : PairKernel
+        k on pairs of points.
+    block_sums : (n + 1, n + 1) array
+        Sums of k between D_1, ..., D_n and G.
+    candidate_sums : (g,) array
+        The sum over T of k(x, .) for each x in G.
     """
 
     contributions: tuple[Contribution, ...]

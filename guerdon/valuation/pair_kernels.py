@@ -53,8 +53,14 @@ class SquaredExponential:
 
     Their equation 9 prints 2 l under the square; their tables were made with 2 l^2.
 
-    lengthscale : l, in the data's unit; center : (d,) subtracted first, which costs the distances no digits;
-    expanded : whether -|x - z|^2 / 2 is x.z - |x|^2/2 - |z|^2/2, one matrix product, or summed feature by feature.
+    Attributes
+    ----------
+    lengthscale : float
+        l, in the data's unit.
+    center : (d,) array
+        Subtracted first, which costs the distances no digits.
+    expanded : bool
+        Whether -|x - z|^2 / 2 is x.z - |x|^2/2 - |z|^2/2, one matrix product, or summed feature by feature.
     """
 
     lengthscale: float

@@ -124,8 +124,8 @@ def test_another_flower_is_refused_rather_than_run_unguarded(monkeypatch: pytest
     approved = Approved.of(["0" * 64])
     loop = fresh_loop()
     before = loop._pull_and_store_message  # type: ignore[attr-defined]
-    monkeypatch.setattr("clients.approval.version", lambda name: "1.42.0")
-    with pytest.raises(ApprovalError, match=r"Flower 1\.42\.0 is installed.*nothing was started"):
+    monkeypatch.setattr("clients.approval.version", lambda name: "1.43.0")
+    with pytest.raises(ApprovalError, match=r"Flower 1\.43\.0 is installed.*nothing was started"):
         guard(approved, loop)
     assert loop._pull_and_store_message is before  # type: ignore[attr-defined]
 
@@ -143,7 +143,8 @@ def test_a_flower_whose_inside_differs_is_refused(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_pinned_flower_is_the_one_that_was_tried() -> None:
-    assert f'"flwr[simulation]>={TRIED_WITH},<1.42"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    beyond = f"1.{int(TRIED_WITH[-1].split('.')[1]) + 1}"
+    assert f'"flwr[simulation]>={TRIED_WITH[0]},<{beyond}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
