@@ -156,9 +156,10 @@ class SuperLink:
             raise LaunchError(f"Flower did not accept the app in {app}. It said:\n{said}\n{self._services[0].tail(3)}")
         return str(answer["run-id"])
 
-    def status(self, run: str) -> RunStatus | None:
-        """The run's status, or None where the SuperLink gave no answer. Costs 0.7 s of processor time."""
-        answer = _last_json(self._flwr(["ls", CONNECTION, "--run-id", run, "--format", "json"]))
+    def status(self, run: str, within: float = COMMAND_DEADLINE) -> RunStatus | None:
+        """The run's status, or None where the SuperLink gave no answer ``within`` seconds. Costs 0.7 s of processor
+        time."""
+        answer = _last_json(self._flwr(["ls", CONNECTION, "--run-id", run, "--format", "json"], within))
         runs = answer.get("runs") or []
         return RunStatus(str(runs[0].get("status")), str(runs[0].get("status-details") or "")) if runs else None
 
@@ -168,10 +169,10 @@ class SuperLink:
         _, output = run_command(argv, env=self._env, cwd=self._private / "neutral", timeout=LOG_DEADLINE)
         return ANSI.sub("", output)
 
-    def _flwr(self, arguments: list[str]) -> str:
+    def _flwr(self, arguments: list[str], within: float = COMMAND_DEADLINE) -> str:
         neutral = self._private / "neutral"
         argv = [executable("flwr"), *arguments]
-        _, output = run_command(argv, env=self._env, cwd=neutral, timeout=COMMAND_DEADLINE, signals=self._signals)
+        _, output = run_command(argv, env=self._env, cwd=neutral, timeout=within, signals=self._signals)
         return ANSI.sub("", output)
 
 
