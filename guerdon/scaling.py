@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -77,6 +77,16 @@ class Scaling:
             "target_mean": np.array(self.target_mean),
             "target_scale": np.array(self.target_scale),
         }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The scaling that ``arrays`` were made of; KeyError or ValueError where they are none."""
+        return cls(
+            feature_mean=np.asarray(arrays["feature_mean"], dtype=np.float64),
+            feature_scale=np.asarray(arrays["feature_scale"], dtype=np.float64),
+            target_mean=float(arrays["target_mean"]),
+            target_scale=float(arrays["target_scale"]),
+        )
 
 
 def _scale(columns: FloatArray) -> FloatArray:

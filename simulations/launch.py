@@ -15,7 +15,7 @@ __all__ = ["NOISE_SEED_VARIABLE", "Outcome", "Watcher", "launch"]
 
 NOISE_SEED_VARIABLE = "GUERDON_NOISE_SEED"
 POLL = 0.1  # seconds between looks at events.jsonl
-CHECK = 10.0  # seconds between questions whether a silent run still lives
+CHECK = 10.0  # seconds of silence until it is asked whether a run still lives, and for how long an answer is awaited
 ANSWERS = 3  # questions that the SuperLink may leave unanswered
 
 
@@ -74,22 +74,26 @@ def _follow(superlink: SuperLink, run: str, tail: EventTail, signals: Signals, w
     """Show events until the ServerApp or the run has ended; a sentence where Flower itself broke down."""
     check_at = time.monotonic() + CHECK
     while True:
-        _show_new(tail, watcher)
+        if _show_new(tail, watcher):
+            check_at = time.monotonic() + CHECK
         if tail.ended:
             return None
         if trouble := superlink.trouble():
             return trouble
         if time.monotonic() > check_at:
-            status = superlink.status(run)
+            status = superlink.status(run, within=CHECK)  # nothing is shown meanwhile
             if status is not None and status.finished:
                 return None
             check_at = time.monotonic() + CHECK
         signals.pause(POLL)
 
 
-def _show_new(tail: EventTail, watcher: Watcher) -> None:
-    for event in tail.read():
+def _show_new(tail: EventTail, watcher: Watcher) -> bool:
+    """Show what has happened since the last call; whether anything has."""
+    events = tail.read()
+    for event in events:
         watcher.show(event)
+    return bool(events)
 
 
 def _status(superlink: SuperLink, run: str, signals: Signals) -> RunStatus | None:

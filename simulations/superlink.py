@@ -25,8 +25,8 @@ from simulations.processes import ANSI, Keeper, Service, Signals, executable, ru
 __all__ = ["CONNECTION", "LaunchError", "RunStatus", "SuperLink", "federation_config"]
 
 CONNECTION = "own"
-START_DEADLINE = 60.0  # seconds until the SuperLink must answer
-COMMAND_DEADLINE = 60.0  # seconds that one `flwr` command may take
+START_DEADLINE = 300.0  # seconds until the SuperLink must answer; a busy machine took more than 60 for 3 of work
+COMMAND_DEADLINE = 300.0  # seconds that one `flwr` command may take
 LOG_DEADLINE = 10.0  # a run with a client that hangs stays unfinished for minutes
 ATTEMPTS = 3  # another program can take the free port before the SuperLink does
 DIRECTORY_PREFIX = "guerdon-"
@@ -125,7 +125,8 @@ class SuperLink:
                 return superlink.ended() is None
             if time.monotonic() > deadline:
                 raise LaunchError(
-                    f"Flower's SuperLink did not answer within {START_DEADLINE:.0f} s. It said:\n{superlink.tail()}"
+                    f"Flower's SuperLink did not answer within {START_DEADLINE:.0f} s{_busy()}. It said:\n"
+                    + superlink.tail()
                 )
             self._signals.pause(0.1)
         return False
@@ -150,12 +151,15 @@ class SuperLink:
         answer = _last_json(output)
         if not answer.get("run-id"):
             said = answer.get("error-message") or "\n".join(output.splitlines()[-12:])
+            if not said:
+                said = f"nothing within {COMMAND_DEADLINE:.0f} s" + _busy()
             raise LaunchError(f"Flower did not accept the app in {app}. It said:\n{said}\n{self._services[0].tail(3)}")
         return str(answer["run-id"])
 
-    def status(self, run: str) -> RunStatus | None:
-        """The run's status, or None where the SuperLink gave no answer. Costs 0.7 s of processor time."""
-        answer = _last_json(self._flwr(["ls", CONNECTION, "--run-id", run, "--format", "json"]))
+    def status(self, run: str, within: float = COMMAND_DEADLINE) -> RunStatus | None:
+        """The run's status, or None where the SuperLink gave no answer ``within`` seconds. Costs 0.7 s of processor
+        time."""
+        answer = _last_json(self._flwr(["ls", CONNECTION, "--run-id", run, "--format", "json"], within))
         runs = answer.get("runs") or []
         return RunStatus(str(runs[0].get("status")), str(runs[0].get("status-details") or "")) if runs else None
 
@@ -165,11 +169,18 @@ class SuperLink:
         _, output = run_command(argv, env=self._env, cwd=self._private / "neutral", timeout=LOG_DEADLINE)
         return ANSI.sub("", output)
 
-    def _flwr(self, arguments: list[str]) -> str:
+    def _flwr(self, arguments: list[str], within: float = COMMAND_DEADLINE) -> str:
         neutral = self._private / "neutral"
         argv = [executable("flwr"), *arguments]
-        _, output = run_command(argv, env=self._env, cwd=neutral, timeout=COMMAND_DEADLINE, signals=self._signals)
+        _, output = run_command(argv, env=self._env, cwd=neutral, timeout=within, signals=self._signals)
         return ANSI.sub("", output)
+
+
+def _busy() -> str:
+    from strategies.waiting import busy  # whose package loads what strategies need
+
+    load = busy()
+    return f"; {load}" if load else ""
 
 
 def _environment(private: Path, variables: Mapping[str, str]) -> dict[str, str]:

@@ -60,6 +60,32 @@ def loaded(command: str, **places: Path) -> tuple[int, set[str]]:
     return status, set(modules)
 
 
+def test_a_model_s_reward_is_shown_without_building_the_model(tmp_path: Path) -> None:
+    import numpy as np
+
+    from clients.reward_store import save_reward
+    from guerdon.models import GaussianProcess, Predictor
+    from guerdon.scaling import Scaling
+    from wire.messages import Reward
+
+    X = np.linspace(0.0, 1.0, 6)[:, None]
+    posterior = GaussianProcess("rbf(lengthscale=1.0, outputscale=1.0)", noise=0.1).posterior(X, X[:, 0])
+    about = {"kind": "model", "party": "north", "run": "run-1", "contains": "all", "unit": "nats", "rho": 0.5}
+    about |= {"reached": 2.0, "own_value": 1.0, "scheme": "S()", "model": {"kernel": "rbf"}, "thresholds": {}}
+    for name, scaling in (("plain", Scaling.identity(1)), ("scaled", Scaling(np.ones(1), np.ones(1), 3.0, 2.0))):
+        arrays = Predictor(posterior, scaling, ("dose",), "effect", 0.1).arrays()
+        save_reward(tmp_path, "run-1", Reward(arrays, about)).rename(tmp_path / name)
+    status, modules = loaded("clients show {store}/plain/ {store}/scaled/", store=tmp_path)
+    assert status == 0
+    assert not modules & {*LEARNING}
+    said = subprocess.run(
+        [sys.executable, "-m", "clients", "show", str(tmp_path)], cwd=ROOT, capture_output=True, text=True
+    ).stdout
+    assert said.count("It predicts effect from dose.") == 2
+    assert "on inputs as they are" in said
+    assert "on inputs standardised" in said
+
+
 @pytest.mark.parametrize(
     ("command", "status"),
     [

@@ -76,15 +76,9 @@ class Predictor:
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         posterior: type[Posterior] = class_of(str(arrays["kind"]), POSTERIORS)
-        scaling = _part(arrays, "scaling.")
         return cls(
             posterior=posterior.from_arrays(_part(arrays, "posterior.")),
-            scaling=Scaling(
-                feature_mean=np.asarray(scaling["feature_mean"], dtype=np.float64),
-                feature_scale=np.asarray(scaling["feature_scale"], dtype=np.float64),
-                target_mean=float(scaling["target_mean"]),
-                target_scale=float(scaling["target_scale"]),
-            ),
+            scaling=Scaling.from_arrays(_part(arrays, "scaling.")),
             feature_names=tuple(str(name) for name in arrays["feature_names"]),
             target=str(arrays["target"]),
             noise=None if np.isnan(arrays["noise"]) else float(arrays["noise"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -267,3 +268,21 @@ def test_a_reward_of_an_unknown_kind_says_what_it_holds(tmp_path: Path) -> None:
     shown = clients("show", save_reward(tmp_path / "north-reward", "run-1", reward))
     assert shown.returncode == 0, shown.stderr
     assert "It holds rows 4x3." in shown.stdout
+
+
+def test_several_rewards_are_shown_one_after_the_other(stored: Path, tmp_path: Path) -> None:
+    """As a shell's ``STORE/*/`` names them: with trailing slashes, and the store's own folders among them."""
+    store = tmp_path / "store"
+    for run in ("run-1", "run-2"):
+        shutil.copytree(stored, store / run)
+    (store / "_proposals").mkdir()
+    one = clients("show", stored).stdout
+    named = [f"{folder}/" for folder in sorted(store.iterdir())]
+    for paths in (named, [store], [f"{store}/"], [store / "run-1" / "reward.json", f"{store}/run-2/"]):
+        done = clients("show", *paths)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{one}\n{one}"
+    assert clients("show", f"{store}/run-1/").stdout == one
+    done = clients("show", f"{store}/_proposals/")
+    assert done.returncode == 1
+    assert "_proposals" in done.stderr

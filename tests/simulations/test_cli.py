@@ -141,3 +141,17 @@ def test_folders_of_the_caller_are_not_taken_for_ours(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "Prepared" in done.stdout
+
+
+def test_several_runs_are_shown_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a shell's ``runs/*/`` names them."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.toml").touch()
+        (tmp_path / name / "allocation.json").write_text(json.dumps(RECORD))
+    assert cli.main(["show", "one/", "two/"]) == 0
+    said = capsys.readouterr().out
+    assert f"Run directory: {tmp_path / 'one'}" in said
+    assert f"Run directory: {tmp_path / 'two'}" in said
+    assert cli.main(["purge", "one/", "two/"]) == 0
+    assert "There was nothing left to delete in two." in capsys.readouterr().out

@@ -79,7 +79,7 @@ class LateWord:
     def log(self, run: str, *, whole: bool) -> str:
         return f"whole log: {whole}"
 
-    def status(self, run: str) -> RunStatus:
+    def status(self, run: str, within: float = 60.0) -> RunStatus:
         last = [{"event": "progress", "stage": "alone", "done": 5, "total": 5}, {"event": "finished"}]
         if not self.path.exists():
             self.path.write_text("".join(json.dumps(event) + "\n" for event in last))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from guerdon.scaling import Scaling
 from guerdon.types import FloatArray
 from wire.handlers import travels
 from wire.kinds.columns import Column
@@ -86,8 +87,12 @@ class Model(Kind):
         return scores | {f"coverage_{level}": coverage(mean, variance, held, level / 100) for level in (50, 90)}
 
     def lines(self, reward: Reward) -> list[str]:
-        predictor = predictor_of(reward)
-        scaled = "as they are" if predictor.scaling.is_identity else "standardised"
+        arrays = {name.removeprefix("scaling."): array for name, array in reward.arrays.items()}
+        try:  # what is said needs no model, and to build one takes seconds
+            scaled = "as they are" if Scaling.from_arrays(arrays).is_identity else "standardised"
+            features, target = ", ".join(map(str, arrays["feature_names"])), arrays["target"]
+        except (KeyError, ValueError) as error:
+            raise _broken(error) from error
         model = reward.about["model"]
         if "kernel" in model:
             what = f"Kernel {model['kernel']}"
@@ -95,7 +100,7 @@ class Model(Kind):
             what = f"Linear in {(model.get('features') or {}).get('kind', 'the inputs')}"
         return worth_lines(
             reward.about,
-            f"It predicts {predictor.target} from {', '.join(predictor.feature_names)}.",
+            f"It predicts {target} from {features}.",
             f"{what}, on inputs {scaled}.",
         )
 
@@ -135,7 +140,11 @@ def predictor_of(reward: Reward) -> Predictor:
     try:
         return Predictor.from_arrays(reward.arrays)
     except (KeyError, ValueError) as error:
-        raise MessageError(f"the model in this reward can't be rebuilt: {error}") from error
+        raise _broken(error) from error
+
+
+def _broken(error: Exception) -> MessageError:
+    return MessageError(f"the model in this reward can't be rebuilt: {error}")
 
 
 def _predictions(reward: Reward, data: HeldRows, held: FloatArray) -> Picture:
