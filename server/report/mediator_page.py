@@ -8,19 +8,22 @@ from typing import Any
 
 from server.report.mathematics import MATHEMATICS
 from server.report.negotiation import NEGOTIATION, SCRIPT, STYLE, negotiation_data
-from server.report.words import summary, tells
-from wire.kinds import columns_of, kind_of
+from server.report.words import number_word, summary, tells
+from wire.kinds import Column, columns_of, kind_of
 from wire.pages.glossary import CONDITIONS, MEANINGS, STAGES
 from wire.pages.page import Picture, render
 
 __all__ = ["mediator_page"]
+
+BESIDE = 8
+"""Columns that a table can have beside the parties' names on a screen of ordinary width."""
 
 TEMPLATE = (
     """{% extends "skeleton" %}
 {% import "macros" as part with context %}
 {% block eyebrow %}The mediator's view{% endblock %}
 {% block opening %}
-<ul class="chips"><li><b>{{ stage }}</b></li><li>{{ record.parties | length }} parties</li>{% if record.scheme %}<li>scheme <b>{{ record.scheme }}</b></li>{% endif %}
+<ul class="chips"><li><b>{{ stage }}</b></li><li>run <b>{{ record.run }}</b></li>{% if record.scheme %}<li>scheme <b>{{ record.scheme }}</b></li>{% endif %}
 {% if record.shapley_method is defined %}<li>Shapley values: <b>{{ record.shapley_method }}</b></li>{% endif %}</ul>
 {% endblock %}
 {% block navigation %}<nav aria-label="sections"><ul><li><a href="#outcome">Outcome</a></li>{% if negotiation %}<li><a href="#negotiation">Negotiate ρ</a></li>{% endif %}
@@ -31,8 +34,9 @@ TEMPLATE = (
 <h2>What happened</h2>
 <p class="lead">{{ sentences | join(" ") }}</p>
 {% for entry in record.refused %}<p class="warning"><b class="bad">Refused:</b> <b>{{ entry.party }}</b>, {{ entry.reason }}</p>{% endfor %}
-{{ part.table(columns, record.parties) }}
-</section>
+{% for title, group in tables %}{% if title %}<h3>{{ title }}</h3>{% endif %}
+{{ part.table(group, record.parties) }}
+{% endfor %}</section>
 {% if negotiation %}
 """
     + NEGOTIATION
@@ -103,11 +107,11 @@ def mediator_page(
     negotiation = negotiation_data(record, directory)
     return render(
         TEMPLATE,
-        title=str(record["run"]),
+        title=_title(record),
         record=record,
         stage=STAGES.get(str(record.get("stage")), str(record.get("stage"))),
         sentences=summary(record),
-        columns=columns_of(record),
+        tables=_tables(columns_of(record)),
         valued=tells(record, "value"),
         shows=f" and {kind_of(record).report_shows}" if kind_of(record).report_shows else "",
         negotiation=negotiation,
@@ -122,6 +126,21 @@ def mediator_page(
         extra_style=STYLE,
         script=MATHEMATICS + SCRIPT,
     )
+
+
+def _tables(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:
+    """The columns in one table where they fit beside each other, else with the scores in one of their own."""
+    if len(columns) <= BESIDE:
+        return [("", list(columns))]
+    scores = [column for column in columns if column.group == "scores"]
+    rest = [column for column in columns if column.group != "scores"]
+    named = (("What each party gave and gets", rest), ("On rows held out", scores))
+    return [(title, group) for title, group in named if group]
+
+
+def _title(record: Mapping[str, Any]) -> str:
+    count = len(record["parties"])
+    return f"{number_word(count).capitalize()} {'party' if count == 1 else 'parties'} and their rewards"
 
 
 def _details(record: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -47,13 +47,14 @@ NEGOTIATION = """
 <div class="tile" title="{{ meanings.fairness }}"><b id="fairness"></b><span>fairness: 1 where rewards are in proportion to Shapley values (Jain's index)</span></div>
 <div class="tile" title="The best reward."><b id="best"></b><span>{{ 'v*, the best reward: as large as all ceilings allow' if negotiation.rectified else 'the best reward, v_N: the pool’s own model' }}</span></div>
 </div>
-<figure class="wide"><h3>Every party's reward, whatever ρ</h3><div id="curves"></div>
+<figure class="wide"><h3>Every party's reward, whatever ρ</h3>{% if record.parties | length <= 12 %}
+<p class="note">{% for party in record.parties %}{{ part.party(loop.index0, party.party) }}{{ "   " if not loop.last }}{% endfor %}</p>{% endif %}<div id="curves"></div>
 <figcaption><span class="good">Green</span> ground: no group of parties does better by itself. <span style="color: var(--gold)">Gold</span>: some group could.
 {% if not negotiation.rectified %}<span class="bad">Red</span>: somebody would get less than its own data is worth. {% endif %}{% if record.parties | length <= 16 %}Dashed: a party's own data alone.{% endif %}</figcaption></figure>
 <div class="scroll{{ ' tall' if negotiation.many }}" tabindex="0">
 <table class="cards" id="rewards">
 <thead><tr><th class="text">party</th><th class="text line">from its own data to its reward</th>
-<th title="{{ meanings.target }}">reward, {{ record.unit }}</th><th title="{{ meanings.share }}">of the best</th>
+<th title="{{ meanings.target }}">reward, {{ record.unit }}</th><th title="{{ meanings.share_of_best }}">of the best</th>
 <th title="What the reward is worth beyond the party's own data.">gains over alone</th>
 <th title="What the party could get at most, less its reward.">gives up</th>
 <th title="The change against the rewards that this run was computed with.">against this run</th></tr></thead>
@@ -156,7 +157,7 @@ SCRIPT = r"""
   for (const button of document.querySelectorAll("[data-rho]")) {
     const at = choices[button.dataset.rho];
     if (["stable", "rational"].includes(button.dataset.rho))
-      button.textContent = `${button.dataset.rho}${at >= 0 ? `, ${short(at)}` : ": none"}`;
+      button.textContent = `${button.dataset.rho}${at >= 1 ? ": every ρ" : at >= 0 ? `, ${short(at)}` : ": none"}`;
     button.disabled = at === null || !(at >= 0);
     button.addEventListener("click", () => choose(at, button.dataset.rho));
   }

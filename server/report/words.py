@@ -8,7 +8,7 @@ from typing import Any
 from wire.kinds import kind_of
 from wire.pages.numbers import number_text, percent_text, unit_text
 
-__all__ = ["joined", "summary", "tells"]
+__all__ = ["joined", "number_word", "summary", "tells"]
 
 Record = Mapping[str, Any]
 
@@ -47,9 +47,14 @@ def _pooled(record: Record, parties: Sequence[Record]) -> str:
     pool, own = record["grand_value"], best["value"]
     more = f", {pool / own:.3g} times the most that one of them has alone ({best['party']})" if own > 0.0 else ""
     return (
-        f"{_number(len(parties)).capitalize()} parties pooled {rows:,} rows. Together their data is worth "
-        f"{number_text(pool)} {unit_text(str(record['unit']))}{more}."
+        f"{number_word(len(parties)).capitalize()} parties pooled {rows:,} rows. Together their data is worth "
+        f"{number_text(pool)} {unit_text(str(record['unit']))}{_in_words(record)}{more}."
     )
+
+
+def _in_words(record: Record) -> str:
+    """What the unit counts, for whoever meets it first."""
+    return " (units of information: one makes a guess e times as sure)" if record["unit"] == "nats" else ""
 
 
 def _contributed(parties: Sequence[Record]) -> str:
@@ -91,11 +96,12 @@ def _scored(record: Record) -> list[str]:
             rows = [count for *_, count in known]
             on = f"{rows[0]:,}" if min(rows) == max(rows) else f"{min(rows):,} to {max(rows):,}"
             told.append(
-                f"On rows held out ({on} each), {words} with the reward are better than alone for {_number(better)} of "
-                f"{_number(len(known))}."
+                f"On rows held out ({on} each), {words} with the reward are better than alone for "
+                f"{number_word(better)} of {number_word(len(known))}."
             )
     return told
 
 
-def _number(count: int) -> str:
+def number_word(count: int) -> str:
+    """A small number as a word, a larger one in digits."""
     return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"

@@ -160,7 +160,7 @@ def test_what_others_wrote_is_text_and_not_markup(page: Browser, tmp_path: Path)
     page.open(path)
     for rho in (0.0, 1.0):
         page.run(f"(s => {{ s.value = {rho}; s.dispatchEvent(new Event('input')) }})(document.getElementById('rho'))")
-    assert page.run("document.title") == "a run"
+    assert page.run("document.title") == "Two parties and their rewards"
     assert page.run("document.querySelectorAll('img').length") == 0
     assert page.run("document.querySelectorAll('script').length") == 2
 
