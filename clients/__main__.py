@@ -18,10 +18,10 @@ from rich.table import Table
 from clients.audit import audit
 from clients.check import check_file
 from clients.consent import ALL, proposals, read_ledger, set_withdrawn, withdrawn
-from clients.node_config import HOLDOUT
 from clients.party_data import PartyError, encoded_by, numbers, read_table
 from clients.reward_store import load_reward
 from guerdon.types import FloatArray
+from wire.defaults import HOLDOUT
 from wire.formats import LEDGER, FormatError
 from wire.kinds import kind_of
 from wire.messages import MessageError, Reward

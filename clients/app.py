@@ -18,6 +18,7 @@ from clients.errors import PartyError
 from clients.report import write_report
 from clients.reward_store import load_reward, save_reward
 from wire import messages
+from wire.defaults import MAX_CONTRIBUTION_MB
 from wire.handlers import Handler, handlers_of
 from wire.kinds import kind_of, rows
 from wire.messages import Introduction
@@ -61,7 +62,7 @@ def contribute(message: Message, context: Context) -> Message:
         data = party.data
         own = data.contribution
         size = rows.size_in_megabytes(own)
-        limit = float(context.run_config.get("max-contribution-mb", 512.0))
+        limit = float(context.run_config.get("max-contribution-mb", MAX_CONTRIBUTION_MB))
         if size > limit:
             raise PartyError(f"the contribution is {size:.1f} MB; the limit is max-contribution-mb = {limit:g}")
         party.note(

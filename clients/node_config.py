@@ -7,8 +7,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from clients.errors import PartyError
+from wire.defaults import HOLDOUT
 
-__all__ = ["ANY_SCHEMA", "HOLDOUT", "KEYS", "check_keys", "holdout_of"]
+__all__ = ["ANY_SCHEMA", "KEYS", "check_keys", "holdout_of"]
 
 KEYS = (
     *("party", "data-path", "target", "noise", "holdout", "holdout-path", "reward-dir"),
@@ -20,9 +21,6 @@ FLOWERS = ("partition-id", "num-partitions")
 
 ANY_SCHEMA = "any"
 """As ``confirm-schema``: whatever columns a run asks for may be sent."""
-
-HOLDOUT = 0.25
-"""The share of rows that stay with a party that says nothing of it."""
 
 
 def check_keys(node_config: Mapping[str, Any]) -> None:

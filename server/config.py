@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import traceback
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
@@ -124,16 +125,16 @@ class RunConfig(BaseModel):
     synthetic_file: str = ""
     public_file: str = ""
     generator_file: str = ""
-    holdout: float = Field(0.25, ge=0.0, le=0.9)
-    standardize: bool = True
-    deduplicate: bool = False
+    holdout: float = Field(Settings.holdout, ge=0.0, le=0.9)
+    standardize: bool = Settings.standardize
+    deduplicate: bool = Settings.deduplicate
     parties: str = ""
-    min_parties: int = Field(2, ge=1)
-    min_rows: int = Field(2, ge=1)
-    max_contribution_mb: float = Field(512.0, gt=0.0)
-    join_timeout: float = Field(60.0, gt=0.0)
-    timeout: float = Field(600.0, gt=0.0)
-    seed: int = Field(0, ge=0)
+    min_parties: int = Field(Settings.min_parties, ge=1)
+    min_rows: int = Field(Settings.min_rows, ge=1)
+    max_contribution_mb: float = Field(Settings.max_contribution_mb, gt=0.0)
+    join_timeout: float = Field(Settings.join_timeout, gt=0.0)
+    timeout: float = Field(Settings.timeout, gt=0.0)
+    seed: int = Field(Settings.seed, ge=0)
     output_dir: str = ""
     run_dir: str = ""
     resume: bool = False
@@ -315,26 +316,10 @@ class RunConfig(BaseModel):
 
     def settings(self, run: str) -> Settings:
         """The protocol's part of the config."""
-        return Settings(
-            run=run,
-            parties=self.party_names,
-            schema=self.read_schema(),
-            dry_run=self.dry_run,
-            retain_until=self.retain_until,
-            min_parties=self.min_parties,
-            min_rows=self.min_rows,
-            max_contribution_mb=self.max_contribution_mb,
-            join_timeout=self.join_timeout,
-            timeout=self.timeout,
-            seed=self.seed,
-            standardize=self.standardize,
-            deduplicate=self.deduplicate,
-            holdout=self.holdout,
-            stop_after=self.stop_after,
-            resume=self.resume,
-            generator_file=self.generator_file,
-            public_file=self.public_file,
-        )
+        own = {
+            field.name: getattr(self, field.name) for field in fields(Settings) if field.name in type(self).model_fields
+        }
+        return Settings(**{**own, "run": run, "parties": self.party_names, "schema": self.read_schema()})
 
     def to_toml_dict(self) -> dict[str, Any]:
         """The flat mapping with dashed keys that ``parse`` reads."""

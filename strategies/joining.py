@@ -53,10 +53,10 @@ def join(
 
     Real parties come when they like, so ``join_timeout`` bounds the wait. The nodes of a simulation all start by
     themselves, however busy the machine is: whoever has not answered is waited for while its node is there, until
-    nothing has been heard for ``timeout``. ``question(node)`` is what to ask. With a ``seal``, nobody has a name that
+    nothing has been replies for ``timeout``. ``question(node)`` is what to ask. With a ``seal``, nobody has a name that
     its key does not prove.
     """
-    said, refusals, impostors, unnamed = _sort_out(_answers(grid, settings, journal, question, seal), seal)
+    said, refusals, impostors, unnamed = _sorted_replies(_answers(grid, settings, journal, question, seal), seal)
     found: dict[str, tuple[int, Introduction]] = {}
     refused = {f"node-{node}": f"calling itself {party}: {reason}" for node, party, reason in impostors}
     for node, party, reason in refusals:
@@ -135,8 +135,8 @@ def _answers(
             done = min(wanted, sum(isinstance(answer, Message) for answer in answers.values()))
             journal.event("progress", stage="join", done=done, total=wanted)
             changed = time.monotonic()
-        heard = _sort_out(answers, seal)
-        known = {*heard.said, *(party for _, party, _ in heard.refusals)}
+        replies = _sorted_replies(answers, seal)
+        known = {*replies.said, *(party for _, party, _ in replies.refusals)}
         waited = time.monotonic() - start
         quiet = time.monotonic() - changed
         everybody = bool(settings.parties) and known >= set(settings.parties)
@@ -162,7 +162,7 @@ def _no_answer(present: bool, settings: Settings) -> str:
     return f"no answer within timeout = {settings.timeout:g} s" + (f" ({load})" if load else "")
 
 
-class _Heard(NamedTuple):
+class _Replies(NamedTuple):
     """Introductions by party; refusals and names that no key proves as (node, party, reason); and the failures of
     nodes that never said a name."""
 
@@ -172,19 +172,19 @@ class _Heard(NamedTuple):
     unnamed: list[str]
 
 
-def _sort_out(answers: Mapping[int, Message | str], seal: MediatorSeal | None) -> _Heard:
-    heard = _Heard(defaultdict(list), [], [], [])
+def _sorted_replies(answers: Mapping[int, Message | str], seal: MediatorSeal | None) -> _Replies:
+    replies = _Replies(defaultdict(list), [], [], [])
     for node, reply in sorted(answers.items()):
         if isinstance(reply, str):
-            heard.unnamed.append(reply)
+            replies.unnamed.append(reply)
         elif reply.has_error():
-            heard.unnamed.append(messages.error_sentence(reply.error))
+            replies.unnamed.append(messages.error_sentence(reply.error))
         else:
-            _hear(reply, node, seal, heard)
-    return heard
+            _sort(reply, node, seal, replies)
+    return replies
 
 
-def _hear(reply: Message, node: int, seal: MediatorSeal | None, heard: _Heard) -> None:
+def _sort(reply: Message, node: int, seal: MediatorSeal | None, replies: _Replies) -> None:
     """Sort one node's answer, once the key of whoever it says it is has proved it."""
     try:
         introduction, party, refusal = messages.decode_introduction(reply.content), "", ""
@@ -192,18 +192,18 @@ def _hear(reply: Message, node: int, seal: MediatorSeal | None, heard: _Heard) -
     except RefusedError as error:
         introduction, party, refusal = None, error.party or f"node-{node}", str(error)
     except MessageError as error:
-        heard.unnamed.append(str(error))
+        replies.unnamed.append(str(error))
         return
     if seal is not None:
         try:
             seal.verify(reply.content, messages.INTRODUCE, party, node)
         except MessageError as error:
-            heard.impostors.append((node, party, f"{error}{f' ({refusal})' if refusal else ''}"))
+            replies.impostors.append((node, party, f"{error}{f' ({refusal})' if refusal else ''}"))
             return
     if introduction is None:
-        heard.refusals.append((node, party, refusal))
+        replies.refusals.append((node, party, refusal))
     else:
-        heard.said[party].append((node, introduction))
+        replies.said[party].append((node, introduction))
 
 
 def _schema_misfits(introductions: Mapping[str, Introduction], schema: Schema | None) -> dict[str, str]:

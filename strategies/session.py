@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from numpy.typing import NDArray
 
 from guerdon.types import Contribution, FloatArray
+from wire.defaults import HOLDOUT, MAX_CONTRIBUTION_MB
 from wire.messages import Reward
 from wire.schema import Schema
 from wire.signing import MediatorSeal
@@ -64,7 +65,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """The protocol's numbers; the names are those of the run config.
+    """The protocol's numbers; the names are those of the run config, and what each is by default stands here.
 
     ``simulated`` is Flower's own word on whether it runs the parties too; they are waited for while their nodes live.
     """
@@ -73,13 +74,13 @@ class Settings:
     parties: tuple[str, ...] = ()
     min_parties: int = 2
     min_rows: int = 2
-    max_contribution_mb: float = 512.0
+    max_contribution_mb: float = MAX_CONTRIBUTION_MB
     join_timeout: float = 60.0
     timeout: float = 600.0
     seed: int = 0
     standardize: bool = True
     deduplicate: bool = False
-    holdout: float = 0.25
+    holdout: float = HOLDOUT
     stop_after: str = ""
     resume: bool = False
     generator_file: str = ""
