@@ -185,4 +185,4 @@ def test_what_it_says_of_itself_is_json() -> None:
     fitted = BayesianLinear(features="Affine()").fit([drawn(10, 20)])
     said = json.loads(json.dumps(fitted.describe()))
     assert said["features"] == {"kind": "Affine"}
-    assert said["fit"]["starts"] == 3
+    assert said["fit"]["starts"] >= 1
