@@ -29,8 +29,8 @@ NOISE_STARTS_ALONE = tuple(np.geomspace(1e-5, 10.0, 16).tolist())
 CLIMBERS, CLIMB = 8, 8
 """Of all starts, so many of the likeliest are followed for so many steps of L-BFGS."""
 
-FINALISTS = 3
-"""And so many of those, the likeliest, to the end."""
+FINALISTS, FINAL_CLIMB = 3, 100
+"""So many of those, the likeliest, are followed on, and the likeliest of all to the end."""
 
 GRADIENT_TOLERANCE = 1e-3
 """A fit ends with no gradient entry above this (nats an e-fold of a positive hyperparameter), or is refused."""
@@ -48,8 +48,11 @@ NOISE_BOUNDS = (1e-6, 1e3)
 """Learned noise variances, as shares of the outputs' variance."""
 
 
-AS_LIKELY = 1e-3
-"""Ends within so many nats of the likeliest are as likely."""
+STAGES = 3
+"""What progress counts: a few steps from many starts, many from few, and the last one to the end."""
+
+SAME = 0.1
+"""Points so close in every logarithm, and in nats, are on the way to one end."""
 
 AT_LIMIT = 1e-3
 """So close, in log, to an end of its range a hyperparameter is at its limit."""
@@ -114,12 +117,8 @@ def maximize_likelihood(
                 "such as kernel='rbf(lengthscale=1.0, outputscale=1.0)', noise=0.1 and mean=0.0"
             )
         starts = problem.starts(X, noise_starts)
-        ends: list[_End] = []
-        finalists = problem.likeliest(starts)
-        for number, theta in enumerate(finalists):
-            ends.append(problem.solve(theta))
-            progress("fit", number + 1, len(finalists))
-        best = _preferred(ends)
+        best = problem.solve(problem.likeliest(starts, progress))
+        progress("fit", STAGES, STAGES)
         if not best.gradient <= GRADIENT_TOLERANCE and not problem.limits(best.theta):
             raise ConvergenceError(
                 f"maximum likelihood did not converge: the largest gradient entry is {best.gradient:.2g} after "
@@ -135,12 +134,6 @@ class _End(NamedTuple):
     theta: FloatArray
     value: float
     gradient: float
-
-
-def _preferred(ends: Sequence[_End]) -> _End:
-    """The likeliest end; of those that are as likely, one where the gradient vanishes."""
-    best = min(end.value for end in ends)
-    return min(ends, key=lambda end: (end.value > best + AS_LIKELY, end.gradient > GRADIENT_TOLERANCE, end.value))
 
 
 class _Problem:
@@ -204,20 +197,21 @@ class _Problem:
                 found.append(self._within(np.concatenate([np.empty(0), *parts])))
         return found
 
-    def likeliest(self, starts: list[FloatArray]) -> list[FloatArray]:
-        """The starts, a few steps on, whose ends are worth looking for."""
-        if len(starts) <= FINALISTS:
-            return starts
-        values = [self.value(theta) for theta in starts]
-        climbers = [starts[k] for k in np.argsort(values, kind="stable")[:CLIMBERS]]
-        climbed = [self._climb(theta, CLIMB) for theta in climbers]
-        order = np.argsort([value for _, value in climbed], kind="stable")
-        return [climbed[k][0] for k in order[:FINALISTS]]
+    def likeliest(self, starts: list[FloatArray], progress: Progress) -> FloatArray:
+        """Near the likeliest end that any start leads to."""
+        points = [(self.value(theta) if len(starts) > CLIMBERS else 0.0, theta) for theta in starts]
+        stages = [(CLIMBERS, CLIMB), (FINALISTS, FINAL_CLIMB)][len(starts) <= FINALISTS :]
+        for number, (kept, steps) in enumerate(stages):
+            best = _apart(sorted(points, key=lambda point: point[0]))[:kept]
+            points = [self._climb(theta, steps) for _, theta in best] if len(starts) > 1 else best
+            progress("fit", number + STAGES - len(stages), STAGES)
+        return min(points, key=lambda point: point[0])[1]
 
-    def _climb(self, theta: FloatArray, steps: int) -> tuple[FloatArray, float]:
-        options = {"maxiter": steps, "maxfun": 2 * steps}
+    def _climb(self, theta: FloatArray, steps: int) -> tuple[float, FloatArray]:
+        """A few steps of L-BFGS: -log p(y) in nats, and theta."""
+        options = {"maxiter": steps, "maxfun": 2 * steps, "ftol": 1e-7}
         result = minimize(self.objective, theta, jac=True, method="L-BFGS-B", bounds=self.bounds, options=options)
-        return result.x, float(result.fun)
+        return float(result.fun), result.x
 
     def solve(self, theta: FloatArray) -> _End:
         """Where L-BFGS from theta ends."""
@@ -368,6 +362,15 @@ class _Problem:
             with torch.no_grad():
                 parameter.copy_(raw[-1])
         return raw
+
+
+def _apart(points: Sequence[tuple[float, FloatArray]]) -> list[tuple[float, FloatArray]]:
+    """The points, each with its value, without those that are all but where an earlier one is."""
+    kept: list[tuple[float, FloatArray]] = []
+    for value, theta in points:
+        if not any(value - v < SAME and np.all(np.abs(theta - t) < SAME) for v, t in kept):
+            kept.append((value, theta))
+    return kept
 
 
 def _plain_name(name: str) -> str:
