@@ -14,12 +14,16 @@ from guerdon.models.feature_rows import FeatureRows
 from guerdon.models.features import Features, as_features, describe_features, require_trainable
 from guerdon.models.likelihoods import linear_likelihood
 from guerdon.models.linear_gaussian import LinearGaussian
-from guerdon.models.maximum_likelihood import maximize_likelihood
+from guerdon.models.maximum_likelihood import NOISE_BOUNDS, maximize_likelihood
+from guerdon.models.noise_profile import likeliest_noises
 from guerdon.models.pool import check_noise, check_report, has_open_noise, pool_of
 from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, Progress, silent
 
 __all__ = ["BayesianLinear"]
+
+NOISES = 400
+"""Values of an open noise variance at which the likelihood is looked at: 9 decades, 5 % apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +79,8 @@ class BayesianLinear(LinearGaussian):
     def fit(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> Self:
         """The model with its noise variance, where open, learned by maximum likelihood on the pool, to convergence.
 
-        Rows with a noise variance of their own keep it. Where nothing is open, outputs only serve the report: without
+        The likelihood is looked at over all noise levels, and followed from its highest peaks. Rows with a noise
+        variance of their own keep it. Where nothing is open, outputs only serve the report: without
         them the model is returned as it is.
 
         Raises
@@ -88,8 +93,15 @@ class BayesianLinear(LinearGaussian):
         if any(c.y is None for c in contributions) and not has_open_noise(contributions, self.noise):
             return self
         pool = pool_of(contributions, self.noise)
-        likelihood = linear_likelihood(FeatureRows(self._features(), pool.X), pool.y, pool.noise)
-        fitted = maximize_likelihood(gpytorch.Module, likelihood, pool.y, pool.noise, 0.0, progress=progress)
+        rows = FeatureRows(self._features(), pool.X)
+        likelihood = linear_likelihood(rows, pool.y, pool.noise)
+        peaks = None
+        if np.any(np.isnan(pool.noise)) and np.var(pool.y) > 0.0:
+            values = np.geomspace(*NOISE_BOUNDS, NOISES) * float(np.var(pool.y))
+            peaks = likeliest_noises(rows, pool.y, pool.noise, values)
+        fitted = maximize_likelihood(
+            gpytorch.Module, likelihood, pool.y, pool.noise, 0.0, noise_starts=peaks, progress=progress
+        )
         return replace(self, noise=fitted.noise if self.noise is None else self.noise, report=fitted.report)
 
     def describe(self) -> dict[str, Any]:

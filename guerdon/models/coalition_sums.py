@@ -12,22 +12,60 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from guerdon.linalg import PRECISION, chain_half_log_determinants, half_log_determinant, lattice_half_log_determinants
+from guerdon.linalg import (
+    chain_half_log_determinants,
+    half_log_determinant,
+    lattice_half_log_determinants,
+    require_precision,
+    rounding_error,
+    triangular_factor,
+)
 from guerdon.threads import one_thread
 from guerdon.types import FloatArray, Progress, coalition_members, silent
 
 __all__ = ["chains_of_gains", "gain", "table_of_gains"]
 
 
+EXACT = 2e-11
+"""A value whose rounding error may be a larger share of it (or of 1 nat) is computed again without squaring P."""
+
+
 def gain(P: FloatArray, what: str = "the data") -> float:
     """1/2 log det(I + P' P) of white features P (m, M), on the smaller side.
+
+    Where the Gram matrix is too close to singular to give all digits, the value comes from the triangular factor of
+    [P; I], which never squares: so that a party has one value, to 1e-10 of the pool's, whoever asks for it.
 
     Raises
     ------
     LossOfPrecisionError
         (Almost) collinear rows or features with (almost) no noise.
     """
-    return half_log_determinant(_inner(P) if len(P) < P.shape[1] else _inner(P.T), what) if P.size else 0.0
+    if not P.size:
+        return 0.0
+    P = P.T if len(P) < P.shape[1] else P
+    value = _squared(_inner(P.T))
+    return _triangular(P, what) if value is None else value
+
+
+def _squared(A: FloatArray) -> float | None:
+    """1/2 log det A, None where rounding could show."""
+    factor, info = lapack.dpotrf(np.asfortranarray(A), lower=1, clean=0)
+    if info != 0:
+        return None
+    value = float(np.log(np.diagonal(factor)).sum())
+    return value if rounding_error(A, factor) <= EXACT * max(1.0, value) else None
+
+
+def _triangular(P: FloatArray, what: str) -> float:
+    """1/2 log det(I + P' P) = sum log |R_jj| with R' R = I + P' P; rows of P that are larger come first."""
+    order = np.argsort(-np.square(P).sum(axis=1), kind="stable")
+    R = triangular_factor(P.shape[1], [P[order], np.eye(P.shape[1])])
+    pivots = np.abs(np.diagonal(R))
+    value = float(np.log(pivots).sum())
+    error = float(np.finfo(np.float64).eps * np.sum(np.linalg.norm(R, axis=0) / pivots))
+    require_precision(value, error, what)
+    return value
 
 
 def table_of_gains(parts: Sequence[FloatArray], *, progress: Progress = silent) -> FloatArray:
@@ -109,7 +147,7 @@ class _Sums:
         pivots = factor.diagonal()
         if info == 0:
             value = float(np.log(pivots).sum())
-            if self.eps * float((A.diagonal() / (pivots * pivots)).sum()) <= PRECISION * max(1.0, value):
+            if self.eps * float((A.diagonal() / (pivots * pivots)).sum()) <= EXACT * max(1.0, value):
                 return value
         members = coalition_members(mask, len(self.parts))
         return gain(np.concatenate([self.parts[i] for i in members]), "a coalition's data")

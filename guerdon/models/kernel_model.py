@@ -59,7 +59,7 @@ class KernelModel:
             return {}
         X, y, noise = pool_of(contributions, self.noise)
         fitted = maximize_likelihood(
-            lambda: self._open_kernel(X, y), self._likelihood(X), y, noise, self.mean, progress=progress
+            lambda: self._open_kernel(X, y), self._likelihood(X), y, noise, self.mean, X=X, progress=progress
         )
         return {
             "kernel": kernel_text(fitted.kernel) if isinstance(self.kernel, str) else fitted.kernel,

@@ -17,7 +17,7 @@ import gpytorch
 import numpy as np
 import torch
 from gpytorch.constraints import Positive
-from gpytorch.kernels import AdditiveKernel, Kernel, MaternKernel, ScaleKernel
+from gpytorch.kernels import AdditiveKernel, Kernel, MaternKernel, RQKernel, ScaleKernel
 
 from guerdon.plugins import PluginError, parse_call
 from guerdon.types import FloatArray
@@ -37,7 +37,7 @@ KERNELS: dict[str, tuple[Callable[..., Kernel], tuple[str, ...]]] = {
     "exponential": (lambda **k: MaternKernel(nu=0.5, **k), ("lengthscale",)),
     "matern32": (lambda **k: MaternKernel(nu=1.5, **k), ("lengthscale",)),
     "matern52": (lambda **k: MaternKernel(nu=2.5, **k), ("lengthscale",)),
-    "rational_quadratic": (gpytorch.kernels.RQKernel, ("lengthscale", "alpha")),
+    "rational_quadratic": (RQKernel, ("lengthscale", "alpha")),
     "periodic": (gpytorch.kernels.PeriodicKernel, ("lengthscale", "period_length")),
 }
 """Each name's constructor and hyperparameters; ``ard=True`` gives one lengthscale a feature."""
@@ -66,7 +66,7 @@ def as_kernel(
 
 
 def _with_exact_distances(kernel: Kernel) -> Kernel:
-    """The kernel, measuring distances by the differences of the rows.
+    """The kernel, measuring distances by the differences of the rows, and without loss of digits for a large alpha.
 
     GPyTorch expands |x - z|^2 = |x|^2 - 2 x'z + |z|^2, whose rounding puts equal rows up to 1e-7 apart. The exponential
     kernel has a kink there: K_ij = 1 - 1e-7 instead of 1, which is 1e-5 nats of information gain at a noise of 0.01.
@@ -74,6 +74,8 @@ def _with_exact_distances(kernel: Kernel) -> Kernel:
     for module in kernel.modules():
         if isinstance(module, Kernel):
             module.covar_dist = MethodType(_distances, module)
+        if type(module) is RQKernel:
+            module.forward = MethodType(_rational_quadratic, module)
     return kernel
 
 
@@ -86,6 +88,19 @@ def _distances(
         return expanded
     apart = torch.cdist(x1, x2, compute_mode="donot_use_mm_for_euclid_dist")
     return apart.square() if square_dist else apart
+
+
+def _rational_quadratic(
+    kernel: RQKernel, x1: torch.Tensor, x2: torch.Tensor, diag: bool = False, **kwargs: Any
+) -> torch.Tensor:
+    """(1 + r^2 / (2 alpha))^-alpha, r = |x1_i - x2_j| / lengthscale, as exp(-alpha log1p(r^2 / (2 alpha))).
+
+    GPyTorch adds the 1 before it takes the power, which costs alpha eps: a likelihood whose alpha drifts off to
+    infinity, where the kernel is the rbf, ends in rounding.
+    """
+    r2 = kernel.covar_dist(x1 / kernel.lengthscale, x2 / kernel.lengthscale, square_dist=True, diag=diag, **kwargs)
+    alpha = kernel.alpha if diag else kernel.alpha.unsqueeze(-1)
+    return torch.exp(-alpha * torch.log1p(r2 / (2.0 * alpha)))
 
 
 def check_kernel(kernel: Kernel | str) -> None:

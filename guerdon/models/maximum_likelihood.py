@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,14 +15,23 @@ from scipy.optimize import minimize
 from guerdon.linalg import LossOfPrecisionError
 from guerdon.models.likelihoods import Likelihood
 from guerdon.models.protocols import FitReport
+from guerdon.models.starts import Distances, Start, kernel_starts
 from guerdon.threads import one_thread
 from guerdon.types import FloatArray, Progress, silent
 
 __all__ = ["ConvergenceError", "Fitted", "maximize_likelihood"]
 
-STARTS = (1.0, 0.25, 4.0)
-"""Initial lengthscales tried, as multiples of the kernel's own (noise variances, where no lengthscale is learned); the
-likeliest end is kept."""
+NOISE_STARTS = (0.3, 0.03)
+"""Where a learned noise variance starts, as shares of the outputs' variance, with each start of the kernel."""
+
+NOISE_STARTS_ALONE = tuple(np.geomspace(1e-5, 10.0, 16).tolist())
+"""The same, where nothing else has several starts."""
+
+CLIMBERS, CLIMB = 8, 8
+"""Of all starts, so many of the likeliest are followed for so many steps of L-BFGS."""
+
+FINALISTS, FINAL_CLIMB = 3, 100
+"""So many of those, the likeliest, are followed on, and the likeliest of all to the end."""
 
 GRADIENT_TOLERANCE = 1e-3
 """A fit ends with no gradient entry above this (nats an e-fold of a positive hyperparameter), or is refused."""
@@ -39,8 +48,18 @@ POLISH_ROUNDS = 4
 NOISE_BOUNDS = (1e-6, 1e3)
 """Learned noise variances, as shares of the outputs' variance."""
 
-NOISE_START = 0.3
-"""Where a learned noise variance starts, as a share of the outputs' variance."""
+
+STAGES = 3
+"""What progress counts: a few steps from many starts, many from few, and the last one to the end."""
+
+SAME = 0.1
+"""Points so close in every logarithm, and in nats, are on the way to one end."""
+
+AT_LIMIT = 1e-3
+"""So close, in log, to an end of its range a hyperparameter is at its limit."""
+
+UNKNOWN = 1e20
+"""The objective where float64 can't tell the likelihood, so that a search turns round."""
 
 
 class ConvergenceError(ValueError):
@@ -62,9 +81,14 @@ def maximize_likelihood(
     noise: FloatArray,
     mean: float | None,
     *,
+    X: FloatArray | None = None,
+    noise_starts: Sequence[float] | None = None,
     progress: Progress = silent,
 ) -> Fitted:
     """Learn the open hyperparameters of a model: minimise -log p(y) by L-BFGS from several starts.
+
+    The likelihood is looked at where every start is, followed a few steps from the best of them, and to the end from
+    the best of those.
 
     Parameters
     ----------
@@ -79,46 +103,49 @@ def maximize_likelihood(
         Noise VARIANCES; NaN where the noise is to be learned, one variance for all such rows.
     mean : float or None
         The constant mean, None to learn it.
+    X : (m, d) array, optional
+        Inputs, whose distances give the starts of lengthscales and periods.
+    noise_starts : sequence of float, optional
+        Where an open noise variance starts; shares of the outputs' variance when None.
 
     Raises
     ------
     ConvergenceError
-        No start ended where the gradient vanishes.
+        The gradient does not vanish at the likeliest end, and no hyperparameter is at an end of its range there.
     LossOfPrecisionError
         Nothing is to be learned, and float64 can't tell the likelihood of what is given.
     ValueError
         There is something to learn, but the outputs do not vary.
     """
-    best: Fitted | None = None
-    evaluations = 0
     with one_thread():
-        for number, factor in enumerate(STARTS):
-            problem = _Problem(make_kernel(), likelihood, y, noise, mean, factor)
-            if problem.free and len(np.unique(y)) < 2:
-                raise ValueError(
-                    f"hyperparameters can't be learned from {len(y)} rows whose outputs do not vary: give them all, "
-                    "such as kernel='rbf(lengthscale=1.0, outputscale=1.0)', noise=0.1 and mean=0.0"
-                )
-            fitted = problem.solve()
-            evaluations += problem.evaluations
-            progress("fit", number + 1, len(STARTS))
-            if best is None or fitted.report.log_likelihood > best.report.log_likelihood:
-                best = fitted
-            if not problem.free:
-                break
-    assert best is not None
-    report = replace(best.report, evaluations=evaluations, starts=number + 1)
-    if not report.gradient <= GRADIENT_TOLERANCE:
-        raise ConvergenceError(
-            f"maximum likelihood did not converge: the largest gradient entry is {report.gradient:.2g} after "
-            f"{evaluations} evaluations from {report.starts} starts. Give the hyperparameters, such as "
-            "kernel='rbf(lengthscale=1.0, outputscale=1.0)' and noise=0.1, or try another kernel."
-        )
-    return Fitted(best.kernel, best.noise, best.mean, report)
+        problem = _Problem(make_kernel(), likelihood, y, noise, mean)
+        if problem.free and len(np.unique(y)) < 2:
+            raise ValueError(
+                f"hyperparameters can't be learned from {len(y)} rows whose outputs do not vary: give them all, "
+                "such as kernel='rbf(lengthscale=1.0, outputscale=1.0)', noise=0.1 and mean=0.0"
+            )
+        starts = problem.starts(X, noise_starts)
+        best = problem.solve(problem.likeliest(starts, progress))
+        progress("fit", STAGES, STAGES)
+        if not best.gradient <= GRADIENT_TOLERANCE and not problem.limits(best.theta):
+            raise ConvergenceError(
+                f"maximum likelihood did not converge: the largest gradient entry is {best.gradient:.2g} after "
+                f"{problem.evaluations} evaluations from {len(starts)} starts. Give the hyperparameters, such as "
+                "kernel='rbf(lengthscale=1.0, outputscale=1.0)' and noise=0.1, or try another kernel."
+            )
+        return problem.fitted(best, len(starts))
+
+
+class _End(NamedTuple):
+    """Where one start led: theta, -log p(y) there in nats, and the largest entry of its gradient."""
+
+    theta: FloatArray
+    value: float
+    gradient: float
 
 
 class _Problem:
-    """One start of the optimisation: the free parameters as one flat vector theta, and the objective on it.
+    """The free parameters as one flat vector theta, and the objective on it.
 
     Positive hyperparameters enter theta as logarithms: GPyTorch's own softplus is linear in a lengthscale that drifts
     off to infinity, as those of useless features do, and L-BFGS then steps far below 0.
@@ -131,7 +158,6 @@ class _Problem:
         y: FloatArray,
         noise: FloatArray,
         mean: float | None,
-        factor: float,
     ) -> None:
         self.kernel, self.likelihood = kernel, likelihood
         self.y = torch.as_tensor(y.copy())
@@ -140,7 +166,7 @@ class _Problem:
         self.evaluations = 0
         outputs = y if len(y) else np.zeros(1)
         self.variance = max(float(np.var(outputs)), np.finfo(np.float64).tiny)
-        share = NOISE_START if _stretch(kernel, factor) else NOISE_START * factor
+        share = NOISE_STARTS[0]
         self.log_noise = torch.tensor(np.log(share * self.variance), requires_grad=bool(self.unknown.any()))
         start = float(np.mean(outputs)) if mean is None else mean
         self.mean = torch.tensor(start, dtype=torch.float64, requires_grad=mean is None)
@@ -159,30 +185,77 @@ class _Problem:
             else:
                 self.bounds += [(None, None)] * parameter.numel()
 
-    def solve(self) -> Fitted:
+    def starts(self, X: FloatArray | None, noises: Sequence[float] | None) -> list[FloatArray]:
+        """The thetas to begin from: the model's own, and those that the data suggest."""
+        kernels: list[Start] = [{}] if X is None else kernel_starts(self.kernel, Distances.of(X))
+        if noises is None:
+            shares = NOISE_STARTS if len(kernels) > 1 else NOISE_STARTS_ALONE
+            noises = [share * self.variance for share in shares]
+        if not self.log_noise.requires_grad:
+            noises = noises[:1]
+        names = {id(parameter): name for name, parameter in self.kernel.named_parameters()}
+        found = []
+        for start in kernels:
+            for noise in noises:
+                parts = []
+                for parameter, own in zip(self.free, self._parts(self.start), strict=True):
+                    given = start.get(names.get(id(parameter), ""))
+                    part = own if given is None else np.log(given)
+                    parts.append(np.full(1, np.log(noise)) if parameter is self.log_noise else part)
+                found.append(self._within(np.concatenate([np.empty(0), *parts])))
+        return found
+
+    def likeliest(self, starts: list[FloatArray], progress: Progress) -> FloatArray:
+        """Near the likeliest end that any start leads to."""
+        points = [(self.value(theta) if len(starts) > CLIMBERS else 0.0, theta) for theta in starts]
+        stages = [(CLIMBERS, CLIMB), (FINALISTS, FINAL_CLIMB)][len(starts) <= FINALISTS :]
+        for number, (kept, steps) in enumerate(stages):
+            best = _apart(sorted(points, key=lambda point: point[0]))[:kept]
+            points = [self._climb(theta, steps) for _, theta in best] if len(starts) > 1 else best
+            progress("fit", number + STAGES - len(stages), STAGES)
+        return min(points, key=lambda point: point[0])[1]
+
+    def _climb(self, theta: FloatArray, steps: int) -> tuple[float, FloatArray]:
+        """A few steps of L-BFGS: -log p(y) in nats, and theta."""
+        options = {"maxiter": steps, "maxfun": 2 * steps, "ftol": 1e-7}
+        result = minimize(self.objective, theta, jac=True, method="L-BFGS-B", bounds=self.bounds, options=options)
+        return float(result.fun), result.x
+
+    def solve(self, theta: FloatArray) -> _End:
+        """Where L-BFGS from theta ends."""
+        if not self.free:
+            return _End(theta, self.objective(theta)[0], 0.0)
         gradient = 0.0
+        for _ in range(ROUNDS):
+            result = minimize(
+                self.objective,
+                theta,
+                jac=True,
+                method="L-BFGS-B",
+                bounds=self.bounds,
+                options={"maxiter": 1000, "maxfun": 2000, "ftol": 1e-15, "gtol": 1e-7, "maxcor": 20},
+            )
+            stuck, theta = np.array_equal(theta, result.x), result.x
+            gradient = self._steepest(theta, self.objective(theta)[1])
+            if stuck or gradient <= 1e-3 * GRADIENT_TOLERANCE:
+                break
+        if gradient > GRADIENT_TOLERANCE:
+            theta, gradient = self._polished(theta, gradient)
+        return _End(theta, self.objective(theta)[0], gradient)
+
+    def fitted(self, end: _End, starts: int) -> Fitted:
+        """The model at an end."""
         if self.free:
-            theta = self.start
-            for _ in range(ROUNDS):
-                result = minimize(
-                    self.objective,
-                    theta,
-                    jac=True,
-                    method="L-BFGS-B",
-                    bounds=self.bounds,
-                    options={"maxiter": 1000, "maxfun": 2000, "ftol": 1e-15, "gtol": 1e-7, "maxcor": 20},
-                )
-                stuck, theta = np.array_equal(theta, result.x), result.x
-                gradient = self._steepest(theta, self.objective(theta)[1])
-                if stuck or gradient <= 1e-3 * GRADIENT_TOLERANCE:
-                    break
-            if gradient > GRADIENT_TOLERANCE:
-                theta, gradient = self._polished(theta, gradient)
-            value, _ = self.objective(theta)
-        else:
-            value, _ = self.objective(np.empty(0))
+            self._assign(torch.tensor(end.theta))
         noise = float(torch.exp(self.log_noise.detach())) if bool(self.unknown.any()) else None
-        report = FitReport(-value, gradient, self.evaluations, 1, self._noise_at_bound(noise))
+        report = FitReport(
+            log_likelihood=-end.value,
+            gradient=end.gradient,
+            evaluations=self.evaluations,
+            starts=starts,
+            noise_at_bound=self._noise_at_bound(noise),
+            limits=self.limits(end.theta),
+        )
         return Fitted(self.kernel.requires_grad_(False), noise, float(self.mean.detach()), report)
 
     def _steepest(self, theta: FloatArray, slope: FloatArray) -> float:
@@ -195,8 +268,6 @@ class _Problem:
         the gradient itself is known better. A step, or a part of it, is kept if it makes the largest
         entry smaller.
         """
-        low = np.array([-np.inf if bound is None else bound for bound, _ in self.bounds])
-        high = np.array([np.inf if bound is None else bound for _, bound in self.bounds])
         for _ in range(POLISH_ROUNDS):
             slope = _projected(theta, self.objective(theta)[1], self.bounds)
             H, pinned = self._curvature(theta), slope == 0.0
@@ -205,7 +276,7 @@ class _Problem:
             curvature = np.maximum(np.abs(values), gradient)  # so that flat directions go about 1 far
             step = vectors @ (vectors.T @ slope / curvature)
             for share in (1.0, 0.25, 0.0625):
-                after = np.clip(theta - share * step, low, high)
+                after = self._within(theta - share * step)
                 steepest = self._steepest(after, self.objective(after)[1])
                 if steepest < gradient:
                     break
@@ -223,24 +294,49 @@ class _Problem:
         H = np.array(slopes) / (2.0 * step)
         return np.asarray(0.5 * (H + H.T))
 
+    def limits(self, theta: FloatArray) -> tuple[str, ...]:
+        """The hyperparameters, by name, that are at an end of the range in which they are looked for."""
+        names = {id(parameter): _plain_name(name) for name, parameter in self.kernel.named_parameters()}
+        names[id(self.log_noise)] = "noise"
+        found, place = [], 0
+        for parameter in self.free:
+            for value, (low, high) in zip(
+                theta[place : place + parameter.numel()], self.bounds[place : place + parameter.numel()], strict=True
+            ):
+                if low is not None and high is not None and min(value - low, high - value) < AT_LIMIT:
+                    found.append(names[id(parameter)])
+            place += parameter.numel()
+        return tuple(dict.fromkeys(found))
+
     def _noise_at_bound(self, noise: float | None) -> bool:
         share = None if noise is None else noise / self.variance
         return share is not None and not NOISE_BOUNDS[0] * 1.001 < share < NOISE_BOUNDS[1] / 1.001
+
+    def value(self, theta: FloatArray) -> float:
+        """The negative log marginal likelihood (nats)."""
+        self.evaluations += 1
+        with torch.no_grad():
+            self._assign(torch.tensor(theta))
+            likelihood = self._log_likelihood()
+        return UNKNOWN if likelihood is None else -float(likelihood)
+
+    def _log_likelihood(self) -> torch.Tensor | None:
+        noise = torch.where(self.unknown, torch.exp(self.log_noise), self.known_noise)
+        return self.likelihood(self.kernel, self.y - self.mean, noise)
 
     def objective(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """The negative log marginal likelihood (nats) and its gradient."""
         self.evaluations += 1
         unknowns = torch.tensor(theta, requires_grad=bool(self.free))
         raw = self._assign(unknowns)
-        noise = torch.where(self.unknown, torch.exp(self.log_noise), self.known_noise)
-        likelihood = self.likelihood(self.kernel, self.y - self.mean, noise)
+        likelihood = self._log_likelihood()
         if likelihood is None and not self.free:
             raise LossOfPrecisionError(
                 "the likelihood of the pooled data can't be told in float64 with the hyperparameters given: the noise "
                 "variance is too small against what the model expects of the outputs. Give a larger noise, or learn it."
             )
         if likelihood is None:
-            return 1e20, np.zeros_like(theta)
+            return UNKNOWN, np.zeros_like(theta)
         value = -likelihood
         if not self.free:
             return float(value.detach()), np.empty(0)
@@ -253,6 +349,15 @@ class _Problem:
         constraint = self.positive.get(id(parameter))
         value = parameter if constraint is None else torch.log(constraint.transform(parameter))
         return value.detach().numpy().ravel()
+
+    def _parts(self, theta: FloatArray) -> list[FloatArray]:
+        """theta, cut into what stands for each free parameter."""
+        return np.split(theta, np.cumsum([parameter.numel() for parameter in self.free])[:-1]) if self.free else []
+
+    def _within(self, theta: FloatArray) -> FloatArray:
+        low = np.array([-np.inf if bound is None else bound for bound, _ in self.bounds])
+        high = np.array([np.inf if bound is None else bound for _, bound in self.bounds])
+        return np.asarray(np.clip(theta, low, high)) if self.bounds else theta
 
     def _assign(self, theta: torch.Tensor) -> list[torch.Tensor]:
         """Set the parameters to theta; their new values, as functions of theta."""
@@ -267,15 +372,20 @@ class _Problem:
         return raw
 
 
-def _stretch(kernel: Kernel, factor: float) -> bool:
-    """Multiply every lengthscale that is to be learned; whether there was one."""
-    found = False
-    for module in kernel.modules():
-        raw: Any = getattr(module, "raw_lengthscale", None)
-        if isinstance(raw, torch.nn.Parameter) and raw.requires_grad:
-            module.lengthscale = module.lengthscale.detach() * factor
-            found = True
-    return found
+def _apart(points: Sequence[tuple[float, FloatArray]]) -> list[tuple[float, FloatArray]]:
+    """The points, each with its value, without those that are all but where an earlier one is."""
+    kept: list[tuple[float, FloatArray]] = []
+    for value, theta in points:
+        if not any(value - v < SAME and np.all(np.abs(theta - t) < SAME) for v, t in kept):
+            kept.append((value, theta))
+    return kept
+
+
+def _plain_name(name: str) -> str:
+    """``kernels.1.base_kernel.raw_alpha`` in words: alpha of term 2."""
+    *path, raw = name.split(".")
+    term = f" of term {int(path[1]) + 1}" if path[:1] == ["kernels"] else ""
+    return f"{raw.removeprefix('raw_').replace('_', ' ')}{term}"
 
 
 def _projected(theta: FloatArray, slope: FloatArray, bounds: list[tuple[float | None, float | None]]) -> FloatArray:

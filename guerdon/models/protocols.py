@@ -23,6 +23,9 @@ class FitReport:
 
     ``noise_at_bound`` says that the data did not tell the noise from the signal (the kernel explains everything, or
     nothing), so that values mean little: give the noise or a smoother kernel.
+    ``limits`` are the hyperparameters that ended at a limit of the range in which they are looked for, by name: the
+    likelihood has no maximum within it, and the model is that of the limit, as a rational quadratic kernel becomes the
+    rbf where its alpha grows without end.
     """
 
     log_likelihood: float
@@ -30,14 +33,22 @@ class FitReport:
     evaluations: int
     starts: int
     noise_at_bound: bool = False
+    limits: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
         """How it ended, in words."""
+        starts = "start" if self.starts == 1 else "starts"
         text = (
             f"maximum likelihood ended at {self.log_likelihood:.6g} nats, where no hyperparameter gains more than "
-            f"{self.gradient:.1g} nats an e-fold, after {self.evaluations} evaluations from {self.starts} starts"
+            f"{self.gradient:.1g} nats an e-fold, after {self.evaluations} evaluations from {self.starts} {starts}"
         )
+        drifted = [name for name in self.limits if name != "noise"]
+        if drifted:
+            text += (
+                f"; {', '.join(drifted)} ended at the limit of the range looked in: the likelihood rises, or stays the "
+                "same, up to it"
+            )
         if self.noise_at_bound:
             text += (
                 "; the learned noise variance is at its bound: the data do not tell noise from signal, so that values "

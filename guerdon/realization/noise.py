@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from guerdon.linalg import PRECISION
 from guerdon.metrics import expected_mnlp
 from guerdon.models.protocols import Model, NoiseResponse, Posterior
 from guerdon.threads import one_thread
@@ -27,6 +28,7 @@ __all__ = [
     "noise_variances",
     "others_of",
     "outputs_of",
+    "own_values",
     "posterior_of",
     "reward_data",
     "solve_noise",
@@ -40,6 +42,10 @@ EVERYTHING = 1e-12
 
 TOO_MUCH = 1e-9
 """A target above v_N by more than this share of it is refused."""
+
+ROUNDING = PRECISION
+"""Two ways to one value may differ by this share of it, as much as a value may be off: a scheme's targets, which come
+from the game's values and respect rho_r, are not refused for less."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +103,8 @@ class NoiseInjection:
         many rows the others have. Whoever knows ``rng``'s seed can take the noise off again: keep it secret.
         """
         values = _values_of(targets, game.n)
-        solved = [_solve(game, i, targets) for i in range(game.n)]
+        alone = own_values(game)
+        solved = [_solve(game, i, targets, float(alone[i])) for i in range(game.n)]
         rewards = []
         for i, generator in enumerate(rng.spawn(game.n)):
             rewards.append(self._reward(game, i, float(values[i]), *solved[i], generator))
@@ -147,6 +154,7 @@ def noise_variances(
     targets: RewardTargets | ArrayLike,
     *,
     responses: Sequence[NoiseResponse] | None = None,
+    alone: FloatArray | None = None,
 ) -> FloatArray:
     """The noise VARIANCE eta_i (n,) that brings each party's model down to its target value.
 
@@ -162,6 +170,9 @@ def noise_variances(
         The values in nats that the rewards should have.
     responses : sequence of n NoiseResponse, optional
         What ``noise_responses(model, contributions)`` gave, where it is known already.
+    alone : (n,) array, optional
+        v_i as the game has them that the targets were made for; the responses' own, which may differ by rounding, when
+        None.
 
     Returns
     -------
@@ -175,7 +186,10 @@ def noise_variances(
     """
     if responses is None:
         responses = noise_responses(model, contributions)
-    return _solve_all(responses, contributions, targets)
+    values = _values_of(targets, len(contributions))
+    own = [response.own_value for response in responses] if alone is None else np.asarray(alone).tolist()
+    parts = zip(responses, contributions, own, strict=True)
+    return np.array([_solve_one(r, c.party, i, targets, float(values[i]), v) for i, (r, c, v) in enumerate(parts)])
 
 
 def solve_noise(response: NoiseResponse, gain: float, deficit: float) -> float:
@@ -244,19 +258,16 @@ def others_of(model: Model, contributions: Sequence[Contribution], i: int) -> Co
     return Contribution("others", X, noise=np.concatenate([np.empty(0), *(model.noise_of(c) for c in rest)]))
 
 
-def _solve(game: InformationGainGame, i: int, targets: RewardTargets | ArrayLike) -> tuple[float, float]:
+def own_values(game: InformationGainGame) -> FloatArray:
+    """v_i in nats as the game has them, which is what rho_r was taken from: (n,)."""
+    return np.asarray(game(np.eye(game.n, dtype=bool)))
+
+
+def _solve(game: InformationGainGame, i: int, targets: RewardTargets | ArrayLike, alone: float) -> tuple[float, float]:
     """Party i's noise variance and the value in nats that it comes to; of its response nothing stays in memory."""
     response = _response(game.model, game.contributions, i)
-    eta = _solve_one(response, game.parties[i], i, targets, float(_values_of(targets, game.n)[i]))
-    return eta, response.own_value + (response.gain(eta).value if np.isfinite(eta) else 0.0)
-
-
-def _solve_all(
-    responses: Sequence[NoiseResponse], contributions: Sequence[Contribution], targets: RewardTargets | ArrayLike
-) -> FloatArray:
-    values = _values_of(targets, len(contributions))
-    pairs = zip(responses, contributions, strict=True)
-    return np.array([_solve_one(r, own.party, i, targets, float(values[i])) for i, (r, own) in enumerate(pairs)])
+    eta = _solve_one(response, game.parties[i], i, targets, float(_values_of(targets, game.n)[i]), alone)
+    return eta, alone + (response.gain(eta).value if np.isfinite(eta) else 0.0)
 
 
 def _values_of(targets: RewardTargets | ArrayLike, parties: int) -> FloatArray:
@@ -266,40 +277,50 @@ def _values_of(targets: RewardTargets | ArrayLike, parties: int) -> FloatArray:
     return values
 
 
-def _solve_one(response: NoiseResponse, party: str, i: int, targets: RewardTargets | ArrayLike, target: float) -> float:
-    pool = response.own_value + response.gain(0.0).value
+def _solve_one(
+    response: NoiseResponse, party: str, i: int, targets: RewardTargets | ArrayLike, target: float, alone: float
+) -> float:
+    most = response.gain(0.0).value
+    pool = alone + most
     exact = _exact_deficit(targets, i, pool)
     deficit = pool - target if exact is None else exact
-    gain = target - response.own_value
-    if not np.isfinite(target) or target > pool * (1.0 + TOO_MUCH):
+    gain = target - alone
+    if not np.isfinite(target) or target > pool * (1.0 + (TOO_MUCH if exact is None else ROUNDING)):
         raise ValueError(
             f"party {party!r}: target {target:.10g} nats is more than the {pool:.10g} that the pooled data is worth; "
             "no model trained on it reaches that"
         )
     if deficit <= (EVERYTHING * pool if exact is None else 0.0):
         return 0.0
-    if abs(gain) <= OWN_ONLY * pool:
+    if -(ROUNDING if _respects_rho_r(targets) else OWN_ONLY) * pool <= gain <= OWN_ONLY * pool:
         return float("inf")
     if gain < 0.0:
-        raise ValueError(_below_own_value(response.own_value, party, targets, target))
-    return solve_noise(response, gain, deficit)
+        raise ValueError(_below_own_value(alone, party, targets, target))
+    return solve_noise(response, min(gain, most), deficit)
+
+
+def _respects_rho_r(targets: RewardTargets | ArrayLike) -> bool:
+    """Whether a scheme made the targets at a rho of at most rho_r, so that none can be below v_i but by rounding."""
+    if not isinstance(targets, RewardTargets) or targets.thresholds is None or targets.rho is None:
+        return False
+    return targets.rho <= targets.thresholds.rational
 
 
 def _exact_deficit(targets: RewardTargets | ArrayLike, i: int, pool: float) -> float | None:
     """v_N - r_i without the cancellation, where the scheme knows it and its maximum is v_N."""
     if not isinstance(targets, RewardTargets) or targets.deficits is None:
         return None
-    if abs(targets.maximum - pool) > TOO_MUCH * pool:
+    if abs(targets.maximum - pool) > ROUNDING * pool:
         return None
     return float(targets.deficits[i])
 
 
-def _below_own_value(own_value: float, party: str, targets: RewardTargets | ArrayLike, target: float) -> str:
+def _below_own_value(alone: float, party: str, targets: RewardTargets | ArrayLike, target: float) -> str:
     reason = "rho is above rho_r, the largest that is individually rational"
     if isinstance(targets, RewardTargets) and targets.thresholds is not None and targets.rho is not None:
         reason = f"rho = {targets.rho:.6g} is above rho_r = {targets.thresholds.rational:.6g}"
     return (
-        f"party {party!r}: target {target:.10g} nats is below the {own_value:.10g} that its own data is worth, and no "
+        f"party {party!r}: target {target:.10g} nats is below the {alone:.10g} that its own data is worth, and no "
         f"noise on the others' data makes a model worse than that: {reason}. Choose rho <= rho_r, or rho='rational' or "
         "'stable'."
     )

@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from guerdon.metrics import expected_mnlp
 from guerdon.models.predictor import Predictor
 from guerdon.models.protocols import Model, NoiseResponse, Posterior
-from guerdon.realization.noise import noise_variances, others_of, outputs_of, posterior_of
+from guerdon.realization.noise import noise_variances, others_of, outputs_of, own_values, posterior_of
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets
 from guerdon.valuation.information_gain import InformationGainGame
@@ -104,17 +104,18 @@ class LikelihoodTempering:
     ) -> tuple[TemperedReward, ...]:
         """One reward a party, in the game's order; ``rng`` is left alone."""
         responses = tempering_responses(game.model, game.contributions)
-        kappas = tempering_exponents(game.model, game.contributions, targets, responses=responses)
+        alone = own_values(game)
+        kappas = tempering_exponents(game.model, game.contributions, targets, responses=responses, alone=alone)
         values = targets.values if isinstance(targets, RewardTargets) else np.asarray(targets, dtype=np.float64)
         rewards = []
         for i, response in enumerate(responses):
-            rewards.append(self._reward(game, i, float(values[i]), float(kappas[i]), response))
+            kappa = float(kappas[i])
+            reached = float(alone[i]) + (response.gain(1.0 / kappa - 1.0).value if kappa > 0.0 else 0.0)
+            rewards.append(self._reward(game, i, float(values[i]), kappa, reached))
             game.progress("realize", i + 1, game.n)
         return tuple(rewards)
 
-    def _reward(
-        self, game: InformationGainGame, i: int, target: float, kappa: float, response: NoiseResponse
-    ) -> TemperedReward:
+    def _reward(self, game: InformationGainGame, i: int, target: float, kappa: float, reached: float) -> TemperedReward:
         own = game.contributions[i]
         others = np.asarray(others_of(game.model, game.contributions, i).noise)
         start = sum(len(c) for c in game.contributions[:i])
@@ -122,7 +123,7 @@ class LikelihoodTempering:
         return TemperedReward(
             party=own.party,
             target=target,
-            reached=response.own_value + (response.gain(1.0 / kappa - 1.0).value if kappa > 0.0 else 0.0),
+            reached=reached,
             kappa=kappa,
             eta=_equivalent_noise(kappa, others),
             rows=(start, start + len(own)),
@@ -145,6 +146,7 @@ def tempering_exponents(
     targets: RewardTargets | ArrayLike,
     *,
     responses: Sequence[NoiseResponse] | None = None,
+    alone: FloatArray | None = None,
 ) -> FloatArray:
     """The power kappa_i (n,) of the others' likelihood that brings each party's model down to its target value.
 
@@ -160,6 +162,8 @@ def tempering_exponents(
         The values in nats that the rewards should have.
     responses : sequence of n NoiseResponse, optional
         What ``tempering_responses(model, contributions)`` gave, where it is known already.
+    alone : (n,) array, optional
+        As for ``noise_variances``.
 
     Raises
     ------
@@ -168,7 +172,7 @@ def tempering_exponents(
     """
     if responses is None:
         responses = tempering_responses(model, contributions)
-    return np.asarray(1.0 / (1.0 + noise_variances(model, contributions, targets, responses=responses)))
+    return np.asarray(1.0 / (1.0 + noise_variances(model, contributions, targets, responses=responses, alone=alone)))
 
 
 def tempered_data(game: InformationGainGame, i: int, kappa: float) -> Contribution:

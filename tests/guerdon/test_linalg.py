@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_info
 
 from guerdon.linalg import (
     LossOfPrecisionError,
@@ -14,7 +13,6 @@ from guerdon.linalg import (
     excess_spectrum,
     half_log_determinant,
     lattice_half_log_determinants,
-    one_thread,
     psd_cholesky,
     rounding_error,
     whitened,
@@ -141,10 +139,3 @@ def test_the_excess_spectrum_is_refused_against_too_little_noise() -> None:
     # What S was computed from may have been far larger than S.
     with pytest.raises(LossOfPrecisionError):
         excess_spectrum(1e-12 * S, np.full(10, 1e-12), scale=1.0)
-
-
-def test_one_thread_is_one_thread_and_ends() -> None:
-    before = [pool["num_threads"] for pool in threadpool_info()]
-    with one_thread():
-        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
-    assert [pool["num_threads"] for pool in threadpool_info()] == before

@@ -46,8 +46,10 @@ def test_few_rows_with_little_noise_are_valued_by_their_rows() -> None:
     """I + G has lost the digits of the party with one row, whose own row still has them."""
     each = [1e6 * p for p in parts([1, 6, 6], 5)]
     expected = 0.5 * np.log1p(np.sum(np.square(each[0])))
+    as_wide = np.concatenate([each[0], np.zeros((9, 5))])  # as many rows as features: I + G, which loses them
+    assert gain(as_wide) == pytest.approx(expected, rel=1e-14)
     with pytest.raises(LossOfPrecisionError):
-        gain(np.concatenate([each[0], np.zeros((9, 5))]))  # as many rows as features: through I + G
+        gain(1e16 * np.repeat(parts([6], 5)[0], 2, axis=1))
     assert table_of_gains(each)[1] == pytest.approx(expected, rel=1e-14)
     assert chains_of_gains(each, np.array([[0, 1, 2]]))[0, 1] == pytest.approx(expected, rel=1e-14)
 

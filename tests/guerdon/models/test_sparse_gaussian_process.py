@@ -181,7 +181,7 @@ def test_what_it_says_of_itself_is_json() -> None:
     said = json.loads(json.dumps(SparseGaussianProcess("rbf", None, Z, mean=None).fit(PARTIES).describe()))
     assert said["inducing_points"] == 7
     assert said["dropped_rank"] == 0
-    assert said["fit"]["starts"] == 3
+    assert said["fit"]["starts"] > 3
 
 
 @pytest.mark.parametrize("inducing", [0, -3, 2.5, True, None, "many", [1.0, 2.0], [[np.nan, 1.0]], np.empty((0, 2))])

@@ -10,15 +10,17 @@ from scipy.optimize import brentq
 
 from guerdon.linalg import LossOfPrecisionError
 from guerdon.metrics import expected_mnlp, mnlp
-from guerdon.models import GaussianProcess
-from guerdon.models.protocols import SpectralResponse
+from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProcess
+from guerdon.models.protocols import Model, SpectralResponse
 from guerdon.realization import (
+    LikelihoodTempering,
     NoiseInjection,
     expected_reward_mnlp,
     noise_responses,
     noise_variances,
     reward_data,
     solve_noise,
+    tempering_exponents,
 )
 from guerdon.rewards import RewardTargets, RhoShapley
 from guerdon.shapley import exact_shapley
@@ -187,6 +189,54 @@ def test_at_rho_r_one_party_keeps_to_its_own_rows() -> None:
     by_itself = game.model.posterior(game.contributions[1].X, game.contributions[1].y)
     for got, expected in zip(own.posterior.predict(at), by_itself.predict(at), strict=True):
         np.testing.assert_array_equal(got, expected)
+
+
+def badly_scaled(model: Model, seed: int, size: float = 1.0) -> InformationGainGame:
+    rng = np.random.default_rng(seed)
+    rows = [(rng.normal(size=(m, 6)) * size, rng.normal(size=m)) for m in (40, 3, 1)]
+    return InformationGain(model).game([Contribution(f"party {i}", X, y) for i, (X, y) in enumerate(rows)])
+
+
+@pytest.mark.parametrize("rho", ["rational", "stable"])
+@pytest.mark.parametrize("realization", [NoiseInjection(), LikelihoodTempering()])
+@pytest.mark.parametrize(
+    ("model", "size"),
+    [
+        (BayesianLinear(0.01), 1000.0),
+        (GaussianProcess("rbf(lengthscale=1000.0, outputscale=1e4)", 1e-4), 100.0),
+        (SparseGaussianProcess("rbf(lengthscale=20.0, outputscale=1e6)", 0.01, np.eye(6).tolist()), 1.0),
+    ],
+    ids=["linear", "exact", "sparse"],
+)
+def test_at_rho_r_nobody_is_below_its_own_value(
+    model: Model, size: float, realization: NoiseInjection | LikelihoodTempering, rho: str
+) -> None:
+    """A quarter of the linear runs were refused: "rho = 0.705601 is above rho_r = 0.705601"."""
+    for seed in range(8):
+        game = badly_scaled(model, seed, size)
+        targets = RhoShapley(rho)(exact_shapley(game.table()), game)  # type: ignore[arg-type]
+        for reward in realization(game, targets, rng=np.random.default_rng(0)):
+            assert reward.reached == pytest.approx(reward.target, rel=1e-9)
+
+
+@pytest.mark.parametrize("error", [-8e-7, -1e-9, 1e-9, 8e-7])
+@pytest.mark.parametrize("rho", ["rational", "stable", 0.1])
+def test_a_game_that_rounds_otherwise_is_realized(rho: str | float, error: float) -> None:
+    """Values may be off by 1e-6: what the game says of a party holds from its threshold to its reward."""
+    game = drawn_game(5, [10, 10, 2])
+    alone_as_well = game.table().copy()
+    alone_as_well[1:] *= 1.0 + error * np.cos(np.arange(1, 8))
+    object.__setattr__(game, "_table", alone_as_well)  # what the cached property holds
+    targets = RhoShapley(rho)([5.0, 0.6, 4.0], game)  # type: ignore[arg-type]
+    rewards = NoiseInjection()(game, targets, rng=np.random.default_rng(0))
+    for reward in rewards:
+        assert reward.reached == pytest.approx(reward.target, rel=2e-6)
+    if rho == "rational":
+        assert [np.isinf(reward.eta) for reward in rewards] == [False, True, False]
+    etas = noise_variances(game.model, game.contributions, targets)
+    assert np.all(etas >= 0.0)
+    kappas = tempering_exponents(game.model, game.contributions, targets)
+    assert np.all((kappas >= 0.0) & (kappas <= 1.0))
 
 
 def test_a_target_below_the_own_value_is_refused_with_rho_r() -> None:
