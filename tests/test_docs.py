@@ -9,6 +9,8 @@ import io
 import json
 import re
 import shlex
+import sys
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -55,13 +57,15 @@ SIMULATIONS = commands("simulations")
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's working directory, with the modules of the documentation in it."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A user's working directory, with the modules of the documentation in it; none stays imported."""
     (tmp_path / "my_module.py").write_text(PART[0])
     for name, content in re.findall(r"```python\n# (my_\w+\.py)\n(.*?)```", PAGES["docs/extending.md"], re.DOTALL):
         (tmp_path / name).write_text(content)
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    yield tmp_path
+    for name in [name for name in sys.modules if name.partition(".")[0].startswith("my_")]:
+        del sys.modules[name]
 
 
 def test_there_are_commands_to_try() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -218,9 +219,24 @@ def test_what_a_run_was_valued_with_is_fixed(tmp_path: Path, override: str) -> N
         prepare_resume(run, [override], caller=tmp_path)
 
 
-def test_a_part_of_the_other_strategy_is_not_on_offer(tmp_path: Path) -> None:
-    with pytest.raises(PrepareError, match=r"scheme: .*there is no 'RectifiedRhoShapley'.*On offer: RhoShapley"):
-        prepare(SCENARIO, ["scheme=RectifiedRhoShapley()"], caller=tmp_path)
+def test_a_part_that_needs_another_game_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(PrepareError, match=r"WeightedSampling\(\).* does not fit strategy .* needs a SyntheticGame"):
+        prepare(SCENARIO, ["realization=WeightedSampling()"], caller=tmp_path)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_strategy_of_ones_own_leaves_out_what_it_does_not_take(tmp_path: Path) -> None:
+    """The scenario's parts collide with it otherwise; what the user sets is never left out."""
+    (tmp_path / "my_lone_strategy.py").write_text(
+        "from strategies import PoolingMediator\n\nclass Lone(PoolingMediator):\n"
+        "    def value(self, contributions): ...\n"
+    )
+    scenario = replace(SCENARIO, config={**SCENARIO.config, "model": "GaussianProcess()"})
+    made = prepare(scenario, ["strategy=my_lone_strategy:Lone()"], caller=tmp_path)
+    assert made.config.model == ""
+    assert any("model" in note and "Lone() takes no model" in note for note in made.notes)
+    with pytest.raises(PrepareError, match=r"takes no scheme"):
+        prepare(SCENARIO, ["strategy=my_lone_strategy:Lone()", "scheme=RhoShapley()"], caller=tmp_path)
 
 
 def test_an_error_in_a_module_of_ones_own_names_key_file_and_line(tmp_path: Path) -> None:
