@@ -226,10 +226,15 @@ def _uselessness(s: _Subject) -> Check:
     title = "uselessness"
     if s.table is None:
         return _unchecked("F1", title, s.n)
-    useless = [i for i in range(s.n) if np.all(np.abs(_gains(s.table, i)) <= s.tolerance)]
+    little = [i for i in range(s.n) if np.all(np.abs(_gains(s.table, i)) <= s.tolerance)]
+    tie = TIE * float(np.abs(s.phi).max())
+    useless = [i for i in little if abs(s.phi[i]) <= tie]  # as the scheme counts: what is above that is a little
     for i in useless:
         if abs(s.rewards[i]) > s.tolerance:
             return Check("F1", title, False, f"{s.names[i]} adds nothing but gets r = {s.rewards[i]:.6g}", (i,))
+    if len(little) > len(useless):
+        almost = ", ".join(f"{s.names[i]} (phi = {s.phi[i]:.2g})" for i in little if i not in useless)
+        return Check("F1", title, True, f"no useless party is given anything; almost useless: {almost}")
     who = ", ".join(s.names[i] for i in useless)
     return Check("F1", title, True, f"useless and given nothing: {who}" if useless else "no party is useless")
 
@@ -255,7 +260,8 @@ def _symmetry(s: _Subject) -> Check:
     pairs = 0
     for i in range(s.n):
         for j in range(i + 1, s.n):
-            if np.all(np.abs(_differences(s.table, i, j)[0]) <= s.tolerance):
+            alike = abs(s.phi[i] - s.phi[j]) <= TIE * np.abs(s.phi).max()  # as the scheme counts
+            if alike and np.all(np.abs(_differences(s.table, i, j)[0]) <= s.tolerance):
                 pairs += 1
                 if abs(s.rewards[i] - s.rewards[j]) > s.tolerance:
                     witness = (

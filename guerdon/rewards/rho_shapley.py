@@ -24,6 +24,9 @@ __all__ = ["TIE", "RhoShapley", "relative_shapley", "rho_thresholds", "weaker_co
 TIE = 1e-12
 """Shapley values within TIE phi* of each other are equal, and within TIE phi* of 0 are 0."""
 
+ROUNDING = 1e-6
+"""A negative Shapley value within ROUNDING phi* of 0 may be what rounding left of a value that is monotone."""
+
 NOTHING = 1e-9
 """A party of Shapley value 0 whose data is worth less than NOTHING v_N alone has a value of 0."""
 
@@ -102,6 +105,12 @@ def relative_shapley(
     if np.any(alpha < 0.0) and not negative:
         worst = int(np.argmin(alpha))
         name = f"party {worst}" if parties is None else f"party {parties[worst]!r}"
+        if alpha[worst] >= -ROUNDING:
+            raise ValueError(
+                f"{name} has a Shapley value of {phi[worst]:.3g}, which is 0 as far as float64 can tell beside the "
+                f"{top:.6g} of the largest: its data is worth too little against the others' for its share to be known, "
+                "as where noise variances differ by many orders of magnitude. Leave the party out, or check its noise."
+            )
         raise ValueError(
             f"{name} has a negative Shapley value, {phi[worst]:.6g}: its data lowers the value of the coalitions it "
             "joins, so rho-Shapley rewards are not defined. Leave the party out, or use a value that is monotone."

@@ -335,3 +335,21 @@ def test_the_order_is_open_as_often_as_it_should_be() -> None:
         settled += abs(found.values[0] - found.values[3]) > margins[0, 3]
     assert apart <= 0.05 * 200 + 4 * np.sqrt(0.05 * 0.95 * 200)
     assert settled == 200
+
+
+@pytest.mark.parametrize("rho", [0.3, 0.5, 1.0])
+def test_a_party_that_adds_almost_nothing_is_not_useless(rho: float) -> None:
+    """1e-10 of v_N is no rounding of the scheme's, which rewards it: F1 failed for it."""
+    game = TableGame([0.0, 1.0, 1e-10, 1.0 + 1e-10, 2e-10, 1.0 + 2e-10, 3e-10, 1.0 + 3e-10], ("ada", "bob", "cem"))
+    phi = exact_shapley(game.values)
+    certificate = certify(game, phi, RhoShapley(rho)(phi, game))
+    assert certificate.F1.holds is True
+    assert "almost useless: bob (phi = 1e-10), cem (phi = 2e-10)" in certificate.F1.witness
+    assert certificate.F2.holds is True  # bob and cem differ by as little, and are paid apart
+    as_useless = certify(game, [phi[0], 0.0, 0.0], RhoShapley(rho)(phi, game))
+    assert as_useless.F1.holds is (rho == 1.0)
+
+
+def test_what_rounding_leaves_below_zero_is_said() -> None:
+    with pytest.raises(ValueError, match="which is 0 as far as float64 can tell beside the 5 of the largest"):
+        RhoShapley(1.0)([5.0, -1e-9], TableGame([0.0, 5.0, 0.0, 5.0]))
