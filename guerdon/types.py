@@ -287,7 +287,9 @@ class RewardTargets:
 
     values : (n,) r_i; rho : the fairness exponent, None for a scheme without one; maximum : what the best reward must
     reach (R3); ceilings : (n,) what each party's reward can be worth at most (R2); thresholds : rho_r and rho_s, where
-    the scheme has them; deficits : (n,) maximum - r_i without the cancellation, where the scheme knows it.
+    the scheme has them; deficits : (n,) maximum - r_i without the cancellation, where the scheme knows it;
+    rho_from_game : whether rho was chosen from this game's values, or was given whatever they are; None where the
+    scheme does not say.
     """
 
     values: FloatArray
@@ -296,3 +298,4 @@ class RewardTargets:
     ceilings: FloatArray
     thresholds: Thresholds | None = None
     deficits: FloatArray | None = None
+    rho_from_game: bool | None = None

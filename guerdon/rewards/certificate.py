@@ -113,7 +113,7 @@ def certify(
         F1=fairness[0],
         F2=fairness[1],
         F3=fairness[2],
-        F4=Check("F4", "strict monotonicity", None, "by theorem: not checkable from one game"),
+        F4=Check("F4", "strict monotonicity", None, _strict_monotonicity(subject)),
         R6=_stability_of_grand_coalition(subject),
         R7=_group_welfare(subject),
         stability=_definition_3(subject),
@@ -138,6 +138,7 @@ class _Subject:
     names: tuple[str, ...]
     rho: float | None
     stable: float | None
+    rho_from_game: bool | None
 
     @classmethod
     def of(cls, game: Game, phi: FloatArray, targets: RewardTargets | ArrayLike) -> _Subject:
@@ -167,6 +168,7 @@ class _Subject:
             names=names,
             rho=targets.rho,
             stable=None if targets.thresholds is None else targets.thresholds.stable,
+            rho_from_game=targets.rho_from_game,
         )
 
     @property
@@ -296,6 +298,21 @@ def _strict_desirability(s: _Subject) -> Check:
                     )
                     return Check("F3", title, False, witness, (i, j), members)
     return Check("F3", title, True, f"{pairs} ordered pairs are rewarded in order" if pairs else "no two are ordered")
+
+
+def _strict_monotonicity(s: _Subject) -> str:
+    """What is known of F4: a party whose data is worth more to some coalitions, all else equal, gets more."""
+    if s.rho_from_game is False:
+        while_ = "" if abs(s.maximum - s.pool) <= s.tolerance else ", while the maximum v* stays as it is"
+        return f"by theorem, for rho = {s.rho:.6g} as it was given{while_}: not checkable from one game"
+    if s.rho_from_game is None or s.rho is None:
+        return "by theorem where rho was agreed on beforehand, and not where it was chosen from the game: not checkable"
+    lower = float(np.floor(1e3 * s.rho)) / 1e3  # so that what holds at rho, R4 or R6, still does
+    offer = f", such as rho = {lower:g}" if lower > 0.0 else ""
+    return (
+        f"does not follow: rho = {s.rho:.6g} was chosen from this game, and a party that brings more can raise it and "
+        f"be paid less. By theorem it holds for a rho agreed on beforehand{offer}"
+    )
 
 
 def _fairness(s: _Subject, parts: tuple[Check, Check, Check]) -> Check:

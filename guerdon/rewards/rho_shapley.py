@@ -41,7 +41,9 @@ class RhoShapley:
     ----------
     rho : float in [0, 1], "rational" or "stable"
         The fairness exponent. "rational" is min(1, rho_r), the most proportional at which every party gets at least
-        what its own data is worth (R4); "stable" is min(1, rho_s), at which no coalition does better by itself (R6).
+        what its own data is worth (R4); "stable" is min(1, rho_s), at which no coalition does better by itself (R6). A
+        party that brings more can raise either, and be worse off by it: strict monotonicity (F4 of Theorem 1) is for a
+        number that was agreed on beforehand.
 
     Raises
     ------
@@ -82,6 +84,7 @@ class RhoShapley:
             ceilings=np.full(len(alpha), pool),
             thresholds=thresholds,
             deficits=-pool * np.expm1(exponent) + 0.0,
+            rho_from_game=isinstance(self.rho, str),
         )
 
 
@@ -108,8 +111,9 @@ def relative_shapley(
         if alpha[worst] >= -ROUNDING:
             raise ValueError(
                 f"{name} has a Shapley value of {phi[worst]:.3g}, which is 0 as far as float64 can tell beside the "
-                f"{top:.6g} of the largest: its data is worth too little against the others' for its share to be known, "
-                "as where noise variances differ by many orders of magnitude. Leave the party out, or check its noise."
+                f"{top:.6g} of the largest: its data is worth too little against the others' for its share to be "
+                "known, as where noise variances differ by many orders of magnitude. Leave the party out, or check its "
+                "noise."
             )
         raise ValueError(
             f"{name} has a negative Shapley value, {phi[worst]:.6g}: its data lowers the value of the coalitions it "
