@@ -417,6 +417,9 @@ class RewardTargets:
         rho_r and rho_s, where the scheme has them.
     deficits : (n,) array, optional
         maximum - r_i without the cancellation, where the scheme knows it.
+    rho_from_game : bool, optional
+        Whether rho was chosen from this game's values, or was given whatever they are; None where the scheme does not
+        say.
     """
 
     values: FloatArray
@@ -425,3 +428,4 @@ class RewardTargets:
     ceilings: FloatArray
     thresholds: Thresholds | None = None
     deficits: FloatArray | None = None
+    rho_from_game: bool | None = None

@@ -54,7 +54,8 @@ def _squared(A: FloatArray) -> float | None:
     if info != 0:
         return None
     value = float(np.log(np.diagonal(factor)).sum())
-    return value if rounding_error(A, factor) <= EXACT * max(1.0, value) else None
+    allowed = EXACT * max(1.0, value)
+    return value if rounding_error(A, factor, enough=allowed) <= allowed else None
 
 
 def _triangular(P: FloatArray, what: str) -> float:

@@ -36,7 +36,8 @@ class Features(Protocol):
 
     More is used where it is there. ``unexplained(X, Phi) -> (m,)`` is the variance that f(x) keeps when the weights are
     known; a prediction adds it. ``scale_errors``, (M,), are the relative rounding errors of the columns; a value that
-    they could have moved is refused. ``contains``, a text, says what whoever gets the features can read from them.
+    they could have moved is refused, and so is one that ``dropped(X) -> (m, k)``, features that float64 can't tell,
+    would add to. ``contains``, a text, says what whoever gets the features can read from them.
     """
 
     def __call__(self, X: FloatArray) -> FloatArray:

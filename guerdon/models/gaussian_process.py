@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from guerdon.linalg import (
+    PRECISION,
     chain_half_log_determinants,
     excess_spectrum,
     half_log_determinant,
@@ -292,9 +293,10 @@ class GaussianProcessPosterior:
     def _factor(self) -> FloatArray:
         A = covariance(self._kernel, self.X) + np.diag(self.row_noise)
         factor = psd_cholesky(A, "the training data")
-        # A = L^1/2 B L^1/2 has B's ratios of diagonal to pivots: a posterior is refused exactly where its value is.
+        # A = L^1/2 B L^1/2 has B's A_jj (A^-1)_jj: a posterior is refused exactly where its value is.
         gain = float(np.sum(np.log(np.diagonal(factor)) - 0.5 * np.log(self.row_noise)))
-        require_precision(gain, rounding_error(A, factor), "the training data")
+        error = rounding_error(A, factor, floor=self.row_noise, enough=PRECISION)
+        require_precision(gain, error, "the training data")
         return factor
 
     def _solve(self, right: FloatArray) -> FloatArray:

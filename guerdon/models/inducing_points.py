@@ -21,10 +21,21 @@ RANK_CUT = 1e-13
 
 
 class Whitening(NamedTuple):
-    """W (M, r) with W' K_uu W = I, and the relative rounding error of each of its columns: (r,)."""
+    """W (M, r) with W' K_uu W = I, and what float64 left open.
+
+    Attributes
+    ----------
+    matrix : (M, r) array
+        W.
+    scale_errors : (r,) array
+        The relative rounding error of each column of W.
+    dropped : (M, M - r) array
+        The directions of K_uu that are not in W, each over the root of the largest eigenvalue that it may have.
+    """
 
     matrix: FloatArray
     scale_errors: FloatArray
+    dropped: FloatArray
 
 
 def whitening_of(K_uu: FloatArray) -> Whitening:
@@ -35,9 +46,11 @@ def whitening_of(K_uu: FloatArray) -> Whitening:
     """
     values, vectors = np.linalg.eigh(K_uu)
     largest, eps = float(values[-1]), float(np.finfo(np.float64).eps)
-    kept = values > max(RANK_CUT, len(K_uu) * eps) * largest
+    cut = max(RANK_CUT, len(K_uu) * eps) * largest
+    kept = values > cut
+    dropped = vectors[:, ~kept] / np.sqrt(cut)
     values, vectors = values[kept][::-1], vectors[:, kept][:, ::-1]
-    return Whitening(np.ascontiguousarray(vectors / np.sqrt(values)), 0.5 * eps * largest / values)
+    return Whitening(np.ascontiguousarray(vectors / np.sqrt(values)), 0.5 * eps * largest / values, dropped)
 
 
 def as_inducing(points: Any) -> FloatArray:
@@ -98,6 +111,21 @@ class InducingPoints:
     def scale_errors(self) -> FloatArray:
         """The relative rounding error of each feature's scale: (r,)."""
         return self._whitening.scale_errors
+
+    def dropped(self, X: FloatArray) -> FloatArray:
+        """The features of the directions that were dropped, at least so large in truth: (m, M - r).
+
+        Their scale is unknown to float64: it is taken to be as large as it can be, and their own rounding is left out.
+        """
+        if self.whitening is not None or self.rank == len(self.points):
+            return np.empty((len(X), 0))
+        K = covariance(self._kernel, X, self.points)
+        rounding = 4.0 * float(np.finfo(np.float64).eps) * np.sqrt(K.shape[1]) * np.abs(K).max(axis=1, initial=0.0)
+        U = self._whitening.dropped
+        raw = K @ U
+        return np.asarray(
+            np.sign(raw) * np.clip(np.abs(raw) - np.outer(rounding, np.linalg.norm(U, axis=0)), 0.0, None)
+        )
 
     @property
     def contains(self) -> str:

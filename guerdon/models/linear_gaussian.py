@@ -21,6 +21,9 @@ from guerdon.types import Contribution, FloatArray, Progress, silent
 
 __all__ = ["LinearGaussian"]
 
+DROPPED = 1e-3
+"""The largest share of a value (or of 1 nat) that features lost to rounding may hold, at least."""
+
 
 class LinearGaussian:
     """y = mean + w' phi(x) + e with w ~ N(0, I) and e ~ N(0, noise), for models that say what phi is.
@@ -52,6 +55,7 @@ class LinearGaussian:
         P = self._white(X, row_noise(self.noise, len(X), noise)).whole()
         value = gain(P)
         self._require_scales([P], value)
+        self._require_directions(X, row_noise(self.noise, len(X), noise), value)
         return value
 
     def information_gains(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> FloatArray:
@@ -59,13 +63,18 @@ class LinearGaussian:
         parts = [rows.whole() for rows in self._parts(contributions)]
         table = table_of_gains(parts, progress=progress)
         self._require_scales(parts, float(table[-1]))
+        for c in contributions:
+            self._require_directions(c.X, self.noise_of(c), float(table[-1]))
         return table
 
     def information_gain_chains(self, contributions: Sequence[Contribution], orders: NDArray[np.intp]) -> FloatArray:
         """I(w; D_C) in nats of all prefixes of each order of the parties: (k, n + 1), from running sums."""
         parts = [rows.whole() for rows in self._parts(contributions)]
         chains = chains_of_gains(parts, orders)
-        self._require_scales(parts, float(chains[0, -1]) if len(chains) else 0.0)
+        value = float(chains[0, -1]) if len(chains) else 0.0
+        self._require_scales(parts, value)
+        for c in contributions:
+            self._require_directions(c.X, self.noise_of(c), value)
         return chains
 
     def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
@@ -119,6 +128,18 @@ class LinearGaussian:
 
     def _parts(self, contributions: Sequence[Contribution]) -> list[FeatureRows]:
         return [self._white(c.X, self.noise_of(c)) for c in contributions]
+
+    def _require_directions(self, X: FloatArray, noise: FloatArray, value: float) -> None:
+        """Refuse a value that directions of the features which float64 can't tell would add to."""
+        dropped = getattr(self._features(), "dropped", None)
+        if dropped is not None and len(X):
+            lost = float(0.5 * np.sum(np.log1p(np.sum(np.square(dropped(X)) / noise[:, None], axis=0))))
+            if not lost <= DROPPED * max(1.0, value):
+                raise LossOfPrecisionError(
+                    f"the information gain of the data would be {value:.6g} nats, without {lost:.3g} nats or more that "
+                    "the data tell of the difference between inducing points that are too close together for float64. "
+                    "Leave some out, or move them apart."
+                )
 
     def _require_scales(self, white: Iterable[FloatArray], value: float) -> None:
         """Refuse a value that the rounding of the features' own scales could have moved.

@@ -115,7 +115,7 @@ def certify(
         F1=fairness[0],
         F2=fairness[1],
         F3=fairness[2],
-        F4=Check("F4", "strict monotonicity", None, "by theorem: not checkable from one game"),
+        F4=Check("F4", "strict monotonicity", None, _strict_monotonicity(subject)),
         R6=_stability_of_grand_coalition(subject),
         R7=_group_welfare(subject),
         stability=_definition_3(subject),
@@ -140,6 +140,7 @@ class _Subject:
     names: tuple[str, ...]
     rho: float | None
     stable: float | None
+    rho_from_game: bool | None
 
     @classmethod
     def of(cls, game: Game, phi: FloatArray, targets: RewardTargets | ArrayLike) -> _Subject:
@@ -169,6 +170,7 @@ class _Subject:
             names=names,
             rho=targets.rho,
             stable=None if targets.thresholds is None else targets.thresholds.stable,
+            rho_from_game=targets.rho_from_game,
         )
 
     @property
@@ -228,10 +230,15 @@ def _uselessness(s: _Subject) -> Check:
     title = "uselessness"
     if s.table is None:
         return _unchecked("F1", title, s.n)
-    useless = [i for i in range(s.n) if np.all(np.abs(_gains(s.table, i)) <= s.tolerance)]
+    little = [i for i in range(s.n) if np.all(np.abs(_gains(s.table, i)) <= s.tolerance)]
+    tie = TIE * float(np.abs(s.phi).max())
+    useless = [i for i in little if abs(s.phi[i]) <= tie]  # as the scheme counts: what is above that is a little
     for i in useless:
         if abs(s.rewards[i]) > s.tolerance:
             return Check("F1", title, False, f"{s.names[i]} adds nothing but gets r = {s.rewards[i]:.6g}", (i,))
+    if len(little) > len(useless):
+        almost = ", ".join(f"{s.names[i]} (phi = {s.phi[i]:.2g})" for i in little if i not in useless)
+        return Check("F1", title, True, f"no useless party is given anything; almost useless: {almost}")
     who = ", ".join(s.names[i] for i in useless)
     return Check("F1", title, True, f"useless and given nothing: {who}" if useless else "no party is useless")
 
@@ -257,7 +264,8 @@ def _symmetry(s: _Subject) -> Check:
     pairs = 0
     for i in range(s.n):
         for j in range(i + 1, s.n):
-            if np.all(np.abs(_differences(s.table, i, j)[0]) <= s.tolerance):
+            alike = abs(s.phi[i] - s.phi[j]) <= TIE * np.abs(s.phi).max()  # as the scheme counts
+            if alike and np.all(np.abs(_differences(s.table, i, j)[0]) <= s.tolerance):
                 pairs += 1
                 if abs(s.rewards[i] - s.rewards[j]) > s.tolerance:
                     witness = (
@@ -292,6 +300,21 @@ def _strict_desirability(s: _Subject) -> Check:
                     )
                     return Check("F3", title, False, witness, (i, j), members)
     return Check("F3", title, True, f"{pairs} ordered pairs are rewarded in order" if pairs else "no two are ordered")
+
+
+def _strict_monotonicity(s: _Subject) -> str:
+    """What is known of F4: a party whose data is worth more to some coalitions, all else equal, gets more."""
+    if s.rho_from_game is False:
+        while_ = "" if abs(s.maximum - s.pool) <= s.tolerance else ", while the maximum v* stays as it is"
+        return f"by theorem, for rho = {s.rho:.6g} as it was given{while_}: not checkable from one game"
+    if s.rho_from_game is None or s.rho is None:
+        return "by theorem where rho was agreed on beforehand, and not where it was chosen from the game: not checkable"
+    lower = float(np.floor(1e3 * s.rho)) / 1e3  # so that what holds at rho, R4 or R6, still does
+    offer = f", such as rho = {lower:g}" if lower > 0.0 else ""
+    return (
+        f"does not follow: rho = {s.rho:.6g} was chosen from this game, and a party that brings more can raise it and "
+        f"be paid less. By theorem it holds for a rho agreed on beforehand{offer}"
+    )
 
 
 def _fairness(s: _Subject, parts: tuple[Check, Check, Check]) -> Check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -123,7 +123,8 @@ class RectifiedRhoShapley:
         rational = _feasible(alpha, alone, tops)
         stable = None if weaker is None else _feasible(alpha, weaker, tops)
         rho = self._rho(rational, stable, tops, alpha, names)
-        return _targets(alpha, alone, tops, rho, Thresholds(rational.largest, stable.largest if stable else -np.inf))
+        targets = _targets(alpha, alone, tops, rho, Thresholds(rational.largest, stable.largest if stable else -np.inf))
+        return replace(targets, rho_from_game=self.rho is None)
 
     def _rho(
         self, rational: _Range, stable: _Range | None, ceilings: FloatArray, alpha: FloatArray, names: tuple[str, ...]

@@ -24,6 +24,9 @@ __all__ = ["TIE", "RhoShapley", "relative_shapley", "rho_thresholds", "weaker_co
 TIE = 1e-12
 """Shapley values within TIE phi* of each other are equal, and within TIE phi* of 0 are 0."""
 
+ROUNDING = 1e-6
+"""A negative Shapley value within ROUNDING phi* of 0 may be what rounding left of a value that is monotone."""
+
 NOTHING = 1e-9
 """A party of Shapley value 0 counts as worthless where its own data is worth less than NOTHING v_N."""
 
@@ -38,7 +41,9 @@ class RhoShapley:
     ----------
     rho : float in [0, 1] or str
         The fairness exponent. "rational" is min(1, rho_r), the most proportional at which every party gets at least
-        what its own data is worth (R4); "stable" is min(1, rho_s), at which no coalition does better by itself (R6).
+        what its own data is worth (R4); "stable" is min(1, rho_s), at which no coalition does better by itself (R6). A
+        party that brings more can raise either, and be worse off by it: strict monotonicity (F4 of Theorem 1) is for a
+        number that was agreed on beforehand.
 
     Raises
     ------
@@ -79,6 +84,7 @@ class RhoShapley:
             ceilings=np.full(len(alpha), pool),
             thresholds=thresholds,
             deficits=-pool * np.expm1(exponent) + 0.0,
+            rho_from_game=isinstance(self.rho, str),
         )
 
 
@@ -102,6 +108,13 @@ def relative_shapley(
     if np.any(alpha < 0.0) and not negative:
         worst = int(np.argmin(alpha))
         name = f"party {worst}" if parties is None else f"party {parties[worst]!r}"
+        if alpha[worst] >= -ROUNDING:
+            raise ValueError(
+                f"{name} has a Shapley value of {phi[worst]:.3g}, which is 0 as far as float64 can tell beside the "
+                f"{top:.6g} of the largest: its data is worth too little against the others' for its share to be "
+                "known, as where noise variances differ by many orders of magnitude. Leave the party out, or check its "
+                "noise."
+            )
         raise ValueError(
             f"{name} has a negative Shapley value, {phi[worst]:.6g}: its data lowers the value of the coalitions it "
             "joins, so rho-Shapley rewards are not defined. Leave the party out, or use a value that is monotone."

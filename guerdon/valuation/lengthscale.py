@@ -1,4 +1,4 @@
-"""The smallest length-scale at which no party's data has a negative value: Tay et al. (AAAI 2022), section 5."""
+"""The length-scale at which no party's data has a negative value: Tay et al. (AAAI 2022), section 5."""
 
 from __future__ import annotations
 
@@ -19,11 +19,17 @@ PAPER_LOW, PAPER_HIGH, PAPER_STEPS = 0.01, 1000.0, 20
 """The published bisection: linear, in the data's own unit (``vectors/README.md`` gives bracket and steps)."""
 
 Holds = Callable[[float], bool]
-"""Whether every party's value is at least 0 at a length-scale; false for small ones, true for large ones."""
+"""Whether every party's value is at least 0 at a length-scale; true for large ones, and in general not for small ones.
+
+Where rows repeat, in T or within a party, it may turn true again as the length-scale goes to 0: there a kernel only
+counts repetitions, which nobody who asks for the smallest length-scale means.
+"""
 
 
 def smallest_lengthscale(holds: Holds, scale: float, progress: Progress) -> float:
-    """The smallest length-scale for which it holds, from above, by bisection in log scale.
+    """The first length-scale, coming down from the data's spread, below which it does not hold, by bisection in log.
+
+    That is the smallest for which it holds where it holds above one length-scale and not below it.
 
     The bracket grows from ``scale``, the root mean square distance of the data, by factors of 2, so that the search is
     the same for data in any unit.

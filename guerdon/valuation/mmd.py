@@ -21,6 +21,9 @@ from guerdon.valuation.pair_kernels import PairKernel, pair_kernel
 __all__ = ["MaximumMeanDiscrepancy", "MaximumMeanDiscrepancyGame"]
 
 
+WORTHLESS = 1e-8
+"""A pool worth less than this share of all data, real and synthetic, is worth nothing."""
+
 GROUP_ROWS = 1024
 """Parties are valued together in groups of so many rows during the search: few large passes, yet an early no."""
 
@@ -35,8 +38,10 @@ class MaximumMeanDiscrepancy:
     Parameters
     ----------
     lengthscale : float or str
-        l in the data's unit. "auto" is the smallest for which every v(D_i) >= 0, found on any scale; "paper" the
-        published linear bisection of [0.01, 1000].
+        l in the data's unit. "auto" comes down from the data's own spread to where the first v(D_i) would turn
+        negative, on any scale: the smallest for which every v(D_i) >= 0, unless they turn positive again far below, as
+        they can where rows repeat. It needs parties whose rows differ. "paper" is the published linear bisection of
+        [0.01, 1000].
     kernel : None, GPyTorch kernel or str
         exp(-|x - z|^2 / (2 l^2)) when None; else this kernel on inputs divided by ``lengthscale`` (1.0 leaves it as it
         is; what its text leaves open is 1). MMD tells distributions apart if the kernel is characteristic (appendix A):
@@ -84,7 +89,10 @@ class MaximumMeanDiscrepancy:
         lengthscale = self._lengthscale(contributions, pool, G, progress)
         kernel = pair_kernel(self.kernel, lengthscale, pool, G)
         block_sums, candidate_sums = _pass(kernel, pool, [len(c) for c in contributions], G, progress)
-        return MaximumMeanDiscrepancyGame(contributions, G, lengthscale, kernel, block_sums, candidate_sums, progress)
+        game = MaximumMeanDiscrepancyGame(contributions, G, lengthscale, kernel, block_sums, candidate_sums, progress)
+        if self.lengthscale == "auto":
+            _require_a_value(game, float(block_sums.sum()) / (len(pool) + len(G)) ** 2)
+        return game
 
     def _lengthscale(
         self, contributions: Sequence[Contribution], pool: FloatArray, G: FloatArray, progress: Progress
@@ -110,6 +118,23 @@ class MaximumMeanDiscrepancy:
         if self.lengthscale == "paper":
             return paper_lengthscale(holds, progress)
         return smallest_lengthscale(holds, float(np.sqrt(2.0 * T.var(axis=0).sum())), progress)
+
+
+def _require_a_value(game: MaximumMeanDiscrepancyGame, of_all: float) -> None:
+    """Refuse a pool that the search itself made worth nothing, against what T is worth.
+
+    Raises
+    ------
+    ValueError
+    """
+    pool = float(game(np.ones((1, game.n), dtype=bool))[0])
+    if not pool > WORTHLESS * of_all:
+        who = "there is one party only" if game.n == 1 else "the parties' rows are (almost) the same"
+        raise ValueError(
+            f"with lengthscale='auto' the pooled data is worth nothing ({pool:.2g}): that is the smallest length-scale "
+            f"at which no party's data has a negative value, where the least of them is 0, and {who}, so that the pool "
+            f"is worth as little. Give lengthscale as a number, such as {2.0 * game.lengthscale:.3g}"
+        )
 
 
 def _pass(

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guerdon.models import BayesianLinear
 from guerdon.rewards import Certificate, RewardTargets, RhoShapley, certify
 from guerdon.shapley import PermutationShapley, exact_shapley
-from guerdon.types import FloatArray, ShapleyValues, TableGame, all_coalitions
+from guerdon.types import Contribution, FloatArray, ShapleyValues, TableGame, all_coalitions
+from guerdon.valuation import InformationGain
 from tests.games import additive, airport, log_of_sum, monotone_games
 
 Coalition = tuple[int, ...]
@@ -335,3 +337,52 @@ def test_the_order_is_open_as_often_as_it_should_be() -> None:
         settled += abs(found.values[0] - found.values[3]) > margins[0, 3]
     assert apart <= 0.05 * 200 + 4 * np.sqrt(0.05 * 0.95 * 200)
     assert settled == 200
+
+
+@pytest.mark.parametrize("rho", [0.3, 0.5, 1.0])
+def test_a_party_that_adds_almost_nothing_is_not_useless(rho: float) -> None:
+    """1e-10 of v_N is no rounding of the scheme's, which rewards it: F1 failed for it."""
+    game = TableGame([0.0, 1.0, 1e-10, 1.0 + 1e-10, 2e-10, 1.0 + 2e-10, 3e-10, 1.0 + 3e-10], ("ada", "bob", "cem"))
+    phi = exact_shapley(game.values)
+    certificate = certify(game, phi, RhoShapley(rho)(phi, game))
+    assert certificate.F1.holds is True
+    assert "almost useless: bob (phi = 1e-10), cem (phi = 2e-10)" in certificate.F1.witness
+    assert certificate.F2.holds is True  # bob and cem differ by as little, and are paid apart
+    as_useless = certify(game, [phi[0], 0.0, 0.0], RhoShapley(rho)(phi, game))
+    assert as_useless.F1.holds is (rho == 1.0)
+
+
+def test_what_rounding_leaves_below_zero_is_said() -> None:
+    with pytest.raises(ValueError, match="which is 0 as far as float64 can tell beside the 5 of the largest"):
+        RhoShapley(1.0)([5.0, -1e-9], TableGame([0.0, 5.0, 0.0, 5.0]))
+
+
+def test_a_rho_chosen_from_the_game_breaks_strict_monotonicity() -> None:
+    """A party adds a row: its Shapley value, v_N and rho_s rise, and its reward falls; at a given rho it rises."""
+    others = [[[-11.0, -8.0]], [[4.1, -1.6], [-3.4, 1.0]], [[-4.2, -2.1], [2.3, 4.2]]]
+
+    def rewarded(rows: list[list[float]], rho: float | str) -> tuple[float, float, RewardTargets, Certificate]:
+        parties = [Contribution(f"party {i}", np.array(X)) for i, X in enumerate([rows, *others])]
+        game = InformationGain(BayesianLinear(0.1)).game(parties)
+        phi = exact_shapley(game.table())
+        targets = RhoShapley(rho)(phi, game)  # type: ignore[arg-type]
+        return float(phi[0]), float(game.table()[-1]), targets, certify(game, phi, targets)
+
+    few, more = ([[-1.6, -0.8]], [[-1.6, -0.8], [4.2, 0.6]])
+    before, after = rewarded(few, "stable"), rewarded(more, "stable")
+    assert after[0] > before[0] + 0.6
+    assert after[1] > before[1]
+    assert after[2].rho > before[2].rho + 0.5
+    assert after[2].values[0] < before[2].values[0] - 0.04
+    for _, _, _, certificate in (before, after):
+        assert certificate.F4.holds is None
+        assert "does not follow: rho = 0." in certificate.F4.witness
+        assert "agreed on beforehand, such as rho = 0." in certificate.F4.witness
+    agreed = float(np.floor(1e3 * before[2].rho) / 1e3)
+    given_before, given_after = rewarded(few, agreed), rewarded(more, agreed)
+    assert given_after[2].values[0] > given_before[2].values[0]
+    for _, _, _, certificate in (given_before, given_after):
+        assert f"by theorem, for rho = {agreed:.6g} as it was given" in certificate.F4.witness
+        assert certificate.R6.holds is True
+    unknown = certify(TableGame([0.0, 7.0, 5.0, 8.0]), [5.0, 3.0], [8.0, 4.8])
+    assert "by theorem where rho was agreed on beforehand" in unknown.F4.witness

@@ -190,6 +190,18 @@ class TestLengthscale:
         assert scaled.lengthscale == pytest.approx(unit * plain.lengthscale, rel=1e-9)
         np.testing.assert_allclose(scaled.table(), plain.table(), atol=1e-9)
 
+    @pytest.mark.parametrize("parties", [1, 2, 3])
+    def test_auto_needs_parties_that_differ(self, parties):
+        """Else v_N is that of every party, which the search makes 0; it was refused as sizes too far apart."""
+        rng = np.random.default_rng(0)
+        D, G = rng.normal(size=(10, 2)), rng.normal(size=(50, 2))
+        same = [Contribution(f"party {i}", D) for i in range(parties)]
+        with pytest.raises(
+            ValueError, match=r"'auto' the pooled data is worth nothing .* Give lengthscale as a number"
+        ):
+            MaximumMeanDiscrepancy("auto").game(same, G)
+        assert MaximumMeanDiscrepancy(1.0).game(same, G).shapley().min() > 0.0
+
     @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
     def test_auto_is_the_smallest_that_holds(self, path):
         case, game = vector_game(path, lengthscale="auto")
