@@ -112,6 +112,20 @@ def test_nobody_but_the_kinds_themselves_asks_of_which_kind_a_thing_is() -> None
         assert not set(asked) & KIND_WORDS, f"{path.relative_to(ROOT)}: {asked}"
 
 
+def test_strategies_override_nothing_private_of_each_other() -> None:
+    """What a strategy may say differently is public: ``requests``, ``take``, ``unanswered`` and so on."""
+    strategies = importlib.import_module("strategies")
+    classes = [getattr(strategies, name) for name in strategies.__all__]
+    mediators = [c for c in classes if isinstance(c, type) and issubclass(c, strategies.Conversation)]
+    assert len(mediators) >= 6
+    for mediator in mediators:
+        for base in mediator.__mro__[1:]:
+            if not base.__module__.startswith("strategies."):
+                continue
+            shared = {n for n in vars(mediator) if n in vars(base) and n.startswith("_") and not n.startswith("__")}
+            assert not shared - {"_abc_impl"}, f"{mediator.__name__} overrides {shared} of {base.__name__}"
+
+
 def test_randomness_is_an_argument() -> None:
     """Nobody draws from a global generator, and the mathematics makes no generator without a seed."""
     for path in ALL_SOURCES:
