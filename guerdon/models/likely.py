@@ -1,7 +1,7 @@
 """Hyperparameters that are about as likely as the likeliest, where the likelihood is flat or has several ends.
 
-A value of the model, such as v_N, is a function of its hyperparameters theta. Its profile-likelihood interval is what it
-takes on {theta : log p(y | theta) >= max - drop}, with drop = 1.35 nats for 90 %. That needs no curvature, which is
+A value of the model, such as v_N, is a function of its hyperparameters theta. Its profile-likelihood interval is what
+it takes on {theta : log p(y | theta) >= max - drop}, with drop = 1.35 nats for 90 %. That needs no curvature, which is
 singular where a likelihood is flat, and no prior; where the likelihood is Gaussian in theta it is Laplace's interval.
 """
 
