@@ -15,12 +15,15 @@ from guerdon.models.features import Features, as_features, describe_features, re
 from guerdon.models.likelihoods import linear_likelihood
 from guerdon.models.linear_gaussian import LinearGaussian
 from guerdon.models.maximum_likelihood import NOISE_BOUNDS, maximize_likelihood
-from guerdon.models.noise_profile import likeliest_noises
+from guerdon.models.noise_profile import likeliest_noises, noise_profile
 from guerdon.models.pool import check_noise, check_report, has_open_noise, pool_of
 from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, Progress, silent
 
 __all__ = ["BayesianLinear"]
+
+LIKELY = 12
+"""Models of about the same likelihood that are looked at more closely."""
 
 NOISES = 400
 """Values of an open noise variance at which the likelihood is looked at: 9 decades, 5 % apart."""
@@ -103,6 +106,17 @@ class BayesianLinear(LinearGaussian):
             gpytorch.Module, likelihood, pool.y, pool.noise, 0.0, noise_starts=peaks, progress=progress
         )
         return replace(self, noise=fitted.noise if self.noise is None else self.noise, report=fitted.report)
+
+    def likely(self, contributions: Sequence[Contribution], *, drop: float) -> list[Self]:
+        """Models whose noise is within ``drop`` nats as likely as the likeliest, the likeliest first; one if given."""
+        pool = pool_of(contributions, self.noise)
+        if not np.any(np.isnan(pool.noise)):
+            return [self]
+        values = np.geomspace(*NOISE_BOUNDS, NOISES) * float(np.var(pool.y))
+        profile = noise_profile(FeatureRows(self._features(), pool.X), pool.y, pool.noise, values)
+        inside = values[profile >= profile.max() - drop]
+        spread = inside[np.unique(np.linspace(0, len(inside) - 1, LIKELY).round().astype(int))]
+        return [replace(self, noise=float(s), report=None) for s in [values[profile.argmax()], *spread]]
 
     def describe(self) -> dict[str, Any]:
         """The features, the noise variance, and how the fit ended."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 from gpytorch.kernels import Kernel
@@ -11,12 +13,25 @@ from gpytorch.kernels import Kernel
 from guerdon.checks import is_number, unwrap_scalars
 from guerdon.models.kernels import as_kernel, check_kernel, kernel_text, missing_hyperparameters
 from guerdon.models.likelihoods import Likelihood
-from guerdon.models.maximum_likelihood import maximize_likelihood
+from guerdon.models.likely import likely_thetas
+from guerdon.models.maximum_likelihood import Problem, maximize_likelihood
 from guerdon.models.pool import check_noise, check_report, has_open_noise, pool_of
 from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, FloatArray, Progress
 
 __all__ = ["KernelModel"]
+
+LIKELY = 12
+"""Models of about the same likelihood that are looked at more closely."""
+
+
+def _spread(found: list[tuple[FloatArray, float]]) -> list[tuple[FloatArray, float]]:
+    """The first, and others evenly spread over the ranks of their values, both extremes among them."""
+    ranked = sorted(found[1:], key=lambda pair: pair[1])
+    if not ranked:
+        return found
+    places = np.unique(np.linspace(0, len(ranked) - 1, LIKELY).round().astype(int))
+    return [*found[:1], *(ranked[k] for k in places.tolist())]
 
 
 class KernelModel:
@@ -68,6 +83,27 @@ class KernelModel:
             "mean": fitted.mean,
             "report": fitted.report,
         }
+
+    def likely(self, contributions: Sequence[Contribution], *, drop: float) -> list[Self]:
+        """Models that are within ``drop`` nats as likely on the pool as the likeliest, spread over what v_N then is.
+
+        One where nothing is open. The first is the likeliest.
+        """
+        X, y, noise = pool_of(contributions, self.noise)
+        problem = Problem(self._open_kernel(X, y), self._likelihood(X), y, noise, self.mean)
+
+        def model(theta: FloatArray) -> Any:
+            fitted = problem.at(theta)
+            kernel = kernel_text(fitted.kernel) if isinstance(self.kernel, str) else copy.deepcopy(fitted.kernel)
+            changed = {"noise": fitted.noise if self.noise is None else self.noise, "mean": fitted.mean}
+            frozen: Any = self
+            return replace(frozen, kernel=kernel, learn=False, report=None, **changed)
+
+        def value(theta: FloatArray) -> float:
+            there = model(theta)
+            return float(there.information_gain(X, np.concatenate([there.noise_of(c) for c in contributions])))
+
+        return [model(theta) for theta, _ in _spread(likely_thetas(problem, X, drop, value))]
 
     def _is_open(self, contributions: Sequence[Contribution]) -> bool:
         """Whether there is anything to learn from these contributions."""

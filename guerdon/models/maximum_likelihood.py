@@ -19,7 +19,7 @@ from guerdon.models.starts import Distances, Start, kernel_starts
 from guerdon.threads import one_thread
 from guerdon.types import FloatArray, Progress, silent
 
-__all__ = ["ConvergenceError", "Fitted", "maximize_likelihood"]
+__all__ = ["ConvergenceError", "Fitted", "Problem", "maximize_likelihood"]
 
 NOISE_STARTS = (0.3, 0.03)
 """Where a learned noise variance starts, as shares of the outputs' variance, with each start of the kernel."""
@@ -118,7 +118,7 @@ def maximize_likelihood(
         There is something to learn, but the outputs do not vary.
     """
     with one_thread():
-        problem = _Problem(make_kernel(), likelihood, y, noise, mean)
+        problem = Problem(make_kernel(), likelihood, y, noise, mean)
         if problem.free and len(np.unique(y)) < 2:
             raise ValueError(
                 f"hyperparameters can't be learned from {len(y)} rows whose outputs do not vary: give them all, "
@@ -144,7 +144,7 @@ class _End(NamedTuple):
     gradient: float
 
 
-class _Problem:
+class Problem:
     """The free parameters as one flat vector theta, and the objective on it.
 
     Positive hyperparameters enter theta as logarithms: GPyTorch's own softplus is linear in a lengthscale that drifts
@@ -202,7 +202,7 @@ class _Problem:
                     given = start.get(names.get(id(parameter), ""))
                     part = own if given is None else np.log(given)
                     parts.append(np.full(1, np.log(noise)) if parameter is self.log_noise else part)
-                found.append(self._within(np.concatenate([np.empty(0), *parts])))
+                found.append(self.within(np.concatenate([np.empty(0), *parts])))
         return found
 
     def likeliest(self, starts: list[FloatArray], progress: Progress) -> FloatArray:
@@ -211,11 +211,11 @@ class _Problem:
         stages = [(CLIMBERS, CLIMB), (FINALISTS, FINAL_CLIMB)][len(starts) <= FINALISTS :]
         for number, (kept, steps) in enumerate(stages):
             best = _apart(sorted(points, key=lambda point: point[0]))[:kept]
-            points = [self._climb(theta, steps) for _, theta in best] if len(starts) > 1 else best
+            points = [self.climb(theta, steps) for _, theta in best] if len(starts) > 1 else best
             progress("fit", number + STAGES - len(stages), STAGES)
         return min(points, key=lambda point: point[0])[1]
 
-    def _climb(self, theta: FloatArray, steps: int) -> tuple[float, FloatArray]:
+    def climb(self, theta: FloatArray, steps: int) -> tuple[float, FloatArray]:
         """A few steps of L-BFGS: -log p(y) in nats, and theta."""
         options = {"maxiter": steps, "maxfun": 2 * steps, "ftol": 1e-7}
         result = minimize(self.objective, theta, jac=True, method="L-BFGS-B", bounds=self.bounds, options=options)
@@ -243,10 +243,19 @@ class _Problem:
             theta, gradient = self._polished(theta, gradient)
         return _End(theta, self.objective(theta)[0], gradient)
 
+    def at(self, theta: FloatArray) -> Fitted:
+        """The hyperparameters that theta stands for; the kernel changes with the next theta that is looked at."""
+        if self.free:
+            with torch.no_grad():
+                self.assign(torch.tensor(theta))
+        noise = float(torch.exp(self.log_noise.detach())) if bool(self.unknown.any()) else None
+        report = FitReport(float("nan"), float("nan"), self.evaluations, 0)
+        return Fitted(self.kernel, noise, float(self.mean.detach()), report)
+
     def fitted(self, end: _End, starts: int) -> Fitted:
         """The model at an end."""
         if self.free:
-            self._assign(torch.tensor(end.theta))
+            self.assign(torch.tensor(end.theta))
         noise = float(torch.exp(self.log_noise.detach())) if bool(self.unknown.any()) else None
         report = FitReport(
             log_likelihood=-end.value,
@@ -270,13 +279,13 @@ class _Problem:
         """
         for _ in range(POLISH_ROUNDS):
             slope = _projected(theta, self.objective(theta)[1], self.bounds)
-            H, pinned = self._curvature(theta), slope == 0.0
+            H, pinned = self.curvature(theta), slope == 0.0
             H[pinned] = H[:, pinned] = 0.0  # what is at its bound stays there
             values, vectors = np.linalg.eigh(H)
             curvature = np.maximum(np.abs(values), gradient)  # so that flat directions go about 1 far
             step = vectors @ (vectors.T @ slope / curvature)
             for share in (1.0, 0.25, 0.0625):
-                after = self._within(theta - share * step)
+                after = self.within(theta - share * step)
                 steepest = self._steepest(after, self.objective(after)[1])
                 if steepest < gradient:
                     break
@@ -285,7 +294,7 @@ class _Problem:
             theta, gradient = after, steepest
         return theta, gradient
 
-    def _curvature(self, theta: FloatArray, step: float = 1e-4) -> FloatArray:
+    def curvature(self, theta: FloatArray, step: float = 1e-4) -> FloatArray:
         """The Hessian, by differences of gradients."""
         slopes = [
             self.objective(theta + step * unit)[1] - self.objective(theta - step * unit)[1]
@@ -316,7 +325,7 @@ class _Problem:
         """The negative log marginal likelihood (nats)."""
         self.evaluations += 1
         with torch.no_grad():
-            self._assign(torch.tensor(theta))
+            self.assign(torch.tensor(theta))
             likelihood = self._log_likelihood()
         return UNKNOWN if likelihood is None else -float(likelihood)
 
@@ -328,7 +337,7 @@ class _Problem:
         """The negative log marginal likelihood (nats) and its gradient."""
         self.evaluations += 1
         unknowns = torch.tensor(theta, requires_grad=bool(self.free))
-        raw = self._assign(unknowns)
+        raw = self.assign(unknowns)
         likelihood = self._log_likelihood()
         if likelihood is None and not self.free:
             raise LossOfPrecisionError(
@@ -354,12 +363,12 @@ class _Problem:
         """theta, cut into what stands for each free parameter."""
         return np.split(theta, np.cumsum([parameter.numel() for parameter in self.free])[:-1]) if self.free else []
 
-    def _within(self, theta: FloatArray) -> FloatArray:
+    def within(self, theta: FloatArray) -> FloatArray:
         low = np.array([-np.inf if bound is None else bound for bound, _ in self.bounds])
         high = np.array([np.inf if bound is None else bound for _, bound in self.bounds])
         return np.asarray(np.clip(theta, low, high)) if self.bounds else theta
 
-    def _assign(self, theta: torch.Tensor) -> list[torch.Tensor]:
+    def assign(self, theta: torch.Tensor) -> list[torch.Tensor]:
         """Set the parameters to theta; their new values, as functions of theta."""
         raw, place = [], 0
         for parameter in self.free:

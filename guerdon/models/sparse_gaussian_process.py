@@ -91,12 +91,19 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
         ValueError
             Something is open and a party sent no outputs, or the pool has fewer different inputs than points wanted.
         """
-        chosen = self
-        if isinstance(self.inducing, int):
-            X = np.concatenate([c.X for c in contributions])
-            chosen = replace(self, inducing=centres(X, self.inducing, self.seed))
+        chosen = self._with_points(contributions)
         learned = chosen._learned(contributions, progress)
         return replace(chosen, **learned) if learned else chosen
+
+    def likely(self, contributions: Sequence[Contribution], *, drop: float) -> list[Self]:
+        """As ``KernelModel.likely``, with the inducing points where ``fit`` puts them."""
+        return super(SparseGaussianProcess, self._with_points(contributions)).likely(contributions, drop=drop)
+
+    def _with_points(self, contributions: Sequence[Contribution]) -> Self:
+        if not isinstance(self.inducing, int):
+            return self
+        X = np.concatenate([c.X for c in contributions])
+        return replace(self, inducing=centres(X, self.inducing, self.seed))
 
     @property
     def dropped_rank(self) -> int:

@@ -1,0 +1,94 @@
+"""Hyperparameters that are about as likely as the likeliest, where the likelihood is flat or has several ends.
+
+A value of the model, such as v_N, is a function of its hyperparameters theta. Its profile-likelihood interval is what
+it takes on {theta : log p(y | theta) >= max - drop}, with drop = 1.35 nats for 90 %. That needs no curvature, which is
+singular where a likelihood is flat, and no prior; where the likelihood is Gaussian in theta it is Laplace's interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from guerdon.linalg import LossOfPrecisionError, one_thread
+from guerdon.models.maximum_likelihood import CLIMBERS, Problem
+from guerdon.types import FloatArray
+
+__all__ = ["likely_thetas"]
+
+CLIMBS = 30
+"""Steps of L-BFGS from each of the likeliest starts."""
+
+OPEN = 10.0
+"""Where values differ by more than this factor they are open enough, and are looked for no farther."""
+
+SWEEPS = 3
+"""Walks from the likeliest theta, and then from those of the least and the largest value found."""
+
+REACH = 2.0
+"""How far a first step goes at most, in e-folds of a hyperparameter, where the curvature says it could go anywhere."""
+
+FARTHEST = 40
+"""Steps in one direction at most, each 1.5 times as far as the last."""
+
+
+def likely_thetas(
+    problem: Problem, X: FloatArray | None, drop: float, value: Callable[[FloatArray], float]
+) -> list[tuple[FloatArray, float]]:
+    """Thetas (the likeliest first) whose log-likelihood is within ``drop`` nats of the largest, with their values.
+
+    Walks along the eigenvectors of the curvature, in both directions until the likelihood has fallen by ``drop``; from
+    the likeliest theta of all starts, and then from wherever ``value`` was least and largest. The extremes of the
+    values found are those of the whole set or, where it is curved, inside of them.
+    """
+    with one_thread():
+        if not problem.free:
+            theta = np.empty(0)
+            return [(theta, value(theta))]
+        looked_at = [(problem.value(theta), theta) for theta in problem.starts(X, None)]
+        starts = sorted(looked_at, key=lambda start: start[0])
+        ends = sorted((problem.climb(theta, CLIMBS) for _, theta in starts[:CLIMBERS]), key=lambda end: end[0])
+        best = problem.solve(ends[0][1])
+        least = min(best.value, ends[0][0])
+        inside = [best.theta, *(theta for height, theta in [*ends, *starts] if height <= least + drop)]
+        found = [(theta, v) for theta in inside if (v := _known(value, theta)) is not None]
+        walked: list[FloatArray] = []
+        for sweep in range(SWEEPS):
+            if sweep and found and max(v for _, v in found) > OPEN * min(v for _, v in found):
+                break
+            if sweep and found:
+                bases = [pick(found, key=lambda pair: pair[1])[0] for pick in (min, max)]
+            else:
+                bases = [best.theta]
+            for base in bases:
+                if not any(np.array_equal(base, before) for before in walked):
+                    walked.append(base)
+                    near = _walk(problem, base, least + drop)
+                    found += [(theta, v) for theta in near if (v := _known(value, theta)) is not None]
+        return found
+
+
+def _walk(problem: Problem, base: FloatArray, limit: float) -> list[FloatArray]:
+    """Thetas along the eigenvectors of the curvature at ``base`` with an objective of at most ``limit``."""
+    curvature, vectors = np.linalg.eigh(problem.curvature(base))
+    room = max(limit - problem.value(base), 0.0)
+    found = []
+    for bend, direction in zip(curvature, vectors.T, strict=True):
+        first = min(np.sqrt(2.0 * room / bend), REACH) if bend > 0.0 else REACH
+        for sign in (-1.0, 1.0):
+            step, last = 0.5 * first, base
+            for _ in range(FARTHEST):
+                theta = problem.within(base + sign * step * direction)
+                if np.array_equal(theta, last) or problem.value(theta) > limit:
+                    break
+                found.append(theta)
+                step, last = 1.5 * step, theta
+    return found
+
+
+def _known(value: Callable[[FloatArray], float], theta: FloatArray) -> float | None:
+    try:
+        return value(theta)
+    except LossOfPrecisionError:
+        return None
