@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from guerdon.linalg import LossOfPrecisionError, one_thread
+from guerdon.linalg import LossOfPrecisionError
 from guerdon.models.maximum_likelihood import CLIMBERS, Problem
+from guerdon.threads import one_thread
 from guerdon.types import FloatArray
 
 __all__ = ["likely_thetas"]

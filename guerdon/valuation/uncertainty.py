@@ -52,7 +52,7 @@ class ValueUncertainty:
     parties : tuple of str
     pool : (2,) array
         Least and largest v_N in nats.
-    alone, shapley, alpha : (n, 2) arrays
+    alone, shapley, alpha : (n, 2) array
         Those of v_i and phi_i in nats, and of phi_i / phi*.
     rewards : (n, 2) array, optional
         Those of the targets r_i in nats; None without a scheme, or where it refuses every game.
@@ -131,7 +131,7 @@ def value_uncertainty(
         With outputs.
     scheme : RewardScheme, optional
     level : float
-    rng : numpy.random.Generator, optional
+    rng : Generator, optional
         For Shapley values of more than 16 parties; seeded with 0 when None.
 
     Raises
