@@ -13,7 +13,7 @@ in the carrier's unit as in the value's (``guerdon.exchange``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any, Protocol, runtime_checkable
 
@@ -21,7 +21,7 @@ import numpy as np
 
 from guerdon.exchange import Exchanged, exchanged_targets
 from guerdon.rewards.certificate import Certificate, certify
-from guerdon.types import Contribution, Game, Progress, RewardTargets, ShapleyValues, lacks, members, silent
+from guerdon.types import Contribution, Game, Progress, RewardTargets, ShapleyValues, TableGame, lacks, members, silent
 
 __all__ = [
     "Allocation",
@@ -140,12 +140,11 @@ def unfit(part: Any, valuation: Any) -> str:
 
     Compares what the one needs with what the other gives; nothing is computed.
     """
-    missing = sorted(members(needs(part)) - members(gives(valuation)))
-    if not missing:
+    if members(needs(part)) <= members(gives(valuation)):
         return ""
     return (
         f"{type(part).__name__} needs a {needs(part).__name__}, and {type(valuation).__name__} gives a "
-        f"{gives(valuation).__name__}, which has no {', '.join(missing)}"
+        f"{gives(valuation).__name__}"
     )
 
 
@@ -195,6 +194,8 @@ def allocate(
         raise ValueError(f"each party contributes once, got {', '.join(parties)}")
 
     game = value.game(contributions, progress=progress)
+    if isinstance(game, TableGame) and game.parties is None:
+        game = replace(game, parties=parties)
     values = shapley(game, rng=rng)
     progress("shapley", 1, 1)
     targets = scheme(values, game)

@@ -10,7 +10,7 @@ from guerdon.pipeline import unfit
 __all__ = ["check_parts", "unit_of"]
 
 
-def check_parts(parts: Mapping[str, Any], texts: Mapping[str, str], carrier: Any, words: str) -> str:
+def check_parts(parts: Mapping[str, Any], texts: Mapping[str, str], carrier: Any, words: str, own: str) -> str:
     """Make sure that scheme and realization can work with the games that the valuation gives.
 
     Where the realization can't, it makes rewards in the strategy's own game, the carrier (``guerdon.pipeline``).
@@ -23,6 +23,8 @@ def check_parts(parts: Mapping[str, Any], texts: Mapping[str, str], carrier: Any
         The strategy's own valuation.
     words : str
         What that values, for the sentence.
+    own : str
+        The strategy's own realization.
 
     Returns
     -------
@@ -46,11 +48,11 @@ def check_parts(parts: Mapping[str, Any], texts: Mapping[str, str], carrier: Any
     if misfit := unfit(realization, carrier):
         raise ValueError(
             f"realization = {texts['realization']!r} does not fit strategy = {texts['strategy']!r}, whose rewards are "
-            f"made by {words}: {misfit}. Take the strategy's own realization, or one that needs a plain Game"
+            f"made by {words}: {misfit}. Take the strategy's own realization, {own}, or another that needs the same"
         )
     return (
-        f"rewards are made by {words}, since {reason}: each covers the same share of the way from what the party has "
-        f"to the most that it could have, there as in {texts['valuation']}"
+        f"rewards are made by {words}, since {reason}: a target half-way between what a party has and the most it "
+        f"could get, by {texts['valuation']}, becomes a reward half-way by {words}"
     )
 
 

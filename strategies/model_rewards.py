@@ -25,6 +25,9 @@ from wire.messages import MessageError, Reward
 
 __all__ = ["ModelRewards"]
 
+WORDS = "the information gain of a model"
+"""What rewards are made by, whatever the data are valued by."""
+
 PRETRAINING = 1
 """Beside the run's seed, what seeds the training on public rows; nothing about it is secret."""
 
@@ -61,7 +64,7 @@ class ModelRewards(PoolingMediator):
         self._fit_of(parts, texts)
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
-        return check_parts(parts, texts, InformationGain(), "the information gain of a model")
+        return check_parts(parts, texts, InformationGain(), WORDS, self.parts["realization"])
 
     def accept(self, contribution: Contribution) -> None:
         if contribution.y is None:

@@ -18,7 +18,7 @@ __all__ = ["allocation_record", "number", "own_record", "party_view", "plain"]
 
 NOBODY: Mapping[str, Any] = {"parties": ()}
 
-QUIET = ("drift",)
+QUIET = ("drift", "reached_in_carrier")
 """Facts that no table has a column for; they stay in allocation.json."""
 
 

@@ -37,6 +37,9 @@ from wire.text import listed
 
 __all__ = ["SyntheticDataRewards"]
 
+WORDS = "the maximum mean discrepancy to all data"
+"""What rewards are made by, whatever the data are valued by."""
+
 SHOWN = 64
 """Samples in the picture grid of a generator of images."""
 
@@ -88,7 +91,7 @@ class SyntheticDataRewards(PoolingMediator):
         self._fit_of(parts, texts)
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
-        return check_parts(parts, texts, MaximumMeanDiscrepancy(), "the maximum mean discrepancy to all data")
+        return check_parts(parts, texts, MaximumMeanDiscrepancy(), WORDS, self.parts["realization"])
 
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         scaling = self._scaling(contributions)

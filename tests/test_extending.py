@@ -116,7 +116,8 @@ def test_a_valuation_that_is_no_game_of_ours(strategy_text: str, part: str, word
     exponent = 0.5 if strategy_text == SYNTHETIC else 1.0
     with InAPool()._run() as directory:
         record = directory.read_allocation()
-        assert record["unit"] == "rows"
+        assert record["unit"] == ("rows" if exponent == 1.0 else "rows^0.5")
+        assert any("east" in check["witness"] or "west" in check["witness"] for check in record["certificate"])
         assert any(f"rewards are made by {words}" in note for note in record["notes"])
         for entry in record["parties"]:
             assert entry["value"] == pytest.approx(entry["rows"] ** exponent)

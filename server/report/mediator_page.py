@@ -27,7 +27,7 @@ TEMPLATE = (
 {% if record.shapley_method is defined %}<li>Shapley values: <b>{{ record.shapley_method }}</b></li>{% endif %}</ul>
 {% endblock %}
 {% block navigation %}<nav aria-label="sections"><ul><li><a href="#outcome">Outcome</a></li>{% if negotiation %}<li><a href="#negotiation">Negotiate ρ</a></li>{% endif %}
-<li><a href="#certificate">Certificate</a></li><li><a href="#pictures">Pictures</a></li><li><a href="#details">Details</a></li></ul></nav>{% endblock %}
+{% if record.certificate %}<li><a href="#certificate">Certificate</a></li>{% endif %}<li><a href="#pictures">Pictures</a></li><li><a href="#details">Details</a></li></ul></nav>{% endblock %}
 {% block content %}
 <style>{{ extra_style | safe }}</style>
 <section id="outcome">
@@ -43,7 +43,7 @@ TEMPLATE = (
     + """
 {% else %}<section id="negotiation"><h2>Negotiate ρ</h2><p>{{ no_negotiation }}</p></section>
 {% endif %}
-<section id="certificate">
+{% if record.certificate %}<section id="certificate">
 <h2>Certificate</h2>
 <p>{% if valued %}Which of the papers' conditions the rewards of this run satisfy, computed from the values{% if not record['values'] %} that are known{% else %} of all coalitions{% endif %},
 each with its witness.{% else %}What can be told of this run's rewards.{% endif %}</p>
@@ -54,7 +54,7 @@ aria-label="{{ 'holds' if check.holds else 'fails' if check.holds is false else 
 </ul>
 <details><summary>What the conditions mean</summary><dl>{% for check in record.certificate %}{% if check.name in conditions %}
 <dt>{{ check.name }}, {{ check.title }}</dt><dd>{{ conditions[check.name][1] }}</dd>{% endif %}{% endfor %}</dl></details>
-</section>
+</section>{% endif %}
 <section id="pictures">
 <h2>Pictures</h2>
 <div class="figures">{% for picture in pictures %}{{ part.figure(picture) }}{% endfor %}</div>

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,13 +53,13 @@ NEGOTIATION = """
 <div class="scroll{{ ' tall' if negotiation.many }}" tabindex="0">
 <table class="cards" id="rewards">
 <thead><tr><th class="text">party</th><th class="text line">from its own data to its reward</th>
-<th title="{{ meanings.target }}">reward, {{ record.unit }}</th><th title="{{ meanings.share_of_best }}">of the best</th>
+<th title="{{ meanings.target }}">reward{{ ', ' ~ record.unit if record.unit }}</th><th title="{{ meanings.share_of_best }}">of the best</th>
 <th title="What the reward is worth beyond the party's own data.">gains over alone</th>
 <th title="What the party could get at most, less its reward.">gives up</th>
 <th title="The change against the rewards that this run was computed with.">against this run</th></tr></thead>
 <tbody>{% for party in record.parties %}
 <tr><th class="text" scope="row">{{ part.party(loop.index0, party.party) }}</th><td class="line text"><div class="track"></div></td>
-<td data-label="reward, {{ record.unit }}" class="reward"></td><td data-label="of the best" class="share"></td>
+<td data-label="reward{{ ', ' ~ record.unit if record.unit }}" class="reward"></td><td data-label="of the best" class="share"></td>
 <td data-label="gains over alone" class="gain"></td><td data-label="gives up" class="loss"></td>
 <td data-label="against this run" class="change"></td></tr>{% endfor %}
 </tbody></table></div>
@@ -230,7 +229,7 @@ SCRIPT = r"""
     const scheme = (choice === "stable" || choice === "rational")
       ? (rectified ? `RectifiedRhoShapley(incentive='${choice}')` : `RhoShapley(rho='${choice}')`)
       : `${rectified ? "RectifiedRhoShapley" : "RhoShapley"}(rho=${rho})`;
-    $("command").textContent = `${data.command} --set "scheme=${scheme}"`;
+    $("command").textContent = `${data.command} --set "scheme=${scheme}"`.trim();
     if ($("config")) $("config").textContent = `scheme = "${scheme}"\n${data.config}`;
     section.style.setProperty("--at", rho);
     curve();
@@ -316,12 +315,7 @@ def negotiation_data(record: Record, directory: Path | None) -> dict[str, Any] |
         return None  # of a run from before floors were kept, too large for a table
     is_open = record.get("stage") == "valued"
     where = "RUN" if directory is None else str(directory)
-    command = [
-        "python",
-        "-m",
-        "simulations",
-        *(["resume", where] if is_open else ["run", _scenario(str(record["run"]))]),
-    ]
+    command = ["python", "-m", "simulations", "resume", where] if is_open else []
     chosen = str(record.get("scheme", ""))
     parties = record["parties"]
     carried = {
@@ -354,7 +348,7 @@ def negotiation_data(record: Record, directory: Path | None) -> dict[str, Any] |
         "how": "Nothing has been given yet. With this command the run goes on from what it has valued."
         if is_open
         else "This run's rewards are made and stay as they are: two of them together could hold more than was agreed. "
-        "A new run gives others.",
+        "A new run gives others: with what this one was given (config.toml in its directory has it all), and with this.",
     }
 
 
@@ -367,11 +361,6 @@ def _computed_scheme(record: Record) -> str:
 def _packed(values: list[float] | None) -> str | None:
     """The table as little-endian float64 in base64: every bit of it, and half as long as digits."""
     return None if values is None else base64.b64encode(np.asarray(values, dtype="<f8").tobytes()).decode()
-
-
-def _scenario(run: str) -> str:
-    found = re.fullmatch(r"(.+)-\d{8}-\d{6}(-\d+)?", run)
-    return found.group(1) if found else "SCENARIO"
 
 
 def _words(record: Record) -> str:

@@ -46,9 +46,10 @@ def _pooled(record: Record, parties: Sequence[Record]) -> str:
     best = max(parties, key=lambda party: party["value"])
     pool, own = record["grand_value"], best["value"]
     more = f", {pool / own:.3g} times the most that one of them has alone ({best['party']})" if own > 0.0 else ""
+    worth = f"{number_text(pool)} {unit_text(str(record['unit']))}".rstrip()
     return (
         f"{number_word(len(parties)).capitalize()} parties pooled {rows:,} rows. Together their data is worth "
-        f"{number_text(pool)} {unit_text(str(record['unit']))}{_in_words(record)}{more}."
+        f"{worth}{_in_words(record)}{more}."
     )
 
 
