@@ -375,10 +375,9 @@ def _stability_of_grand_coalition(s: _Subject) -> Check:
     if worst_margin >= -s.tolerance:
         witness = f"smallest margin {max(worst_margin, 0.0):.6g}, {s.names[worst]} in {s.coalition(members)}"
         return Check("R6", title, True, witness, (worst,), members)
-    witness = (
-        f"{s.coalition(members)} is worth {s.table[worst_mask]:.6g} on its own, more than the "
-        f"{s.rewards[worst]:.6g} of {s.names[worst]}{_conflict(s)}"
-    )
+    alone, rewarded = _apart(float(s.table[worst_mask]), float(s.rewards[worst]))
+    witness = f"{s.coalition(members)} is worth {alone} on its own, more than the {rewarded} of {s.names[worst]}"
+    witness += _conflict(s)
     return Check("R6", title, False, witness, (worst,), members)
 
 
@@ -405,7 +404,18 @@ def _group_welfare(s: _Subject) -> Check:
     welfare, largest = float(s.rewards.sum()), float(s.ceilings.sum())
     holds = bool(largest - welfare <= s.tolerance * s.n)
     share = f", {welfare / largest:.1%}" if largest > 0.0 else ""
-    return Check("R7", "group welfare", holds, f"{welfare:.6g} of at most {largest:.6g}{share}")
+    reached, possible = _apart(welfare, largest)
+    return Check("R7", "group welfare", holds, f"{reached} of at most {possible}{share}")
+
+
+def _apart(one: float, other: float) -> tuple[str, str]:
+    """Two numbers in six significant digits, or in as many as it takes to tell them apart."""
+    texts = f"{one:.6g}", f"{other:.6g}"
+    for digits in range(7, 18):
+        if texts[0] != texts[1] or one == other:
+            break
+        texts = f"{one:.{digits}g}", f"{other:.{digits}g}"
+    return texts
 
 
 def _order(s: _Subject, shapley: ShapleyValues) -> Check:

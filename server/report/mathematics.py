@@ -166,6 +166,12 @@ const Guerdon = (() => {
   function certify(game, targets, text) {
     const {n, names, phi, alone, floors, table, pool} = game, {values, deficits, ceilings, maximum, rho} = targets;
     const tolerance = TOLERANCE * Math.abs(pool), {useless, equal, ordered, led} = game.structure;
+    const apart = (a, b) => { // two numbers as everywhere, or in as many digits as it takes to tell them apart
+      let texts = [text(a), text(b)];
+      for (let digits = 5; texts[0] === texts[1] && a !== b && digits < 18; digits++)
+        texts = [a, b].map(x => String(Number(x.toPrecision(digits))));
+      return texts;
+    };
     const coalition = mask => `{${range(n).filter(i => mask & 2 ** i).map(i => names[i]).join(", ")}}`;
     const every = (name, margins, bad) => {
       const worst = argmin(margins), holds = margins[worst] >= -tolerance;
@@ -208,10 +214,10 @@ const Guerdon = (() => {
       const margins = led.map((mask, i) => values[i] - table[mask]), worst = argmin(margins);
       R6 = {name: "R6", holds: margins[worst] >= -tolerance, witness: margins[worst] >= -tolerance
         ? `smallest margin ${text(Math.max(margins[worst], 0))}, ${names[worst]} in ${coalition(led[worst])}`
-        : `${coalition(led[worst])} is worth ${text(table[led[worst]])} by itself, more than the ${text(values[worst])} of ${names[worst]}`};
+        : `${coalition(led[worst])} is worth ${apart(table[led[worst]], values[worst])[0]} by itself, more than the ${apart(table[led[worst]], values[worst])[1]} of ${names[worst]}`};
     } else {
       R6 = every("R6", values.map((r, i) => r - floors[i]),
-        i => `${names[i]} with those that contributed less is worth ${text(floors[i])} by itself, more than ${text(values[i])}`);
+        i => `${names[i]} with those that contributed less is worth ${apart(floors[i], values[i])[0]} by itself, more than ${apart(floors[i], values[i])[1]}`);
     }
     let definition3 = untold("stability");
     if (table) {
@@ -225,11 +231,11 @@ const Guerdon = (() => {
       const margin = reach[worst] - table[worst], holds = margin >= -tolerance;
       definition3 = {name: "stability", holds, witness: holds
         ? `smallest margin ${text(Math.max(margin, 0))}, ${coalition(worst)}`
-        : `all of ${coalition(worst)} gain by leaving: ${text(table[worst])} against at most ${text(reach[worst])}`};
+        : `all of ${coalition(worst)} gain by leaving: ${apart(table[worst], reach[worst])[0]} against at most ${apart(table[worst], reach[worst])[1]}`};
     }
     const welfare = sum(values), possible = sum(ceilings);
     const R7 = {name: "R7", holds: possible - welfare <= tolerance * n,
-      witness: `${text(welfare)} of at most ${text(possible)}`};
+      witness: apart(welfare, possible).join(" of at most ")};
     return [...checks, R5, F1, F2, F3, R6, R7, definition3];
   }
 

@@ -386,3 +386,14 @@ def test_a_rho_chosen_from_the_game_breaks_strict_monotonicity() -> None:
         assert certificate.R6.holds is True
     unknown = certify(TableGame([0.0, 7.0, 5.0, 8.0]), [5.0, 3.0], [8.0, 4.8])
     assert "by theorem where rho was agreed on beforehand" in unknown.F4.witness
+
+
+def test_a_witness_has_the_digits_that_tell_its_numbers_apart() -> None:
+    """What fails must not read as what holds: 2.679 of at most 2.679."""
+    game = TableGame(np.array([0.0, 1.0, 1.0, 2.0]))
+    targets = RewardTargets(np.array([2.0, 2.0 - 3e-8]), rho=0.0, maximum=2.0, ceilings=np.array([2.0, 2.0]))
+    check = certify(game, exact_shapley(game.values), targets)["R7"]
+    assert check.holds is False
+    welfare, possible = check.witness.split(",")[0].split(" of at most ")
+    assert welfare != possible
+    assert float(welfare) < float(possible)
