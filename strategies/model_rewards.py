@@ -16,7 +16,7 @@ from guerdon.pipeline import Allocation, Given, MadeReward, allocate
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, ModelGame, lacks
 from guerdon.valuation import InformationGain, noise_sensitivity
-from strategies.fitting import check_parts, unit_of
+from strategies.fitting import check_made, check_parts, unit_of
 from strategies.pooling import PoolingMediator
 from strategies.record import allocation_record, party_view
 from strategies.session import Outcome, Session
@@ -61,7 +61,7 @@ class ModelRewards(PoolingMediator):
         self._fit_of(parts, texts)
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
-        return check_parts(parts, texts, InformationGain(), "the information gain of a model")
+        return check_parts(parts, texts, InformationGain(), "the information gain of a model", things=("model",))
 
     def accept(self, contribution: Contribution) -> None:
         if contribution.y is None:
@@ -84,6 +84,7 @@ class ModelRewards(PoolingMediator):
             carrier=InformationGain(model),
             progress=self._tell,
         )
+        check_made(allocation)
         if self.carried:
             self.note(self.carried)
         return Outcome(

@@ -25,7 +25,7 @@ from guerdon.pipeline import Allocation, MadeReward
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, FloatArray
 from guerdon.valuation import MaximumMeanDiscrepancy
-from strategies.fitting import check_parts, unit_of
+from strategies.fitting import check_made, check_parts, unit_of
 from strategies.pooling import PoolingMediator
 from strategies.record import allocation_record, party_view
 from strategies.session import Outcome, Session
@@ -88,7 +88,8 @@ class SyntheticDataRewards(PoolingMediator):
         self._fit_of(parts, texts)
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
-        return check_parts(parts, texts, MaximumMeanDiscrepancy(), "the maximum mean discrepancy to all data")
+        words = "the maximum mean discrepancy to all data"
+        return check_parts(parts, texts, MaximumMeanDiscrepancy(), words, things=("synthetic",))
 
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         scaling = self._scaling(contributions)
@@ -102,6 +103,7 @@ class SyntheticDataRewards(PoolingMediator):
             scaled if features is None else [replace(c, y=None) for c in scaled], scaling, rng_fit
         )
         grown = self._allocate(scaled, generator, features, rng_grow, rng_rewards)
+        check_made(grown.allocation)
         quality, discloses = None, ""
         if isinstance(generator, FittedGenerator):
             discloses = generator.discloses
