@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from guerdon.pipeline import Allocation, MadeReward, asks, unfit
+from guerdon.pipeline import Allocation, MadeReward, asks, gives, needs, unfit
 from guerdon.types import lacks
 
 __all__ = ["check_made", "check_parts", "unit_of"]
@@ -51,15 +51,19 @@ def check_parts(
             "the two; a valuation of your own says which kind of game it makes as gives = ..."
         )
     realization = parts["realization"]
-    if not (reason := unfit(realization, valuation)):
+    if not unfit(realization, valuation):
         return ""
     if misfit := unfit(realization, carrier):
         raise ValueError(
             f"realization = {texts['realization']!r} does not fit strategy = {texts['strategy']!r}, whose rewards are "
             f"made by {words}: {misfit}. Take the strategy's own realization, or one that needs a plain Game"
         )
+    kinds = (
+        f"{type(realization).__name__} needs a {needs(realization).__name__} and {type(valuation).__name__} gives a "
+        f"{gives(valuation).__name__}"
+    )
     return (
-        f"rewards are made by {words}, since {reason}: each covers the same share of the way from what the party has "
+        f"rewards are made by {words}, since {kinds}: each covers the same share of the way from what the party has "
         f"to the most that it could have, there as in {texts['valuation']}"
     )
 
