@@ -85,7 +85,7 @@ class ModelRewards(PoolingMediator):
             progress=self._tell,
         )
         check_made(allocation)
-        if self.carried:
+        if self.carried and allocation.rewards:
             self.note(self.carried)
         return Outcome(
             record=self._record(allocation, work, model),
@@ -190,10 +190,10 @@ def _posterior(made: Any) -> Posterior:
 
 def _tempering(made: Any) -> dict[str, Any]:
     """What the party needs to know what noise injection would have come to; only where its reward holds all rows."""
-    kappa, eta = getattr(made, "kappa", None), getattr(made, "eta", None)
-    if kappa is None or eta is None or not isinstance(made.posterior, GaussianProcessPosterior):
+    kappa, eta, rows = (getattr(made, name, None) for name in ("kappa", "eta", "rows"))
+    if kappa is None or eta is None or rows is None or not isinstance(made.posterior, GaussianProcessPosterior):
         return {}
-    return {"tempering": {"eta": eta, "rows": list(made.rows)}} if 0.0 < kappa < 1.0 else {}
+    return {"tempering": {"eta": eta, "rows": list(rows)}} if 0.0 < kappa < 1.0 else {}
 
 
 @dataclass(frozen=True, eq=False)
