@@ -8,7 +8,8 @@ reward could be (the ceiling), and w_i and C_i the same in the game that rewards
     share_i = (r_i - v_i) / (c_i - v_i),        target in the carrier = w_i + share_i (C_i - w_i).
 
 Own data stay own data, the most stays the most, and more in the one game is more in the other. A party that has the
-most already (c_i = v_i) gets it in the carrier too.
+most already (c_i = v_i) gets it in the carrier too. Where there is no way to go, since data of others would only lower
+the value (c_i < v_i) or since the carrier sees nothing in them (C_i <= w_i), the party keeps its own data, worth v_i.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Exchange:
     carried_alone : (n,) array
         w_i, in the carrier's unit.
     carried_most : (n,) array
-        C_i, in the carrier's unit.
+        C_i, in the carrier's unit; w_i where that is more.
     targets : RewardTargets
         The targets in the carrier's unit.
     parties : tuple of str
@@ -58,7 +59,7 @@ class Exchange:
         """What a reward that reached this in the carrier is worth in the game that targets come from."""
         i = self.parties.index(party)
         way = self.carried_most[i] - self.carried_alone[i]
-        share = (reached - self.carried_alone[i]) / way if way > 0.0 else 1.0
+        share = (reached - self.carried_alone[i]) / way if way > _slack(self.carried_most) else 0.0
         return float(self.alone[i] + share * (self.most[i] - self.alone[i]))
 
 
@@ -102,15 +103,20 @@ def exchanged_targets(game: Game, targets: RewardTargets, carrier: Game) -> Exch
     parties = getattr(carrier, "parties", None) or tuple(str(i) for i in range(n))
     alone, most = game(np.eye(n, dtype=bool)), np.asarray(targets.ceilings, dtype=np.float64)
     way, gain = most - alone, targets.values - alone
-    slack = SLACK * max(float(np.abs(most).max()), np.finfo(np.float64).tiny)
-    for i in np.flatnonzero((gain < -slack) | (gain > way + slack)):
+    slack = _slack(most)
+    for i in np.flatnonzero((gain < -slack) | (gain > np.maximum(way, 0.0) + slack)):
         raise ValueError(
             f"party {parties[i]!r}: its target {targets.values[i]:.10g} is not between the {alone[i]:.10g} that its "
             f"own data is worth and the {most[i]:.10g} that is the most its reward can be; with a smaller rho it is, "
             "or with rho='rational' or 'stable'"
         )
-    share = np.where(way > slack, np.clip(gain / np.where(way > slack, way, 1.0), 0.0, 1.0), 1.0)
-    carried_alone, carried_most = carrier(np.eye(n, dtype=bool)), ceilings_of(carrier)
+    share = np.where(way > slack, np.clip(gain / np.where(way > slack, way, 1.0), 0.0, 1.0), way >= -slack)
+    carried_alone = carrier(np.eye(n, dtype=bool))
+    carried_most = np.maximum(ceilings_of(carrier), carried_alone)
     values = np.where(share == 1.0, carried_most, carried_alone + share * (carried_most - carried_alone))
     carried = RewardTargets(values, rho=None, maximum=float(values.max()), ceilings=carried_most)
     return Exchange(alone, most, carried_alone, carried_most, carried, parties)
+
+
+def _slack(most: FloatArray) -> float:
+    return SLACK * max(float(np.abs(most).max()), float(np.finfo(np.float64).tiny))

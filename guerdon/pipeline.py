@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -32,6 +32,7 @@ __all__ = [
     "ShapleyEstimator",
     "ValueFunction",
     "allocate",
+    "asks",
     "conclude",
     "gives",
     "needs",
@@ -104,6 +105,11 @@ class Given:
     things : mapping of str to object
         Such as the fitted ``model``, or the ``synthetic`` rows (g, d).
 
+    Raises
+    ------
+    ValueError
+        The ``game`` asks for something that is not among them.
+
     Examples
     --------
     >>> class Rows:
@@ -117,6 +123,11 @@ class Given:
     things: Mapping[str, Any]
 
     def game(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> Game:
+        if missing := [name for name in asks(self.valuation) if name not in self.things]:
+            raise ValueError(
+                f"the game of {type(self.valuation).__name__} asks for {', '.join(missing)}, and there is "
+                f"{', '.join(self.things) or 'nothing'} beside the contributions to value by"
+            )
         asked = signature(self.valuation.game).parameters
         every: dict[str, Any] = {**self.things, "progress": progress}
         game: Game = self.valuation.game(contributions, **{name: every[name] for name in every if name in asked})
@@ -125,13 +136,31 @@ class Given:
 
 def gives(valuation: Any) -> type:
     """The kind of game that a valuation says it gives; a plain ``Game`` where it says nothing."""
-    kind: type = getattr(valuation, "gives", Game)
-    return kind
+    return _kind(valuation, "gives")
+
+
+def asks(valuation: Any) -> tuple[str, ...]:
+    """What a valuation's ``game`` can't do without beside the contributions, by name.
+
+    Those are its parameters without a default, and what the valuation names as ``asks``.
+    """
+    parameters = list(signature(valuation.game).parameters.values())[1:]
+    several = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    bare = [p.name for p in parameters if p.default is Parameter.empty and p.kind not in several]
+    return tuple(dict.fromkeys(name for name in (*bare, *getattr(valuation, "asks", ())) if name != "progress"))
 
 
 def needs(part: Any) -> type:
     """The kind of game that a scheme or realization says it needs; a plain ``Game`` where it says nothing."""
-    kind: type = getattr(part, "needs", Game)
+    return _kind(part, "needs")
+
+
+def _kind(part: Any, said: str) -> type:
+    kind = getattr(part, said, Game)
+    if not isinstance(kind, type):
+        raise ValueError(
+            f"{type(part).__name__}.{said} is a kind of game, such as guerdon.types.ModelGame, got {kind!r}"
+        )
     return kind
 
 
@@ -193,7 +222,7 @@ def allocate(
     if len(set(parties)) < len(parties):
         raise ValueError(f"each party contributes once, got {', '.join(parties)}")
 
-    game = value.game(contributions, progress=progress)
+    game = _of_all(value.game(contributions, progress=progress), contributions, value)
     if isinstance(game, TableGame) and game.parties is None:
         game = replace(game, parties=parties)
     values = shapley(game, rng=rng)
@@ -212,6 +241,18 @@ def allocate(
         rng=rng if secret_rng is None else secret_rng,
         progress=progress,
     )
+
+
+def _of_all(game: Game, contributions: Sequence[Contribution], value: Any) -> Game:
+    """The game, once it is known to have a player for each contribution."""
+    name = type(value.valuation if isinstance(value, Given) else value).__name__
+    if lacks(game, Game):
+        raise ValueError(
+            f"{name}.game should give something that has n and is called with coalitions, got {type(game).__name__}"
+        )
+    if game.n != len(contributions):
+        raise ValueError(f"{name}.game should give a game of {len(contributions)} parties, got one of {game.n}")
+    return game
 
 
 def conclude(

@@ -16,7 +16,7 @@ from guerdon.pipeline import Allocation, Given, MadeReward, allocate
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, ModelGame, lacks
 from guerdon.valuation import InformationGain, noise_sensitivity
-from strategies.fitting import check_parts, unit_of
+from strategies.fitting import check_made, check_parts, unit_of
 from strategies.pooling import PoolingMediator
 from strategies.record import allocation_record, party_view
 from strategies.session import Outcome, Session
@@ -64,7 +64,7 @@ class ModelRewards(PoolingMediator):
         self._fit_of(parts, texts)
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
-        return check_parts(parts, texts, InformationGain(), WORDS, self.parts["realization"])
+        return check_parts(parts, texts, InformationGain(), WORDS, self.parts["realization"], things=("model",))
 
     def accept(self, contribution: Contribution) -> None:
         if contribution.y is None:
@@ -87,7 +87,8 @@ class ModelRewards(PoolingMediator):
             carrier=InformationGain(model),
             progress=self._tell,
         )
-        if self.carried:
+        check_made(allocation)
+        if self.carried and allocation.rewards:
             self.note(self.carried)
         return Outcome(
             record=self._record(allocation, work, model),
@@ -192,10 +193,10 @@ def _posterior(made: Any) -> Posterior:
 
 def _tempering(made: Any) -> dict[str, Any]:
     """What the party needs to know what noise injection would have come to; only where its reward holds all rows."""
-    kappa, eta = getattr(made, "kappa", None), getattr(made, "eta", None)
-    if kappa is None or eta is None or not isinstance(made.posterior, GaussianProcessPosterior):
+    kappa, eta, rows = (getattr(made, name, None) for name in ("kappa", "eta", "rows"))
+    if kappa is None or eta is None or rows is None or not isinstance(made.posterior, GaussianProcessPosterior):
         return {}
-    return {"tempering": {"eta": eta, "rows": list(made.rows)}} if 0.0 < kappa < 1.0 else {}
+    return {"tempering": {"eta": eta, "rows": list(rows)}} if 0.0 < kappa < 1.0 else {}
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,10 +13,14 @@ from guerdon.rewards import weaker_coalitions
 from guerdon.shapley.exact import MAX_EXACT_PARTIES
 from guerdon.types import Contribution, game_table
 from wire.kinds import kind_of
+from wire.pages.numbers import share_of_best
 
 __all__ = ["allocation_record", "number", "own_record", "party_view", "plain"]
 
 NOBODY: Mapping[str, Any] = {"parties": ()}
+
+WAITING: Mapping[str, Any] = {"alone": None, "reward": None, "delivered": False, "store": None}
+"""What is not known of a party before its reward is delivered and scored."""
 
 QUIET = ("drift", "reached_in_carrier")
 """Facts that no table has a column for; they stay in allocation.json."""
@@ -33,7 +37,9 @@ def plain(value: Any) -> Any:
     """Facts as JSON can hold them: numbers of NumPy become Python's, and infinite ones a text."""
     if isinstance(value, Mapping):
         return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
     if isinstance(value, bool | np.bool_):
         return bool(value)
@@ -96,23 +102,21 @@ def allocation_record(
         "thresholds": _thresholds(allocation),
         "maximum": targets.maximum,
         "parties": [
-            {
-                "party": party,
-                "rows": len(contributions[i]),
-                "value": float(alone[i]),
-                "shapley": float(shapley.values[i]),
-                "shapley_error": None if errors is None else float(errors[i]),
-                "alpha": float(shapley.alpha[i]),
-                "floor": float(floors[i]),
-                "target": float(targets.values[i]),
-                "ceiling": float(targets.ceilings[i]),
-                "reached": float(made[party].reached) if party in made else None,
-                **facts.get(party, {}),
-                "alone": None,
-                "reward": None,
-                "delivered": False,
-                "store": None,
-            }
+            _with_facts(
+                {
+                    "party": party,
+                    "rows": len(contributions[i]),
+                    "value": float(alone[i]),
+                    "shapley": float(shapley.values[i]),
+                    "shapley_error": None if errors is None else float(errors[i]),
+                    "alpha": float(shapley.alpha[i]),
+                    "floor": float(floors[i]),
+                    "target": float(targets.values[i]),
+                    "ceiling": float(targets.ceilings[i]),
+                    "reached": float(made[party].reached) if party in made else None,
+                },
+                facts.get(party, {}),
+            )
             for i, party in enumerate(allocation.parties)
         ],
         "refused": [],
@@ -139,7 +143,7 @@ def party_view(allocation: Allocation, i: int, run: str, texts: Mapping[str, str
         "rho": targets.rho,
         "thresholds": _thresholds(allocation),
         "parties": [
-            {"party": party, "alpha": float(alpha), "share_of_best": float(value / best)}
+            {"party": party, "alpha": float(alpha), "share_of_best": share_of_best(value, best)}
             for party, alpha, value in zip(allocation.parties, allocation.shapley.alpha, targets.values, strict=True)
         ],
     }
@@ -170,7 +174,6 @@ def own_record(
     kind : str
         Of the rewards; one of the strategy's own where ``wire.kinds`` knows none of this name.
     """
-    waiting = {"alone": None, "reward": None, "delivered": False, "store": None}
     return {
         "run": run,
         "stage": "rewarded",
@@ -181,23 +184,28 @@ def own_record(
         "unit": unit,
         "columns": [list(column) for column in columns],
         "facts": {},
-        "parties": [{**party, **waiting} for party in parties],
+        "parties": [{**party, **WAITING} for party in parties],
         "refused": [],
         "certificate": [],
         "notes": [],
     }
 
 
+def _with_facts(own: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """A party's entry; of a fact that bears the name of a number of the mediator's own, that number stands."""
+    return {**own, **{name: fact for name, fact in facts.items() if name not in own}, **WAITING}
+
+
 def _facts(reward: MadeReward, variance_unit: float) -> dict[str, Any]:
     """How a reward came about, with noise variances in the target's own units."""
     facts = {str(name): value for name, value in reward.facts().items()}
-    if facts.get("eta") is not None:
+    if _is_number(facts.get("eta")):
         facts["eta"] = facts["eta"] * variance_unit
     return {name: plain(value) for name, value in facts.items()}
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def _thresholds(allocation: Allocation) -> dict[str, Any] | None:

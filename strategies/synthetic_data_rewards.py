@@ -25,11 +25,11 @@ from guerdon.pipeline import Allocation, MadeReward
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, FloatArray
 from guerdon.valuation import MaximumMeanDiscrepancy
-from strategies.fitting import check_parts, unit_of
+from strategies.fitting import check_made, check_parts, unit_of
 from strategies.pooling import PoolingMediator
 from strategies.record import allocation_record, party_view
 from strategies.session import Outcome, Session
-from strategies.synthetic_view import synthetic_view
+from strategies.synthetic_view import rows_drawn, synthetic_view
 from strategies.trained_generator import fit_generator, quality_record
 from wire.kinds.synthetic import Synthetic
 from wire.messages import MessageError, Reward
@@ -91,7 +91,8 @@ class SyntheticDataRewards(PoolingMediator):
         self._fit_of(parts, texts)
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
-        return check_parts(parts, texts, MaximumMeanDiscrepancy(), WORDS, self.parts["realization"])
+        own = self.parts["realization"]
+        return check_parts(parts, texts, MaximumMeanDiscrepancy(), WORDS, own, things=("synthetic",))
 
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         scaling = self._scaling(contributions)
@@ -105,6 +106,7 @@ class SyntheticDataRewards(PoolingMediator):
             scaled if features is None else [replace(c, y=None) for c in scaled], scaling, rng_fit
         )
         grown = self._allocate(scaled, generator, features, rng_grow, rng_rewards)
+        check_made(grown.allocation)
         quality, discloses = None, ""
         if isinstance(generator, FittedGenerator):
             discloses = generator.discloses
@@ -114,7 +116,7 @@ class SyntheticDataRewards(PoolingMediator):
             quality = quality_record(grown.synthetic, grown.contributions, fitted=self.session.generator is None)
         if discloses:
             self.note(f"the synthetic rows are {discloses}: agree to that before rewards are given")
-        if self.carried:
+        if self.carried and grown.allocation.rewards:
             self.note(self.carried)
         work = _Work(contributions, self.target, scaling, features, grown, quality, discloses)
         allocation = grown.allocation
@@ -245,10 +247,10 @@ class SyntheticDataRewards(PoolingMediator):
             "sizes_tried": list(work.grown.sizes),
             "quality": work.quality,
         }
-        for made in allocation.rewards:
+        for target, made in zip(allocation.targets.values, allocation.rewards, strict=False):
             stopped = made.facts().get("stopped", "target")
             if stopped != "target":
-                self.note(f"{made.party}: sampling ended by {stopped}{_shortfall(made)}")
+                self.note(f"{made.party}: sampling ended by {stopped}, {_short(target - made.reached, target)}")
         return record
 
     def _about(self, allocation: Allocation, i: int, made: MadeReward, work: _Work) -> dict[str, Any]:
@@ -257,7 +259,7 @@ class SyntheticDataRewards(PoolingMediator):
         return {
             **own,
             "kind": Synthetic.name,
-            "rows": len(_indices(made)),
+            "rows": len(rows_drawn(made)),
             **work.columns(i),
             "target_name": self.target,
             "value_before": own["own_value"],
@@ -272,20 +274,8 @@ class SyntheticDataRewards(PoolingMediator):
         }
 
 
-def _indices(made: Any) -> NDArray[np.int64]:
-    """The rows of the synthetic pool in a reward that was made (k,)."""
-    indices = getattr(made, "indices", None)
-    if indices is None:
-        raise ValueError(
-            f"the realization made {made.party!r} a reward without synthetic rows: expected an attribute indices, rows "
-            "of the synthetic pool, as that of guerdon.realization.SyntheticReward"
-        )
-    return np.asarray(indices, dtype=np.int64)
-
-
-def _shortfall(made: Any) -> str:
-    short, target = getattr(made, "shortfall", None), getattr(made, "target", None)
-    return "" if short is None or target is None else f", {short:.3g} short of its target {target:.6g}"
+def _short(missing: float, target: float) -> str:
+    return f"{max(missing, 0.0):.3g} short of its target {target:.6g}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,7 +304,7 @@ class _Work:
 
     def arrays(self, made: MadeReward) -> dict[str, NDArray[Any]]:
         """A party's synthetic rows in its own units and the scaling used, or its images; with labels, if there are."""
-        synthetic, indices = self.grown.synthetic, _indices(made)
+        synthetic, indices = self.grown.synthetic, rows_drawn(made)
         labels = {} if synthetic.labels is None else {"labels": synthetic.labels[indices]}
         if synthetic.pixels is not None and self.shape is not None:
             return {"images": synthetic.pixels[indices].reshape(-1, *self.shape), **labels}

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from guerdon.pipeline import Allocation
+from guerdon.pipeline import Allocation, MadeReward
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, FloatArray
 
-__all__ = ["synthetic_view"]
+__all__ = ["rows_drawn", "synthetic_view"]
 
 ROWS = 500
 """Rows of each D_i, of G and of each G_i at most, evenly spaced."""
@@ -48,9 +48,7 @@ def synthetic_view(
     rows = {"synthetic": _some(synthetic)}
     rows |= {f"party.{c.party}": _some(c.X) for c in contributions if c.party in shown}
     rows |= {
-        f"reward.{made.party}": _some(synthetic[made.indices])  # type: ignore[attr-defined]
-        for made in allocation.rewards
-        if made.party in shown
+        f"reward.{made.party}": _some(synthetic[rows_drawn(made)]) for made in allocation.rewards if made.party in shown
     }
     together = np.concatenate([block for name, block in rows.items() if not name.startswith("reward.")])
     if together.shape[1] == 2 and columns is not None:
@@ -70,6 +68,23 @@ def synthetic_view(
         view["columns"] = np.array([columns[j] for j in chosen], dtype=np.str_)
         view |= {f"columns.{name}": scaling.original_features(block)[:, chosen] for name, block in rows.items()}
     return view
+
+
+def rows_drawn(made: MadeReward) -> NDArray[np.int64]:
+    """The rows of the synthetic pool in a reward that was made (k,).
+
+    Raises
+    ------
+    ValueError
+        The realization made a reward without any.
+    """
+    indices = getattr(made, "indices", None)
+    if indices is None:
+        raise ValueError(
+            f"the realization made {made.party!r} a reward without synthetic rows: expected an attribute indices, rows "
+            "of the synthetic pool, as that of guerdon.realization.SyntheticReward"
+        )
+    return np.asarray(indices, dtype=np.int64)
 
 
 def _most_different(parties: Sequence[FloatArray]) -> list[int]:

@@ -143,8 +143,8 @@ def test_parts_in_the_tables_are_built_as_written(tmp_path: Path) -> None:
     assert len(models) == 4
     for key, cell in [*offered, *(("model", model) for model in models)]:
         for text in re.findall(r"`(.*?)`", cell):
-            synthetic = (
-                key == "generator" or "Rectified" in text or "Weighted" in text or key in ("features", "valuation")
+            synthetic = key in ("generator", "features") or any(
+                name in text for name in ("Rectified", "Weighted", "Discrepancy")
             )
             config: dict[str, Any] = {key: text, "parties": "a,b", "output-dir": str(tmp_path)}
             if key != "strategy":

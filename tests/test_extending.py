@@ -137,6 +137,10 @@ def test_a_valuation_that_is_no_game_of_ours(strategy_text: str, part: str, word
             {"strategy": SYNTHETIC, "realization": "NoiseInjection()"},
             "needs a ModelGame, and MaximumMeanDiscrepancy gives a SyntheticGame",
         ),
+        ({"valuation": "MaximumMeanDiscrepancy()"}, "its game asks for synthetic, and .* there is model"),
+        ({"strategy": SYNTHETIC, "valuation": "InformationGain()"}, "its game asks for model, and .* there is synth"),
+        ({"valuation": "my_choosy_scheme:Priced()"}, "its game asks for prices, and .* there is model"),
+        ({"realization": "my_choosy_scheme:Wordy()"}, r"Wordy.needs is a kind of game, .* got 'ModelGame'"),
     ],
 )
 def test_what_does_not_fit_is_a_sentence_before_anything_starts(
@@ -145,6 +149,8 @@ def test_what_does_not_fit_is_a_sentence_before_anything_starts(
     from server.config import ConfigError, RunConfig
 
     choosy = "from guerdon.types import SyntheticGame\nclass Choosy:\n    needs = SyntheticGame\n    __call__ = None\n"
+    choosy += "class Wordy(Choosy):\n    needs = 'ModelGame'\n"
+    choosy += "class Priced:\n    def game(self, contributions, *, prices, progress=None): ...\n"
     (written / "my_choosy_scheme.py").write_text(choosy.replace("= None", "= len"))
     with pytest.raises(ConfigError, match=sentence):
         RunConfig.parse(settings).build_parts()

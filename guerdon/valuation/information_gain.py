@@ -35,6 +35,11 @@ class InformationGain:
 
     model: Model | None = None
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """What ``game`` can't do without: a model, where there is none yet."""
+        return ("model",) if self.model is None else ()
+
     def game(
         self, contributions: Sequence[Contribution], *, model: Model | None = None, progress: Progress = silent
     ) -> InformationGainGame:

@@ -7,8 +7,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from wire.kinds import kind_of
 from wire.pages.glossary import CONDITIONS, MEANINGS, STAGES
-from wire.pages.numbers import number_text, percent_text, unit_text
+from wire.pages.numbers import number_text, percent_text, share_of_best, unit_text
 from wire.pages.page import Picture, render
 from wire.pages.pictures import draw, ink, party_colour, quiet_axes
 
@@ -127,7 +128,7 @@ def _welfare(record: Record) -> str:
 
 def _share(record: Record, party: Record) -> float | None:
     best = max(float(entry["target"]) for entry in record["parties"])
-    return float(party["target"]) / best if best > 0.0 else None
+    return share_of_best(party["target"], best)
 
 
 def _tables(
@@ -145,9 +146,10 @@ def _tables(
         table("Rewards", "What each reward should be worth, and its share of the best.", _reward),
         table("Gains", "What the reward is worth beyond the party's own data.", _gain),
     ]
-    for key, title in (("mnlp", "Log loss (MNLP)"), ("rmse", "Error (RMSE)"), ("accuracy", "Accuracy")):
+    for key, score in {score.key: score for record in records for score in kind_of(record).scores}.items():
         if any((found[name].get("reward") or {}).get(key) is not None for found in rows for name in names):
-            tables.append(table(title, MEANINGS[key], lambda _, p, key=key: _scores(p, key)))
+            title = f"{score.name[:1].upper()}{score.name[1:]}"
+            tables.append(table(title, score.meaning, lambda _, p, key=key: _scores(p, key)))
     return tables
 
 

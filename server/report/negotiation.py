@@ -22,7 +22,6 @@ Record = Mapping[str, Any]
 
 PLAIN, RECTIFIED = "RhoShapley", "RectifiedRhoShapley"
 """The schemes that the page computes."""
-"""The scheme that a slider for rho stands for, by the kind of reward."""
 
 NEGOTIATION = """
 <section id="negotiation" data-state="waiting">
@@ -44,7 +43,7 @@ NEGOTIATION = """
 <div class="tile" title="{{ meanings.rho }}"><b id="at"></b><span>ρ; {{ negotiation.limits }}</span></div>
 <div class="tile" title="{{ meanings.welfare }}"><b id="welfare"></b><span id="welfare-share"></span></div>
 <div class="tile" title="{{ meanings.fairness }}"><b id="fairness"></b><span>fairness: 1 where rewards are in proportion to Shapley values (Jain's index)</span></div>
-<div class="tile" title="The best reward."><b id="best"></b><span>{{ 'v*, the best reward: as large as all ceilings allow' if negotiation.rectified else 'the best reward, v_N: the pool’s own model' }}</span></div>
+<div class="tile" title="The best reward."><b id="best"></b><span>{{ 'v*, the best reward: as large as all ceilings allow' if negotiation.rectified else 'the best reward: as much as all data together, v_N' }}</span></div>
 </div>
 <figure class="wide"><h3>Every party's reward, whatever ρ</h3>{% if record.parties | length <= 12 %}
 <p class="note">{% for party in record.parties %}{{ part.party(loop.index0, party.party) }}{{ "   " if not loop.last }}{% endfor %}</p>{% endif %}<div id="curves"></div>
@@ -311,6 +310,8 @@ def negotiation_data(record: Record, directory: Path | None) -> dict[str, Any] |
     scheme = _computed_scheme(record)
     if not scheme or not record["parties"] or not tells(record, "value", "shapley", "ceiling"):
         return None
+    if record.get("grand_value") is None:
+        return None
     if record.get("values") is None and any(party.get("floor") is None for party in record["parties"]):
         return None  # of a run from before floors were kept, too large for a table
     is_open = record.get("stage") == "valued"
@@ -341,7 +342,7 @@ def negotiation_data(record: Record, directory: Path | None) -> dict[str, Any] |
         "json": json.dumps(carried, allow_nan=False).replace("<", "\\u003c"),
         "open": is_open,
         "rectified": scheme == RECTIFIED,
-        "ceiling": kind_of(record).ceiling,
+        "ceiling": kind_of(record).most_in(record),
         "many": len(parties) > 24,
         "words": _words(record),
         "limits": _limits(record),

@@ -84,7 +84,7 @@ def reward_picture(record: Record) -> Picture:
 
     caption = (
         f"Hollow: a party's own data alone. Full: its reward. Grey line: the most it could be, "
-        f"{kind_of(record).ceiling}. Gold: what it could reach with those that contributed no more. {more}"
+        f"{kind_of(record).most_in(record)}. Gold: what it could reach with those that contributed no more. {more}"
     )
     return Picture("What each gets, against alone", caption, draw(WIDTH, _height(parties), paint, "Rewards"))
 
@@ -132,7 +132,9 @@ def _from_to(axes: Axes, row: int, before: float, after: float, colour: str) -> 
 
 def _sides(party: Record, key: str) -> tuple[float, float] | None:
     """What stands beside both ``alone`` and ``reward``: in the party's scores, or in the record itself."""
-    found = party.get(key) or {side: (party.get(side) or {}).get(key) for side in ("alone", "reward")}
+    found = party.get(key)
+    if not isinstance(found, Mapping):
+        found = {side: (party.get(side) or {}).get(key) for side in ("alone", "reward")}
     pair = found.get("alone"), found.get("reward")
     if not all(isinstance(side, int | float) for side in pair):
         return None

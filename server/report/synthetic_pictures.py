@@ -33,24 +33,30 @@ def growth_picture(record: Record) -> Picture | None:
     told = [(i, party) for i, party in enumerate(record["parties"]) if party.get("growth")]
     if not told:
         return None
+    carried = any(party.get("reached_in_carrier") is not None for _, party in told)  # the targets are in another unit
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
         for i, party in told:
             rows, values = party["growth"]["rows"], party["growth"]["values"]
             axes.plot(rows, values, color=party_colour(i), label=str(party["party"])[:22])
-            axes.plot(rows[-1], party["target"], "_", markersize=12, markeredgewidth=2, color=party_colour(i))
+            if not carried:
+                axes.plot(rows[-1], party["target"], "_", markersize=12, markeredgewidth=2, color=party_colour(i))
         axes.set_xscale("symlog", linthresh=10)
         axes.xaxis.set_major_formatter(lambda rows, _: f"{rows:,.0f}")
         axes.set_xlim(0, None)
         axes.set_xlabel("synthetic rows added (logarithmic from 10)")
-        axes.set_ylabel(str(record["unit"]))
+        axes.set_ylabel("value that rewards were made by" if carried else str(record["unit"]))
         axes.grid(axis="y", color=ink("line"), linewidth=0.7)
         quiet_axes(axes)
         if len(told) <= 10:
             axes.legend(loc="best", handlelength=1.2)
 
-    caption = "The worth of a party's data with the first so many of its synthetic rows; the dashes are the targets."
+    caption = "The worth of a party's data with the first so many of its synthetic rows" + (
+        ", in the value that rewards were made by, which is not the one that says what they should be worth."
+        if carried
+        else "; the dashes are the targets."
+    )
     return Picture("Worth against the number of rows", caption, draw(4.2, 3.2, paint, "Value against number of rows"))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wire.kinds import kind_of
-from wire.pages.numbers import number_text, percent_text, unit_text
+from wire.pages.numbers import is_number, number_text, percent_text, unit_text
 
 __all__ = ["joined", "number_word", "summary", "tells"]
 
@@ -19,7 +19,7 @@ def summary(record: Record) -> list[str]:
     """Sentences for whoever opens the page: what was pooled, who added what, what each gets, and whether it helps."""
     parties: Sequence[Record] = record["parties"]
     sentences = []
-    if parties and tells(record, "rows", "value"):
+    if parties and tells(record, "rows", "value") and record.get("grand_value") is not None:
         sentences.append(_pooled(record, parties))
         if tells(record, "shapley"):
             sentences.append(_contributed(parties))
@@ -31,7 +31,7 @@ def summary(record: Record) -> list[str]:
 
 def tells(record: Record, *keys: str) -> bool:
     """Whether the record has these numbers for all parties: a strategy of one's own may value in another way."""
-    return all(party.get(key) is not None for party in record["parties"] for key in keys)
+    return all(is_number(party.get(key)) for party in record["parties"] for key in keys)
 
 
 def joined(names: Sequence[str], most: int = 6) -> str:

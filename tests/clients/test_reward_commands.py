@@ -286,3 +286,21 @@ def test_several_rewards_are_shown_one_after_the_other(stored: Path, tmp_path: P
     done = clients("show", f"{store}/_proposals/")
     assert done.returncode == 1
     assert "_proposals" in done.stderr
+
+
+def test_a_reward_chooses_no_module_from_where_the_party_happens_to_be(
+    stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Features of one's own come from the app; from the working directory only where somebody asks for a prediction."""
+    (tmp_path / "lying_about.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    reward = load_reward(stored)
+    told = Reward({**reward.arrays, "kind": np.array("lying_about:Features")}, reward.about)
+    with pytest.raises(MessageError, match=r"lying_about:Features, which is not part of the app$"):
+        predictor_of(told)
+    with pytest.raises(SystemExit, match="imported"):
+        predictor_of(told, here=True)
+    for name in ("os:PathLike", "clients.errors:PartyError"):
+        with pytest.raises(MessageError, match=r"not part of the app|can't be rebuilt"):
+            predictor_of(Reward({**reward.arrays, "kind": np.array(name)}, reward.about))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from guerdon.models import GaussianProcess
-from guerdon.pipeline import Allocation, allocate
+from guerdon.pipeline import Allocation, Given, allocate, asks
 from guerdon.realization import NoiseInjection
 from guerdon.rewards import RewardTargets, RhoShapley
 from guerdon.shapley import Auto, PermutationShapley, ShapleyValues
@@ -123,3 +123,27 @@ def test_parts_of_ones_own() -> None:
     assert allocation.shapley.values == pytest.approx([7.0, 4.0, 1.0])
     assert allocation.rewards == ("12 rows' worth", "7 rows' worth", "2 rows' worth")
     assert allocation.certificate.R5.holds is True
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [(TableGame([0.0, 1.0, 1.0, 2.0]), "a game of 3 parties, got one of 2"), (None, "has n and .*, got NoneType")],
+)
+def test_a_valuation_values_who_contributed(found: object, words: str) -> None:
+    class Odd:
+        def game(self, contributions: object, *, progress: object = None) -> object:
+            return found
+
+    with pytest.raises(ValueError, match=f"Odd.game should give .*{words}"):
+        run(list(example_contributions()), value=Odd())
+
+
+def test_what_a_valuation_asks_for_and_is_not_given_is_a_sentence() -> None:
+    class Priced:
+        def game(self, contributions: object, prices: object, *, progress: object = None, more: int = 1) -> None: ...
+
+    assert asks(Priced()) == ("prices",)
+    assert asks(InformationGain()) == ("model",)
+    assert asks(InformationGain(MODEL)) == ()
+    with pytest.raises(ValueError, match="Priced asks for prices, and there is model"):
+        Given(Priced(), {"model": MODEL}).game(example_contributions())

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from wire.kinds.classifier import Classifier
@@ -44,9 +45,14 @@ def columns_of(record: Mapping[str, Any]) -> list[Column]:
     columns = list(known)
     if own is not None:
         by_place = {column.place: column for column in known}
-        columns = [by_place.get(place) or _named(header, place) for header, place in own]
-    columns += [_named(name, name) for name in record.get("facts_of_rewards") or ()]
+        columns = [_headed(header, by_place.get(place) or _named(header, place)) for header, place in own]
+    columns += [_named(name.replace("_", " "), name) for name in record.get("facts_of_rewards") or ()]
     return [column for column in columns if any(column.cell(party) != "–" for party in record["parties"])]
+
+
+def _headed(header: str, column: Column) -> Column:
+    """The column under the strategy's own header."""
+    return column if column.header == header else replace(column, header=header, title="")
 
 
 def _named(header: str, place: str) -> Column:

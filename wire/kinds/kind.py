@@ -117,7 +117,7 @@ class Kind:
         The scheme that the negotiation page computes where the run's own is another; "" where there is nothing to
         negotiate.
     ceiling : str
-        The most that a reward can be, in words.
+        The most that a reward can be, in words, where that is not the value of all data.
     predicts : bool
         Whether ``predict`` works.
     report_shows : str
@@ -131,7 +131,7 @@ class Kind:
     name: ClassVar[str] = "own"
     words: ClassVar[str] = "a reward"
     scheme: ClassVar[str] = ""
-    ceiling: ClassVar[str] = "the grand coalition, v_N"
+    ceiling: ClassVar[str] = "as the valuation has it"
     predicts: ClassVar[bool] = False
     report_shows: ClassVar[str] = ""
     scores: ClassVar[Sequence[Score]] = (MNLP, RMSE, ACCURACY)
@@ -146,6 +146,12 @@ class Kind:
     def facts(self, record: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
         """Symbols and numbers of the whole run, for the line below the tables."""
         return [("v_N", record.get("grand_value"))]
+
+    def most_in(self, record: Mapping[str, Any]) -> str:
+        """The most that a reward of this run can be, in words."""
+        pool = record.get("grand_value")
+        plain = all(party.get("ceiling") == pool for party in record["parties"])
+        return "the grand coalition, v_N" if plain else self.ceiling
 
     # At the party.
 

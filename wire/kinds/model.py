@@ -105,11 +105,11 @@ class Model(Kind):
         )
 
     def features(self, reward: Reward) -> Sequence[str]:
-        return predictor_of(reward).feature_names
+        return predictor_of(reward, here=True).feature_names
 
     def predict(self, reward: Reward, X: FloatArray, noise: FloatArray | None = None) -> dict[str, NDArray[Any]]:
         """The target's mean and standard deviation (observation noise included), in its own units."""
-        predictor = predictor_of(reward)
+        predictor = predictor_of(reward, here=True)
         mean, variance = predictor.predict(X, noise)
         return {f"{predictor.target}_mean": mean, f"{predictor.target}_sd": np.sqrt(variance)}
 
@@ -119,8 +119,15 @@ class Model(Kind):
         return [_predictions(reward, data, data.held_outputs)]
 
 
-def predictor_of(reward: Reward) -> Predictor:
+def predictor_of(reward: Reward, *, here: bool = False) -> Predictor:
     """The model in a reward.
+
+    Parameters
+    ----------
+    reward : Reward
+    here : bool
+        Features of one's own may also come from the working directory, where somebody sits in front of it; the party's
+        app takes them from itself only.
 
     Raises
     ------
@@ -133,13 +140,14 @@ def predictor_of(reward: Reward) -> Predictor:
         raise MessageError(f"this reward is not a model but {reward.about.get('kind')!r}: it can't predict")
     for name in (str(array) for key, array in reward.arrays.items() if key.rpartition(".")[2] == "kind"):
         module = name.rpartition(":")[0]
-        if module and not travels(module, here=True):  # whoever made the reward must not choose what is imported
+        if module and not travels(module, here=here):  # whoever made the reward must not choose what is imported
             raise MessageError(
-                f"this reward needs {name}, which is not part of the app: go to the folder that {module}.py lies in"
+                f"this reward needs {name}, which is not part of the app"
+                + (f": go to the folder that {module}.py lies in" if here else "")
             )
     try:
         return Predictor.from_arrays(reward.arrays)
-    except (KeyError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a class of another kind, or other arrays
         raise _broken(error) from error
 
 

@@ -11,7 +11,8 @@ MEANINGS: dict[str, str] = {
     "They add up to the value of all data together.",
     "alpha": "The Shapley value divided by the largest one: 1 for whoever contributed most.",
     "target": "What its reward should be worth (rᵢ).",
-    "ceiling": "What its data with all synthetic rows would be worth: no reward can be worth more.",
+    "ceiling": "The most that its reward could be worth: that of its data with all synthetic rows, or the value of all "
+    "data where the valuation knows no other.",
     "floor": "What the party could reach together with all that contributed no more: a stable reward is worth at least "
     "this.",
     "eta": "Variance of the noise on the others' outputs in its reward, in squared units of the target: 0 is the "
@@ -27,6 +28,8 @@ MEANINGS: dict[str, str] = {
     "others": "From how many others' updates its model learns in a round.",
     "references": "In how many rounds its model started from the mediator's reference model.",
     "reached": "What the reward that was made is worth, computed from it.",
+    "reached_in_carrier": "What the reward is worth in the game that it was made in, where that is not the "
+    "one that says what rewards should be worth.",
     "synthetic_rows": "Synthetic rows that were drawn for it.",
     "mmd2": "Unbiased squared maximum mean discrepancy to all data, with its own rows, then with its reward; lower is "
     "better. It estimates a number near 0 and can be slightly negative.",

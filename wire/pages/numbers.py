@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["count_text", "number_text", "percent_text", "unit_text", "with_error"]
+__all__ = ["count_text", "is_number", "number_text", "percent_text", "share_of_best", "unit_text", "with_error"]
 
 
 def number_text(value: object, decimals: int | None = None) -> str:
@@ -25,6 +25,16 @@ def number_text(value: object, decimals: int | None = None) -> str:
     if 1e-3 <= size < 1e5:
         return f"{value:.{max(0, 3 - math.floor(math.log10(size)))}f}"
     return f"{value:.3g}"
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a number that can be computed with, and no word, no truth and nothing that is not there."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def share_of_best(target: float, best: float) -> float | None:
+    """r_i / r_max; None where even the best reward is worth nothing."""
+    return float(target) / best if best > 0.0 else None
 
 
 def with_error(value: float, error: float | None) -> str:

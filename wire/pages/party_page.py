@@ -13,7 +13,7 @@ from typing import Any
 from wire.kinds import kind_of
 from wire.kinds.columns import NOTHING, Column
 from wire.pages.glossary import MEANINGS
-from wire.pages.numbers import number_text, percent_text, unit_text
+from wire.pages.numbers import is_number, number_text, percent_text, share_of_best, unit_text
 from wire.pages.page import Picture, render
 
 __all__ = ["party_page", "view_of"]
@@ -155,7 +155,7 @@ def party_page(
         for score in kind.scores
         if reward and score.key in reward
     ]
-    view = {**UNSAID, **view}
+    view = _told(view)
     return render(
         TEMPLATE,
         title=f"{view['party']}'s reward" if given else f"What {view['party']} would get",
@@ -181,10 +181,24 @@ def view_of(record: Mapping[str, Any], party: str) -> dict[str, Any]:
         "own_value": own["value"],
         "target": own["target"],
         "parties": [
-            {"party": entry["party"], "alpha": entry["alpha"], "share_of_best": entry["target"] / best}
+            {"party": entry["party"], "alpha": entry["alpha"], "share_of_best": share_of_best(entry["target"], best)}
             for entry in record["parties"]
         ],
     }
+
+
+def _told(view: View) -> dict[str, Any]:
+    """The view as the page can show it: a strategy of one's own may say less, or other things under these names."""
+    view = {**UNSAID, **view}
+    rows = view["parties"] if isinstance(view["parties"], list | tuple) else ()
+    view["parties"] = [row for row in rows if isinstance(row, Mapping) and "party" in row]
+    own: View = next((row for row in view["parties"] if row["party"] == view["party"]), {})
+    if not all(map(is_number, (view["own_value"], view["target"], own.get("share_of_best")))):
+        view |= {"own_value": None, "target": None}
+    limits = view["thresholds"]
+    if not (isinstance(limits, Mapping) and {"rational", "stable"} <= set(limits)):
+        view["thresholds"] = None
+    return view
 
 
 def _opening(view: View, given: bool) -> str:
@@ -206,11 +220,18 @@ def _slider(view: View) -> str | None:
     Only where r_i / r_max = alpha_i^rho follows from that: with synthetic rewards the others' own data come in too.
     """
     thresholds = view["thresholds"]
-    if view["rho"] is None or not thresholds or str(view["scheme"]).partition("(")[0] != "RhoShapley":
+    if (
+        not is_number(view["rho"])
+        or view["target"] is None
+        or not thresholds
+        or str(view["scheme"]).partition("(")[0] != "RhoShapley"
+    ):
         return None
     own = next(i for i, row in enumerate(view["parties"]) if row["party"] == view["party"])
     share = float(view["parties"][own]["share_of_best"])
     if share <= 0.0:
+        return None
+    if not all(is_number(row.get(key)) for row in view["parties"] for key in ("alpha", "share_of_best")):
         return None
     alpha = [float(row["alpha"]) for row in view["parties"]]
     if any(

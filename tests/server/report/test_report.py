@@ -16,10 +16,13 @@ from guerdon.types import all_coalitions
 from server.report import mediator_page, write_report
 from server.report.run_pictures import run_pictures
 from server.run_directory import RunDirectory, RunDirectoryError
+from strategies.record import own_record
 from tests.browser import Browser, browser, chromium
 from tests.games import log_of_sum
-from tests.server.report.records import model_record
+from tests.server.report.records import model_record, synthetic_record
 from tests.server.report.runs import MODEL, SYNTHETIC, run
+from wire.kinds import columns_of
+from wire.pages.glossary import MEANINGS
 from wire.pages.page import LIMIT
 
 
@@ -186,3 +189,42 @@ def test_it_asks_for_nothing_and_fits_a_phone_in_light_and_dark(
         page.call("Emulation.setEmulatedMedia", media="print")
         assert page.run("document.documentElement.scrollWidth") <= A4
     assert len(grounds) == 2
+
+
+@pytest.mark.parametrize(
+    "own", [{"rows": 3, "value": 2.0}, {"accuracy": 0.9}, {"rows": 3, "value": "much"}, {"target": "outcome"}], ids=str
+)
+def test_numbers_of_a_strategy_s_own_may_bear_names_of_ours(own: dict[str, Any]) -> None:
+    parties = [{"party": name, **own, "alone": None, "reward": {"accuracy": 0.75}} for name in ("a", "b")]
+    record = own_record("r", {}, parties, [(name, name) for name in own], kind="trained")
+    text = mediator_page(record, pictures=run_pictures(record))
+    assert all(f">{name}</th>" in text for name in own)
+    assert "Who added how much" not in text
+
+
+def test_a_strategy_s_own_headers_stand_over_its_columns() -> None:
+    parties = [{"party": "a", "alpha": 0.5}]
+    (column,) = columns_of(own_record("r", {}, parties, [("standing", "alpha")]))
+    assert (column.header, column.label, column.meaning) == ("standing", "standing", MEANINGS["alpha"])
+
+
+def test_the_most_is_said_as_the_run_has_it() -> None:
+    """The grand coalition where that is the ceiling, also of synthetic rewards."""
+    table = log_of_sum(np.array([1.0, 2.0, 3.0])).table()
+    plain, pool = synthetic_record(table, np.full(3, table[-1])), "the most it could get, the grand coalition, v_N."
+    assert pool in " ".join(mediator_page(plain).split())
+    grown = synthetic_record(table, table[-1] * np.array([1.1, 1.2, 1.3]))
+    assert "the most it could get, its data with all synthetic rows." in " ".join(mediator_page(grown).split())
+
+
+def test_growth_in_another_unit_is_not_laid_beside_the_targets() -> None:
+    growth = {"rows": [0, 10], "values": [0.1, 0.2]}
+    party = {"party": "a", "target": 40.0, "growth": growth, "alone": None, "reward": None}
+    record = {"run": "r", "kind": "synthetic", "unit": "rows", "parties": [party]}
+    (beside,) = [p for p in run_pictures(record) if "number of rows" in p.title]
+    assert "the dashes are the targets" in beside.caption
+    (apart,) = [
+        p for p in run_pictures(record | {"parties": [party | {"reached_in_carrier": 0.2}]}) if "of rows" in p.title
+    ]
+    assert "in the value that rewards were made by" in apart.caption
+    assert "dashes" not in apart.caption

@@ -123,3 +123,23 @@ def test_its_slider_moves_its_reward_as_guerdon_would(page: Browser, tmp_path: P
 )
 def test_there_is_no_slider_where_common_knowledge_does_not_say(record: dict[str, Any]) -> None:
     assert 'id="rho"' not in party_page(view_of(record, "party-01"))
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"target": "outcome"},
+        {"target": 3.0, "own_value": 1.0},
+        {"target": 3.0, "own_value": 1.0, "parties": [{"party": "north", "alpha": 0.5}]},
+        {"parties": ["north", "west"]},
+        {"parties": 3, "rho": "none", "thresholds": {"rational": 1.0}},
+        {"scheme": "RhoShapley()", "rho": 0.5, "thresholds": {"rational": 1.0, "stable": 1.0}},
+    ],
+    ids=str,
+)
+def test_a_reward_of_a_strategy_s_own_may_say_other_things_under_our_names(own: dict[str, Any]) -> None:
+    about = {"kind": "voucher", "party": "north", "run": "run-1", "contains": "a number", **own}
+    text = party_page(about)
+    assert "It holds a number." in text
+    assert "your own data alone" not in text
+    assert 'id="negotiation"' not in text
