@@ -13,7 +13,7 @@ in the carrier's unit as in the value's (``guerdon.exchange``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import Parameter, signature
 from typing import Any, Protocol, runtime_checkable
 
@@ -21,7 +21,17 @@ import numpy as np
 
 from guerdon.exchange import Exchanged, exchanged_targets
 from guerdon.rewards.certificate import Certificate, certify
-from guerdon.types import Contribution, Game, Progress, RewardTargets, ShapleyValues, lacks, members, silent
+from guerdon.types import (
+    Contribution,
+    Game,
+    Progress,
+    RewardTargets,
+    ShapleyValues,
+    TableGame,
+    lacks,
+    members,
+    silent,
+)
 
 __all__ = [
     "Allocation",
@@ -243,7 +253,7 @@ def allocate(
 
 
 def _of_all(game: Game, contributions: Sequence[Contribution], value: Any) -> Game:
-    """The game, once it is known to have a player for each contribution."""
+    """The game, once it is known to have a player for each contribution; a table without names gets the parties'."""
     name = type(value.valuation if isinstance(value, Given) else value).__name__
     if lacks(game, Game):
         raise ValueError(
@@ -251,6 +261,8 @@ def _of_all(game: Game, contributions: Sequence[Contribution], value: Any) -> Ga
         )
     if game.n != len(contributions):
         raise ValueError(f"{name}.game should give a game of {len(contributions)} parties, got one of {game.n}")
+    if isinstance(game, TableGame) and game.parties is None:
+        return replace(game, parties=tuple(c.party for c in contributions))
     return game
 
 
