@@ -88,6 +88,8 @@ class Exchanged:
         return {**self.made.facts(), "reached_in_carrier": float(self.made.reached)}
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "made":  # a copy asks before it has any
+            raise AttributeError(name)
         return getattr(self.made, name)
 
 

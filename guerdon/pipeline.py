@@ -223,8 +223,6 @@ def allocate(
         raise ValueError(f"each party contributes once, got {', '.join(parties)}")
 
     game = _of_all(value.game(contributions, progress=progress), contributions, value)
-    if isinstance(game, TableGame) and game.parties is None:
-        game = replace(game, parties=parties)
     values = shapley(game, rng=rng)
     progress("shapley", 1, 1)
     targets = scheme(values, game)
@@ -244,7 +242,7 @@ def allocate(
 
 
 def _of_all(game: Game, contributions: Sequence[Contribution], value: Any) -> Game:
-    """The game, once it is known to have a player for each contribution."""
+    """The game, once it is known to have a player for each contribution; a table without names gets the parties'."""
     name = type(value.valuation if isinstance(value, Given) else value).__name__
     if lacks(game, Game):
         raise ValueError(
@@ -252,6 +250,8 @@ def _of_all(game: Game, contributions: Sequence[Contribution], value: Any) -> Ga
         )
     if game.n != len(contributions):
         raise ValueError(f"{name}.game should give a game of {len(contributions)} parties, got one of {game.n}")
+    if isinstance(game, TableGame) and game.parties is None:
+        return replace(game, parties=tuple(c.party for c in contributions))
     return game
 
 

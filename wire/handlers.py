@@ -5,7 +5,7 @@ A handler is called as ``handler(party, content)`` at the party, where ``party``
 MessageError with the reason why not. A strategy names its handlers by the type of message that they answer, in a
 mapping on its class::
 
-    class MyStrategy(TrustedMediator):
+    class MyStrategy(PoolingMediator):
         handlers = {"query.count": count}
 """
 

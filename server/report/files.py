@@ -32,15 +32,16 @@ def write_report(directory: RunDirectory) -> Path:
     record = directory.read_allocation()
     if record["stage"] != "valued":
         shutil.rmtree(directory.path / "parties", ignore_errors=True)  # what would be is overtaken by what is
-    pages = []
+    pages: list[tuple[str, str | None]] = []
     for entry in record["parties"]:
         party = str(entry["party"])
+        page: Path | None
         if record["stage"] == "valued" and "target" in entry:
             page = make_folder(directory.path / "parties") / f"{party}.html"
             write_whole(page, party_page(view_of(record, party)).encode())
         else:
-            page = Path(str(entry.get("store") or "")) / REPORT
-        pages.append((party, _address(page, directory.path)))
+            page = Path(str(entry["store"])) / REPORT if entry.get("store") else None
+        pages.append((party, None if page is None else _address(page, directory.path)))
     pictures = run_pictures(record, directory.load_view())
     text = mediator_page(record, directory=directory.path.resolve(), pictures=pictures, pages=pages)
     path = directory.path / REPORT

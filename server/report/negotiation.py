@@ -332,7 +332,7 @@ def negotiation_data(record: Record, directory: Path | None) -> dict[str, Any] |
         "rewards": [party.get("target") for party in parties],
         "pool": record["grand_value"],
         "rho": record.get("rho"),
-        "stable": "stable" in chosen or chosen == f"{RECTIFIED}()",
+        "stable": "stable" in chosen or chosen.removesuffix("()") in (PLAIN, RECTIFIED),  # what they do by themselves
         "rational": "rational" in chosen,
         "conditions": {name: list(words) for name, words in CONDITIONS.items()},
         "command": shlex.join(command),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from guerdon.exchange import exchanged_targets
+from guerdon.exchange import Exchanged, exchanged_targets
 from guerdon.types import FloatArray, RewardTargets, TableGame
 
 
@@ -86,3 +87,8 @@ def test_one_party_has_the_most_there_is() -> None:
     found = exchanged_targets(TableGame([0.0, 3.0]), targets([3.0], [3.0]), TableGame([0.0, 0.3], ("ada",)))
     assert found.targets.values == [0.3]
     assert found.back("ada", 0.3) == 3.0
+
+
+def test_a_reward_made_in_the_carrier_can_be_copied() -> None:
+    found = exchanged_targets(TableGame([0.0, 3.0]), targets([3.0], [3.0]), TableGame([0.0, 0.3], ("ada",)))
+    assert copy.copy(Exchanged("a reward", found)).made == "a reward"

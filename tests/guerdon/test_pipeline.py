@@ -122,6 +122,7 @@ def test_parts_of_ones_own() -> None:
     allocation = run(list(example_contributions()), value=CountRows(), scheme=Proportional(), realization=Promise())
     assert allocation.shapley.values == pytest.approx([7.0, 4.0, 1.0])
     assert allocation.rewards == ("12 rows' worth", "7 rows' worth", "2 rows' worth")
+    assert "ada" in allocation.certificate.R4.witness + allocation.certificate.R2.witness  # a table without names
     assert allocation.certificate.R5.holds is True
 
 

@@ -228,3 +228,11 @@ def test_growth_in_another_unit_is_not_laid_beside_the_targets() -> None:
     ]
     assert "in the value that rewards were made by" in apart.caption
     assert "dashes" not in apart.caption
+
+
+def test_who_has_no_page_yet_is_not_sent_to_the_mediators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = run(tmp_path, stop_after="valuation", **MODEL)
+    directory.save_allocation(directory.read_allocation() | {"stage": "rewarded"})
+    monkeypatch.chdir(directory.path)
+    write_report(directory)
+    assert 'href="report.html"' not in (directory.path / "report.html").read_text(encoding="utf-8")
