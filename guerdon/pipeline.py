@@ -224,8 +224,11 @@ def allocate(
 
     game = _of_all(value.game(contributions, progress=progress), contributions, value)
     values = shapley(game, rng=rng)
+    _one_each(shapley, "Shapley value", getattr(values, "values", None), parties)
     progress("shapley", 1, 1)
     targets = scheme(values, game)
+    _one_each(scheme, "target", getattr(targets, "values", None), parties)
+    _one_each(scheme, "ceiling", getattr(targets, "ceilings", None), parties)
     made_in: Game = game
     if realization is not None and lacks(game, needs(realization)) and carrier is not None:
         made_in = carrier.game(contributions, progress=progress)
@@ -253,6 +256,13 @@ def _of_all(game: Game, contributions: Sequence[Contribution], value: Any) -> Ga
     if isinstance(game, TableGame) and game.parties is None:
         return replace(game, parties=tuple(c.party for c in contributions))
     return game
+
+
+def _one_each(part: Any, what: str, found: Any, parties: Sequence[str]) -> None:
+    """Make sure that a part gave a number for each party."""
+    if np.shape(found) != (len(parties),):
+        name, came = type(part).__name__, "nothing" if found is None else f"shape {np.shape(found)}"
+        raise ValueError(f"{name} should give one {what} a party, an array of shape ({len(parties)},), got {came}")
 
 
 def conclude(
@@ -285,7 +295,7 @@ def conclude(
                 f"{type(realization).__name__} needs a {needs(realization).__name__}, and the game has no "
                 f"{', '.join(missing)}: take another valuation, or a realization that makes do with this one"
             )
-        progress("realize", 0, game.n)
+        progress("realize", 0, int(game.n))
         if carrier is game:
             rewards = realization(game, targets, rng=rng)
         else:

@@ -94,7 +94,7 @@ def allocation_record(
         "strategy": texts.get("strategy", ""),
         "scheme": texts.get("scheme", ""),
         "shapley_method": shapley.method,
-        "shapley_evaluations": shapley.evaluations,
+        "shapley_evaluations": int(shapley.evaluations),
         "unit": unit,
         "grand_value": float(game(np.ones((1, n), dtype=bool))[0]),
         "values": game_table(game).tolist() if n <= MAX_EXACT_PARTIES else None,

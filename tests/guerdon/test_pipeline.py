@@ -148,3 +148,26 @@ def test_what_a_valuation_asks_for_and_is_not_given_is_a_sentence() -> None:
     assert asks(InformationGain(MODEL)) == ()
     with pytest.raises(ValueError, match="Priced asks for prices, and there is model"):
         Given(Priced(), {"model": MODEL}).game(example_contributions())
+
+
+@pytest.mark.parametrize(
+    ("key", "found", "words"),
+    [
+        (
+            "shapley",
+            ShapleyValues(np.ones(2)),
+            r"one Shapley value a party, an array of shape \(3,\), got shape \(2,\)",
+        ),
+        ("shapley", np.ones(3), "one Shapley value a party, .* got nothing"),
+        ("scheme", RewardTargets(np.ones(2), None, 1.0, np.ones(3)), r"one target a party, .* got shape \(2,\)"),
+        ("scheme", RewardTargets(np.ones(3), None, 1.0, 1.0), r"one ceiling a party, .* got shape \(\)"),  # type: ignore[arg-type]
+        ("scheme", None, "one target a party, .* got nothing"),
+    ],
+)
+def test_estimators_and_schemes_give_a_number_for_each_party(key: str, found: object, words: str) -> None:
+    class Odd:
+        def __call__(self, *given: object, **more: object) -> object:
+            return found
+
+    with pytest.raises(ValueError, match=f"Odd should give {words}"):
+        run(list(example_contributions()), **{key: Odd()})

@@ -64,6 +64,7 @@ def test_facts_of_a_reward_are_plain_and_replace_no_number_of_the_mediators_own(
     allocation = allocate(
         contributions, InformationGain(MODEL), Auto(), RhoShapley("stable"), None, rng=np.random.default_rng(1)
     )
+    allocation = replace(allocation, shapley=replace(allocation.shapley, evaluations=np.int64(4)))
     made = replace(allocation, rewards=tuple(Told(name, said) for name in allocation.parties))
     found = allocation_record(made, contributions, "run", {}, kind="model", unit="nats", variance_unit=4.0)
     entry = json.loads(json.dumps(found))["parties"][0]
