@@ -16,6 +16,7 @@ from guerdon.types import (
     ShapleyValues,
     TableGame,
     Thresholds,
+    ceilings_of,
     shapley_array,
 )
 
@@ -52,7 +53,7 @@ class RhoShapley:
 
     Examples
     --------
-    >>> from guerdon.types import TableGame
+    >>> from guerdon.types import TableGame, ceilings_of
     >>> game = TableGame([0.0, 7.0, 5.0, 8.0])
     >>> RhoShapley(rho=1)([5.0, 3.0], game).values
     array([8. , 4.8])
@@ -81,7 +82,7 @@ class RhoShapley:
             values=pool * np.exp(exponent),
             rho=rho,
             maximum=pool,
-            ceilings=np.full(len(alpha), pool),
+            ceilings=ceilings_of(game),
             thresholds=thresholds,
             deficits=-pool * np.expm1(exponent) + 0.0,
             rho_from_game=isinstance(self.rho, str),

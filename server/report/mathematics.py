@@ -260,7 +260,7 @@ const Guerdon = (() => {
     game.thresholds = rectifies ? {
       rational: feasible(alpha, alone, data.ceilings), stable: feasible(alpha, floors, data.ceilings),
     } : thresholds(alpha, game);
-    game.rewards = rho => rectifies ? rectified(alpha, alone, data.ceilings, rho) : rhoShapley(alpha, pool, rho);
+    game.rewards = rho => rectifies ? rectified(alpha, alone, data.ceilings, rho) : {...rhoShapley(alpha, pool, rho), ceilings: data.ceilings};
     game.rewards(1); // says now what can't be rewarded at all
     return game;
   }

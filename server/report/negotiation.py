@@ -122,7 +122,7 @@ SCRIPT = r"""
   Object.assign(section.dataset, limits);
 
   // Where what stands, for the tracks and the curves: from the least own data to the largest ceiling.
-  const tops = rectified ? ceilings : alone.map(() => game.pool);
+  const tops = ceilings;
   const most = Math.max(...tops, ...alone), least = Math.min(...alone);
   const low = least >= 0 && least < most / 2 ? 0 : least - .08 * (most - least || Math.abs(most)), high = most + .02 * (most - low);
   const place = x => 100 * (x - low) / (high - low);

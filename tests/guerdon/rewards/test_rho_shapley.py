@@ -212,3 +212,18 @@ def test_arguments_are_left_alone() -> None:
     RhoShapley("stable")(phi, table)
     assert np.array_equal(phi, before[0])
     assert np.array_equal(table, before[1])
+
+
+def test_a_game_that_knows_less_can_be_had_is_held_to_it() -> None:
+    """Ceilings below v_N, as synthetic rows have: R2 fails where the target is above what can be made."""
+
+    class Ceilinged(TableGame):
+        def ceilings(self) -> np.ndarray:
+            return np.array([6.0, 9.0])
+
+    game = Ceilinged(np.array([0.0, 7.0, 5.0, 8.0]))
+    phi = exact_shapley(game.values)
+    targets = RhoShapley(rho=1.0)(phi, game)
+    assert targets.ceilings.tolist() == [6.0, 9.0]
+    assert certify(game, phi, targets)["R2"].holds is False
+    assert certify(game, phi, RhoShapley(rho=1.0)(phi, TableGame(game.values)))["R2"].holds
