@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from clients.__main__ import cli
 from clients.encoding import encode
-from clients.party_data import PartyData, PartyError, PartyFile, read_table
+from clients.party_data import PartyData, PartyError, PartyFile
+from clients.table import PartyTable, read_table
 from wire.schema import Schema
 
 SCHEMA = """
@@ -49,9 +50,9 @@ def schema() -> Schema:
     return Schema.from_toml(SCHEMA)
 
 
-def csv(tmp_path: Path, text: str) -> pl.DataFrame:
+def csv(tmp_path: Path, text: str) -> PartyTable:
     (tmp_path / "north.csv").write_text(text)
-    return read_table(tmp_path / "north.csv", texts=True)
+    return read_table(tmp_path / "north.csv")
 
 
 def test_a_table_becomes_the_features_of_the_schema(tmp_path: Path, schema: Schema) -> None:
@@ -80,7 +81,7 @@ def test_csv_and_parquet_with_its_own_types_give_the_same_numbers(tmp_path: Path
         }
     )
     own.write_parquet(tmp_path / "north.parquet")
-    one, two = encode(csv(tmp_path, GOOD), schema), encode(read_table(tmp_path / "north.parquet", texts=True), schema)
+    one, two = encode(csv(tmp_path, GOOD), schema), encode(read_table(tmp_path / "north.parquet"), schema)
     assert two.problems == ()
     assert np.array_equal(one.X, two.X)
     assert one.y is not None
@@ -89,8 +90,8 @@ def test_csv_and_parquet_with_its_own_types_give_the_same_numbers(tmp_path: Path
 
 def test_numbers_as_categories_are_told_apart_by_value(tmp_path: Path) -> None:
     schema = Schema.from_toml('[columns.code]\ntype = "category"\nvalues = [1, 2.5, 3]')
-    for series in (pl.Series([3, 1]), pl.Series([3.0, 1.0]), pl.Series(["3.0", "01"])):
-        encoded = encode(pl.DataFrame({"code": series}), schema)
+    for series in (pl.Series([3, 1]), pl.Series([3.0, 1.0]), pl.Series(["3.0", "1."])):
+        encoded = encode(PartyTable.of(pl.DataFrame({"code": series})), schema)
         assert encoded.problems == ()
         assert encoded.X.tolist() == [[0, 0, 1], [1, 0, 0]]
 
