@@ -183,7 +183,8 @@ def _ledger_of(path: Path) -> list[dict[str, Any]]:
     try:
         entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise PartyError(f"{path} is not what `python -m server extract RUN PARTY` prints: {error}") from error
+        what = f"{path} is not what `python -m server extract RUN PARTY` prints"
+        raise PartyError(what, here=str(error)) from error
     if not entries or not all(isinstance(entry, dict) and "action" in entry for entry in entries):
         raise PartyError(f"{path} holds no entry of a ledger: `python -m server extract RUN PARTY` prints them")
     try:

@@ -39,7 +39,9 @@ BLANKS = "".join(map(chr, (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0xAD, 0x16
 """What ``tidy`` takes off a text's ends."""
 
 DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
-MEASURED = re.compile(r"[<>≤≥~≈]?\s*[+-]?\d[\d.,' \u2009\u202f]*([eE][+-]?\d+)?\s*[^\W\d]{0,3}%?")
+MEASURED = re.compile(r"[<>≤≥~≈]?\s*[+-]?\d[\d.,' \u2009\u202f]*([eE][+-]?\d+)?\s*([^\W\d]{1,9}(/[^\W\d]{1,9})?|%)?")
+"""A number with a unit, a sign of comparison, or points and commas."""
+
 HINTS = (
     (DATE, ", and this is a date or a time: say it as a number, such as days since a day that all agree on"),
     (r"[+-]?\d{1,3}(\.\d{3})*,\d+([eE][+-]?\d+)?|[+-]?\d*,\d+", ", and this has a comma: write numbers as 1.5"),
@@ -50,6 +52,8 @@ HINTS = (
 """What cells look like that are no numbers, in words that do not quote them."""
 
 NOTHING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?", "-", "--", ".", "True", "False", "true", "false")
+UNKNOWN = ("unknown", "unbekannt", "missing", "none", "nil", "n.a.", "k.a.")
+"""What cells hold that are gaps or answers, as names of columns do not; the latter in letters of any size."""
 
 
 def texts_of(series: pl.Series) -> pl.Series:
@@ -131,4 +135,5 @@ def looks_like_data(name: str) -> bool:
         or DATE.fullmatch(text) is not None
         or re.fullmatch(r"[<>≤≥~≈]?\s*[+-]?[\d.,' ]*\d[\d.,' ]*%?", text) is not None
         or text in NOTHING
+        or text.casefold() in UNKNOWN
     )

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from clients.cells import MEASURED, gaps_in, has_texts, is_number, looks_like_data, numbers_in, texts_of
+from clients.cells import MEASURED, gaps_in, has_texts, is_number, looks_like_data, numbers_in, texts_of, truths_in
 from clients.table import PartyTable
 from guerdon.types import FloatArray
 from wire.text import alike, tidy
 
-__all__ = ["has_no_header", "no_features"]
+__all__ = ["has_no_header", "holds_numbers", "no_features"]
 
 MOST_READ = 20_000
 """Rows that are looked at to tell whether a name is a value."""
@@ -25,7 +25,7 @@ MOST_READ = 20_000
 ENOUGH = 8
 """Rows from which a counter or texts that all differ are no accident."""
 
-INDEX = re.compile(r"Unnamed: \d+(_level_\d+)?|__index_level_\d+__|\.\.\.\d+|_c0")
+INDEX = re.compile(r"Unnamed: \d+(\.\d+)?(_level_\d+)?|__index_level_\d+__|\.\.\.\d+|_c0")
 """What pandas, pyarrow, R's readr and Spark call a column without a name."""
 
 IDENTIFIERS = {"id", "ids", "uuid", "guid", "oid", "identifier", "identifiers", "mrn", "ssn", "rowid", "rownames"}
@@ -50,16 +50,17 @@ def has_no_header(table: PartyTable) -> bool:
     Half of the columns that hold numbers have a name that is one, or nothing; or most names look like data, or stand
     among the values of their own column.
     """
-    numeric = [name for name in table.columns if _holds_numbers(table[name])]
+    numeric = [name for name in table.columns if holds_numbers(table[name])]
     if numeric and 2 * sum(map(looks_like_data, numeric)) >= len(numeric):
         return True
     strange = [name for name in table.columns if looks_like_data(name) or _is_seen(name, table[name])]
     return 2 * len(strange) > len(table.columns)
 
 
-def _holds_numbers(series: pl.Series) -> bool:
+def holds_numbers(series: pl.Series) -> bool:
+    """Half of its cells that are not empty are numbers, or true and false."""
     head = series.head(MOST_READ)
-    found = ~np.isnan(numbers_in(head))
+    found = ~np.isnan(truths_in(head, ("true",), ("false",))) | ~np.isnan(numbers_in(head))
     return bool(found.any() and 2 * found.sum() >= (~gaps_in(head)).sum())
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.cells import gaps_in, hint_on, numbers_in, truths_in
-from clients.columns import has_no_header, no_features
+from clients.columns import has_no_header, holds_numbers, no_features
 from clients.encoding import Encoded, encode
 from clients.errors import PartyError
 from clients.image_file import read_images
@@ -177,6 +177,9 @@ def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) 
     table = read_table(path)
     if file.schema is not None:
         return _by_schema(file.schema, table, noise)
+    if len(table) and not any(holds_numbers(table[name]) for name in table.columns):
+        # Nothing tells a line of names from a row of texts, so no name is said.
+        raise PartyError(f"{table.file} has no column of numbers; a schema says which texts are categories", _has(table))
     if has_no_header(table):
         raise PartyError(f"{table.file}: {HEADLESS}", here=f"it reads {listed(table.columns)}")
     for what, name in (("target", file.target), ("noise", noise)):
@@ -185,14 +188,9 @@ def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) 
     left_out = no_features(table, (file.target, noise)) if features is None else {}
     features = features or tuple(name for name in table.columns if name not in (file.target, noise, *left_out))
     if not features:
-        why = "; ".join(f"{name!r} is left out: {reason}" for name, reason in left_out.items())
-        raise PartyError(
-            f"{table.file} has no feature columns besides {file.target!r}"
-            + (
-                f" and those that only tell rows apart, which a schema has to name if they are wanted ({why})"
-                * bool(why)
-            )
-        )
+        out = "; ".join(f"{name!r} is left out: {reason}" for name, reason in left_out.items())
+        hint = f"; {out} (a schema names a column that is wanted)" if out else ""
+        raise PartyError(f"{table.file} has no feature columns besides {file.target!r}{hint}")
     return _Read(features, _columns(table, features, file.target, noise), left_out, tuple(table.remarks))
 
 
