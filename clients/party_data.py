@@ -179,7 +179,9 @@ def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) 
         return _by_schema(file.schema, table, noise)
     if len(table) and not any(holds_numbers(table[name]) for name in table.columns):
         # Nothing tells a line of names from a row of texts, so no name is said.
-        raise PartyError(f"{table.file} has no column of numbers; a schema says which texts are categories", _has(table))
+        raise PartyError(
+            f"{table.file} has no column of numbers; a schema says which texts are categories", _has(table)
+        )
     if has_no_header(table):
         raise PartyError(f"{table.file}: {HEADLESS}", here=f"it reads {listed(table.columns)}")
     for what, name in (("target", file.target), ("noise", noise)):

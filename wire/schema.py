@@ -144,7 +144,7 @@ class Schema:
             {
                 key.replace("_", "-"): value
                 for key, value in asdict(column).items()
-                if value not in (None, "", ()) and value is not False
+                if (value not in (None, "", ()) and value is not False) or (key == "missing_values" and value == ())
             }
             for column in self.columns
         ]

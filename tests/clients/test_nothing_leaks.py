@@ -31,6 +31,8 @@ from wire import messages
 TEXT, NUMBER, NEGATIVE = "Xyzzy Plugh", 271828.1828, -314159.2653
 SENTINELS = ("xyzzy", "plugh", "271828", "314159", "999331", "xýzzy")
 
+CELLS = (TEXT, "271828", "271828.1828", "?", "", "1", "yes", "2.5", "314159,5")
+
 SCHEMA = """
 target = "y"
 [columns.a]
@@ -244,11 +246,10 @@ def test_a_file_that_breaks_in_the_middle_of_a_run_is_not_quoted(tmp_path: Path,
 
 @settings(max_examples=30)
 @given(
-    texts=st.lists(st.sampled_from([TEXT, "271828", "271828.1828", "?", "", "1", "yes", "2.5", "314159,5"]), min_size=12,
-                   max_size=12),
+    texts=st.lists(st.sampled_from(CELLS), min_size=12, max_size=12),
     schema=st.sampled_from(["", SCHEMA]),
     header=st.booleans(),
-)  # fmt: skip
+)
 def test_no_table_of_sentinels_is_quoted(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str], schema: str, header: bool
 ) -> None:
@@ -258,7 +259,7 @@ def test_no_table_of_sentinels_is_quoted(
 
 
 def test_what_is_sent_takes_no_words_of_another_programs_error() -> None:
-    """The first text of a PartyError is sent: an error of NumPy's, polars' or Python's goes into the second, ``here``."""
+    """The first text of a PartyError is sent; an error of NumPy's, polars' or Python's goes into ``here``."""
     ours = {"SchemaError", "MessageError", "KeyFileError", "FormatError", "ApprovalError"}
     wrong = []
     for path in Path(clients.__file__).parent.glob("*.py"):

@@ -12,6 +12,7 @@ import pytest
 
 from clients.party_data import PartyData, PartyError, PartyFile
 from clients.table import read_table
+from wire.schema import Schema
 
 
 @pytest.fixture
@@ -187,3 +188,48 @@ def test_a_csv_of_another_separator_is_recognised(tmp_path: Path, separator: str
 def test_one_column_alone_is_a_table(tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("y\n1\n2\n")
     assert read_table(tmp_path / "one.csv").columns == ["y"]
+
+
+def test_columns_that_only_number_rows_are_left_out_unless_a_schema_names_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pl.DataFrame({"": range(30), "x": rng.normal(size=30), "patient_id": range(30), "y": rng.normal(size=30)})
+    table.write_csv(tmp_path / "north.csv")
+    data = PartyData.read(party(tmp_path / "north.csv"))
+    assert data.contribution.feature_names == ("x",)
+    assert list(data.left_out) == ["Unnamed: 0", "patient_id"]
+    schema = Schema.from_toml('target = "y"\n[columns.x]\n[columns.patient_id]\n[columns.y]')
+    file = PartyFile.of({"party": "north", "data-path": str(tmp_path / "north.csv")}, {}, schema)
+    assert PartyData.read(file).contribution.feature_names == ("x", "patient_id")
+    assert PartyData.read(file).left_out == {}
+
+
+def test_the_target_and_the_noise_are_never_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "north.csv"
+    path.write_text("x,y,id\n" + "".join(f"{k % 3}.5,{k},{k + 1}\n" for k in range(20)))
+    data = PartyData.read(party(path, noise="id", holdout=0.0))
+    assert data.left_out == {}
+    assert data.contribution.y is not None
+    assert np.asarray(data.contribution.noise).tolist() == list(range(1, 21))
+
+
+def test_true_and_false_are_features_without_a_schema(tmp_path: Path) -> None:
+    (tmp_path / "north.csv").write_text("s,y\ntrue,1\nFALSE,2\n")
+    assert PartyData.read(party(tmp_path / "north.csv", holdout=0.0)).contribution.X.tolist() == [[1], [0]]
+
+
+def test_a_target_is_found_however_its_letters_are_encoded(tmp_path: Path) -> None:
+    (tmp_path / "north.csv").write_text("x,gro\u0308ße \n1,2\n3,4\n")
+    file = PartyFile.of({"party": "north", "data-path": str(tmp_path / "north.csv")}, {"target": " größe"})
+    assert PartyData.read(file).target == "größe"
+
+
+def test_a_target_of_another_case_is_told(tmp_path: Path) -> None:
+    (tmp_path / "north.csv").write_text("x,Y\n1,2\n3,4\n")
+    with pytest.raises(PartyError, match="no target column 'y'; 'Y' differs in its spelling only: rename it"):
+        PartyData.read(party(tmp_path / "north.csv"))
+
+
+@pytest.mark.parametrize("noise", [True, 0, float("nan"), 10**400, [1]])
+def test_noise_that_is_no_variance_is_refused(csv: Path, noise: object) -> None:
+    with pytest.raises(PartyError, match="noise in the node config is a variance above 0 or a column's name"):
+        party(csv, noise=noise)
