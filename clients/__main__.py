@@ -18,8 +18,9 @@ from rich.table import Table
 from clients.audit import audit
 from clients.check import check_file
 from clients.consent import ALL, proposals, read_ledger, set_withdrawn, withdrawn
-from clients.party_data import PartyError, encoded_by, numbers, read_table
+from clients.party_data import PartyError, encoded_by, numbers, variances
 from clients.reward_store import load_reward
+from clients.table import PartyTable, read_table
 from guerdon.types import FloatArray
 from wire.defaults import HOLDOUT
 from wire.formats import LEDGER, FormatError
@@ -94,6 +95,8 @@ def _proposal(about: Mapping[str, Any], gone: frozenset[str], store: Path) -> li
         f"  schema: {schema or 'none; your own columns are taken'}",
         f"  from {about['file']}: {about['rows']} rows of {len(about['columns'])} features ({names}), target "
         f"{about['target'] or 'none'}; {about['rows_held_out']} rows stay here",
+        *(f"  left out: {name}: {why}" for name, why in about.get("left_out", {}).items()),
+        *(f"  left out: {said}" for said in about.get("remarks", [])),
         f"  sha256 of that: {about['sha256']}",
         "  You have withdrawn: nothing is sent."
         if out
@@ -180,7 +183,8 @@ def _ledger_of(path: Path) -> list[dict[str, Any]]:
     try:
         entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise PartyError(f"{path} is not what `python -m server extract RUN PARTY` prints: {error}") from error
+        what = f"{path} is not what `python -m server extract RUN PARTY` prints"
+        raise PartyError(what, here=str(error)) from error
     if not entries or not all(isinstance(entry, dict) and "action" in entry for entry in entries):
         raise PartyError(f"{path} holds no entry of a ledger: `python -m server extract RUN PARTY` prints them")
     try:
@@ -255,7 +259,7 @@ def predict(
     which the schema drops rows gets no prediction.
     """
     table = read_table(file)
-    result = table.with_columns(_predictions(load_reward(reward), table, file, noise_column))
+    result = table.frame.with_columns(_predictions(load_reward(reward), table, noise_column))
     if output is None:
         typer.echo(result.write_csv(), nl=False)
     elif output.suffix == ".parquet":
@@ -266,30 +270,28 @@ def predict(
         raise PartyError(f"{output.name} must end in .csv or .parquet")
 
 
-def _predictions(found: Reward, table: pl.DataFrame, file: Path, noise_column: str | None) -> list[pl.Series]:
+def _predictions(found: Reward, table: PartyTable, noise_column: str | None) -> list[pl.Series]:
     kind = kind_of(found.about)
     features = kind.features(found)
     if noise_column is not None and noise_column not in table.columns:
-        raise PartyError(f"{file.name} has no noise column {noise_column!r}; it has {listed(table.columns)}")
-    X, kept = _inputs(found, features, table, file)
-    noise = _noise(table, noise_column, kept, file.name) if noise_column else None
+        raise PartyError(f"{table.file} has no noise column {noise_column!r}; it has {listed(table.columns)}")
+    X, kept = _inputs(found, features, table)
+    noise = variances(table, noise_column, kept) if noise_column else None
     return [_column(name, values, kept) for name, values in kind.predict(found, X, noise).items()]
 
 
-def _inputs(
-    found: Reward, features: Sequence[str], table: pl.DataFrame, file: Path
-) -> tuple[FloatArray, NDArray[np.bool_]]:
+def _inputs(found: Reward, features: Sequence[str], table: PartyTable) -> tuple[FloatArray, NDArray[np.bool_]]:
     """The features (k, d) of a file's rows, and which rows they are; by the schema that the reward brings, unless the
     file holds the features themselves."""
     missing = [name for name in features if name not in table.columns]
     if "schema" in found.about:
         schema = _schema(found).without_target
         if missing or all(column.name in table.columns for column in schema.columns):
-            encoded = encoded_by(schema, read_table(file, texts=True), file.name, quote=True)
+            encoded = encoded_by(schema, table, quote=True)
             return encoded.X[:, [schema.features.index(name) for name in features]], encoded.kept
     if missing:
-        raise PartyError(f"{file.name} lacks the columns {listed(missing)}; it has {listed(table.columns)}")
-    return np.column_stack([numbers(table, name, file.name) for name in features]), np.ones(len(table), dtype=bool)
+        raise PartyError(f"{table.file} lacks the columns {listed(missing)}; it has {listed(table.columns)}")
+    return np.column_stack([numbers(table, name) for name in features]), np.ones(len(table), dtype=bool)
 
 
 def _schema(found: Reward) -> Schema:
@@ -297,19 +299,6 @@ def _schema(found: Reward) -> Schema:
         return Schema.from_json(json.dumps(found.about["schema"]))
     except SchemaError as error:
         raise PartyError(f"the schema that lies with the reward can't be used: {error}") from error
-
-
-def _noise(table: pl.DataFrame, name: str, kept: NDArray[np.bool_], file: str) -> FloatArray:
-    """The noise variances of the rows that get a prediction; what stands in the others does not matter."""
-    read = pl.when(pl.Series(kept)).then(pl.col(name).cast(pl.Float64, strict=False)).otherwise(1.0)
-    noise = numbers(table.select(read.alias(name)), name, file)
-    wrong = np.flatnonzero(noise <= 0.0)
-    if len(wrong):
-        raise PartyError(
-            f"{file}, column {name!r}: a noise variance is above 0, in row {wrong[0] + 1} of the data stands "
-            f"{noise[wrong[0]]:g}"
-        )
-    return noise[kept]
 
 
 def _column(name: str, values: NDArray[Any], kept: NDArray[np.bool_]) -> pl.Series:

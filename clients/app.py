@@ -46,10 +46,16 @@ def introduce(message: Message, context: Context) -> Message:
             "target": data.target,
             "schema_sha256": party.file.schema.hash if party.file.schema else None,
             "sha256": rows.content_hash(own),
+            "left_out": dict(data.left_out),
+            "remarks": list(data.remarks),
         }
         path = keep_proposal(party.file.store, party.proposal, bring)
         log(INFO, "%s would send %d rows of %s; what for: %s", party.name, len(own), bring["file"], path)
-        return messages.encode_introduction(Introduction(party.name, len(own), own.feature_names or (), data.target))
+        for said in (*data.remarks, *(f"column {name!r} is left out: {why}" for name, why in data.left_out.items())):
+            log(INFO, "%s: %s", party.name, said)
+        return messages.encode_introduction(
+            Introduction(party.name, len(own), own.feature_names or (), data.target, data.left_out, data.remarks)
+        )
 
     return answered(message, context, answer)
 

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from clients.encoding import Encoded, encode
-from clients.party_data import PartyData, PartyError, PartyFile, read_table
+from clients.party_data import PartyData, PartyError, PartyFile
+from clients.table import read_table
 from wire.schema import Schema, SchemaError
 from wire.text import listed
 
@@ -36,12 +37,14 @@ def check_file(
         raise PartyError("--holdout-path is the file itself: its rows would be sent and not stay here")
     wrong = 0
     for place in filter(None, (path, holdout_path)):
-        table = read_table(place, texts=True)
+        table = read_table(place)
         encoded = encode(table, schema)
         console.print(_columns(schema, encoded, f"{place.name}: {len(table)} rows"))
         extra = [name for name in table.columns if name not in {column.name for column in schema.columns}]
         if extra:
             console.print(f"Not asked for, and never sent: {listed(extra)}", markup=False)
+        for remark in encoded.remarks(table):
+            console.print(f"Left out: {remark}", markup=False)
         for problem in encoded.problems:
             console.print(problem.sentence(place.name, quote=True), style="red", markup=False)
         wrong += len(encoded.problems)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,9 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from clients.cells import gaps_in, has_texts, hint_on, numbers_in, texts_of, truths_in
+from clients.columns import has_no_header
+from clients.table import HEADLESS, PartyTable
 from guerdon.types import FloatArray
-from wire.schema import Column, Schema, spelled
-from wire.text import listed
+from wire.schema import Column, Schema, as_whole, whole_categories
+from wire.text import listed, nearly, tidy
 
 __all__ = ["Encoded", "Problem", "encode"]
 
@@ -22,13 +24,16 @@ EXPECTED = {
     "category": "one of the categories {values} is expected",
 }
 
-TRUE, FALSE = ("1", "true", "yes", "y", "t"), ("0", "false", "no", "n", "f")
+POINTS = ", and the column holds numbers with points, which codes are not: keep it as texts"
+
+EXACT, SINGLE = 2.0**53, 2.0**24
+"""From here on whole numbers that are kept as floats, or as single ones, can't be told from their neighbours."""
 
 
 class Problem(NamedTuple):
-    """What is wrong with a column; ``row`` is the first such row (from 1, the header not counted), 0 for none in
-    particular; ``found`` what stands there (for no row in particular: what columns there are instead), which never
-    leaves the party's machine."""
+    """What is wrong with a column ("" for the whole file); ``row`` is the first such row (from 1, the header not
+    counted), 0 for none in particular; ``found`` what stands there (for no row in particular: what columns there are
+    instead), which never leaves the party's machine."""
 
     column: str
     row: int
@@ -37,7 +42,11 @@ class Problem(NamedTuple):
 
     def sentence(self, file: str, *, quote: bool = False) -> str:
         """The problem in one line, with the value that stands in the file only if asked to ``quote`` it."""
-        where = f"{file}, column {self.column!r}" + (f", row {self.row} of the data" if self.row else "")
+        where = (
+            file
+            + (f", column {self.column!r}" if self.column else "")
+            + (f", row {self.row} of the data" if self.row else "")
+        )
         found = f" (there stands {self.found!r})" if self.row else f"; it has {self.found}"
         return f"{where}: {self.what}" + (found if quote and self.found else "")
 
@@ -47,99 +56,143 @@ class Encoded:
     """A table as numbers.
 
     X : (m, d) the schema's features; y : (m,) the target, None where there is none; kept : which of the table's rows
-    these are, the others being left out for their gaps; gaps : missing values by column; problems : why it can't be
-    used, in the order of the schema's columns (X and y are then not to be used).
+    these are, the others being left out for their gaps; empty : how many of these have nothing but gaps; gaps : missing
+    values by column; problems : why it can't be used, in the order of the schema's columns (X and y are then not to be
+    used).
     """
 
     X: FloatArray
     y: FloatArray | None
     kept: NDArray[np.bool_]
+    empty: int
     gaps: dict[str, int]
     problems: tuple[Problem, ...]
 
+    def remarks(self, table: PartyTable) -> list[str]:
+        """What was left out of the table, for people."""
+        if not self.empty:
+            return table.remarks
+        rows = "1 row has" if self.empty == 1 else f"{self.empty} rows have"
+        said = f"{table.file}: {rows} a gap in every column that the schema asks for; left out"
+        return [*table.remarks, said]
 
-def encode(table: pl.DataFrame, schema: Schema) -> Encoded:
-    """Read the schema's columns; columns that it does not name are left alone."""
+
+def encode(table: PartyTable, schema: Schema) -> Encoded:
+    """Read the schema's columns; columns that it does not name are left alone.
+
+    A row with a gap in every column that the schema asks for is no row of anybody, and is left out.
+    """
     problems: list[Problem] = []
     blocks: list[FloatArray] = []
     y: FloatArray | None = None
-    gaps: dict[str, int] = {}
-    dropped = np.zeros(len(table), dtype=bool)
+    kept = np.ones(len(table), dtype=bool)
     if not len(table):
-        problems.append(Problem(schema.columns[0].name, 0, "the file has no rows"))
+        problems.append(Problem("", 0, "the file has no rows"))
+    present = [column for column in schema.columns if column.name in table.columns]
+    if len(present) < len(schema.columns) and has_no_header(table):
+        return Encoded(np.empty((0, 0)), None, kept, 0, {}, (Problem("", 0, HEADLESS, listed(table.columns)),))
+    gaps = {column.name: _gaps(table[column.name], column, schema) for column in present}
+    empty = np.logical_and.reduce(list(gaps.values())) if present else ~kept
     for column in schema.columns:
-        if column.name not in table.columns:
-            problems.append(Problem(column.name, 0, "there is no such column", listed(table.columns)))
+        if column.name not in gaps:
+            near = nearly(column.name, table.columns)
+            hint = f"; the file has {near!r}, which differs in its spelling only: rename it" if near else ""
+            problems.append(Problem(column.name, 0, f"there is no such column{hint}", listed(table.columns)))
             continue
-        dtype = table[column.name].dtype
-        if dtype.is_nested() or dtype == pl.Binary:
-            problems.append(Problem(column.name, 0, f"numbers or texts are expected, got {dtype}"))
-            continue
-        codes, missing, wrong = _codes(table[column.name], column, schema.missing_values)
+        missing = gaps[column.name] & ~empty
+        codes, wrong = _codes(table, column, gaps[column.name])
         problems += wrong
-        gaps[column.name] = int(missing.sum())
         if column.missing == "refuse" and missing.any():
-            problems.append(
-                Problem(column.name, _first(missing), f"{missing.sum()} missing values, the first here; none may be")
-            )
+            what = f"{missing.sum()} missing values, the first here; none may be"
+            problems.append(Problem(column.name, int(table.rows[_first(missing)]), what))
         if column.missing == "drop":
-            dropped |= missing
+            kept &= ~missing
         if column.fills:
             codes = np.where(missing, _fill(column), codes)
         if column.name == schema.target:
             y = codes
         else:
             blocks.append(_features(codes, missing, column))
-    if len(table) and dropped.all():
-        problems.append(Problem(schema.columns[0].name, 0, "every row has a gap that the schema drops rows for"))
-    kept = ~dropped
+    kept &= ~empty
+    if len(table) and not kept.any():
+        problems.append(Problem("", 0, "every row has a gap that the schema drops rows for, or is empty"))
     X = np.column_stack(blocks)[kept] if blocks else np.empty((0, 0))
-    return Encoded(X, None if y is None else y[kept], kept, gaps, tuple(problems))
+    counts = {name: int((missing & ~empty).sum()) for name, missing in gaps.items()}
+    return Encoded(X, None if y is None else y[kept], kept, int(empty.sum()), counts, tuple(problems))
 
 
-def _codes(
-    series: pl.Series, column: Column, nothing: Sequence[str]
-) -> tuple[FloatArray, NDArray[np.bool_], list[Problem]]:
-    """The column as numbers (a category as its place), where it has gaps, and what is wrong with it."""
-    texts = None if series.dtype.is_numeric() else series.cast(pl.String, strict=False).str.strip_chars()
-    if texts is None:
-        gaps = series.is_null() | (series.is_nan() if series.dtype.is_float() else False)
+def _gaps(series: pl.Series, column: Column, schema: Schema) -> NDArray[np.bool_]:
+    """Where the column has nothing: -9 for a gap also stands for it where a program wrote -9.0."""
+    nothing = schema.nothing(column)
+    if column.type != "category" or not has_texts(series):
+        return gaps_in(series, nothing, as_numbers=True)
+    codes, gaps = _as_codes(series), {"", *map(as_whole, nothing)}
+    return gaps_in(codes, [text for text in codes.unique() if text and as_whole(tidy(text)) in gaps])
+
+
+def _codes(table: PartyTable, column: Column, missing: NDArray[np.bool_]) -> tuple[FloatArray, list[Problem]]:
+    """The column as numbers (a category as its place, true as 1), and what is wrong with it."""
+    series = table[column.name]
+    if column.type == "category":
+        codes = _places(series, column) if has_texts(series) else np.full(len(series), np.nan)
     else:
-        gaps = texts.is_null() | texts.is_in(list(nothing))
-    missing = gaps.to_numpy()
-    if column.type == "number":
-        numbers = (series if texts is None else texts).cast(pl.Float64, strict=False)
-        codes = np.where(missing, np.nan, numbers.fill_null(np.nan).to_numpy())
-    else:
-        codes = _places(series if texts is None else texts, missing, column)
+        codes = numbers_in(series) if column.type == "number" else truths_in(series)
+    codes = np.where(missing, np.nan, codes)
+    strange = ~missing & np.isnan(codes)
+    expected = EXPECTED[column.type].format(values=listed(column.values))
     found = [
-        (~missing & np.isnan(codes), EXPECTED[column.type].format(values=listed(column.values))),
+        (strange, expected + (_hint(series, column, _first(strange)) if strange.any() else "")),
         (np.isinf(codes), "an infinite number"),
     ]
     if column.minimum is not None:
         found.append((np.isfinite(codes) & (codes < column.minimum), f"below the minimum {column.minimum:g}"))
     if column.maximum is not None:
         found.append((np.isfinite(codes) & (codes > column.maximum), f"above the maximum {column.maximum:g}"))
-    wrong = [
-        Problem(column.name, _first(where), what + _more(where), str(series[_first(where) - 1]))
-        for where, what in found
-        if where.any()
-    ]
-    return codes, missing, wrong
+    return codes, [_problem(table, column, where, what) for where, what in found if where.any()]
 
 
-def _places(values: pl.Series, missing: NDArray[np.bool_], column: Column) -> FloatArray:
-    """The place of each value among the categories, or 1 and 0 for true and false; NaN for what is none of them."""
+def _problem(table: PartyTable, column: Column, where: NDArray[np.bool_], what: str) -> Problem:
+    """The first row of those."""
+    first, others = _first(where), int(where.sum()) - 1
+    more = f", and so in {others} other rows" if others > 1 else ", and so in another row" if others else ""
+    return Problem(column.name, int(table.rows[first]), what + more, str(table[column.name][first]))
+
+
+def _hint(series: pl.Series, column: Column, place: int) -> str:
+    """A word on what kind of thing stands there instead."""
     if column.type == "category":
-        place = {value: float(k) for k, value in enumerate(column.values)}
-    else:
-        place = dict.fromkeys(TRUE, 1.0) | dict.fromkeys(FALSE, 0.0)
-    different, which = np.unique(
-        np.where(missing, "", values.cast(pl.String).to_numpy()).astype(str), return_inverse=True
+        return POINTS if series.dtype.is_float() else ""
+    return hint_on(series, place)
+
+
+def _places(series: pl.Series, column: Column) -> FloatArray:
+    """The place of each value among the categories; NaN for what is none of them.
+
+    What is written as a category is that one; else a whole number with a point is the category without it, if no other
+    is written with one. Numbers of a file's own, which have no spelling, are compared in the second way only.
+    """
+    places = {value: float(k) for k, value in enumerate(column.values)}
+    whole = {code: places[value] for code, value in whole_categories(column.values).items()}
+    if series.dtype == pl.Boolean:
+        places = {value.casefold(): place for value, place in places.items()}
+    exact = {} if series.dtype.is_float() else places
+    codes = _as_codes(series)
+    found = {text: exact.get(tidy(text), whole.get(as_whole(tidy(text)), np.nan)) for text in codes.unique() if text}
+    read: FloatArray = codes.replace_strict(found, default=np.nan, return_dtype=pl.Float64).fill_null(np.nan).to_numpy()
+    return read
+
+
+def _as_codes(series: pl.Series) -> pl.Series:
+    """A column as texts; a whole number with a point, as statistics programs export one, without it."""
+    if not series.dtype.is_float():
+        return texts_of(series)
+    limit = EXACT if series.dtype == pl.Float64 else SINGLE
+    numbers = pl.col("c").fill_nan(None)
+    is_whole = (numbers == numbers.round()) & (numbers.abs() < limit)
+    texts = (
+        pl.when(is_whole).then(numbers.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(numbers.cast(pl.String))
     )
-    spellings = [spelled(text) if column.type == "category" else spelled(text).casefold() for text in different]
-    codes: FloatArray = np.array([place.get(text, np.nan) for text in spellings])[which]
-    return np.where(missing, np.nan, codes)
+    return series.to_frame("c").select(texts)["c"]
 
 
 def _fill(column: Column) -> float:
@@ -157,9 +210,4 @@ def _features(codes: FloatArray, missing: NDArray[np.bool_], column: Column) -> 
 
 
 def _first(where: NDArray[np.bool_]) -> int:
-    return int(np.flatnonzero(where)[0]) + 1
-
-
-def _more(where: NDArray[np.bool_]) -> str:
-    others = int(where.sum()) - 1
-    return f", and so in {others} other rows" if others > 1 else ", and so in another row" if others else ""
+    return int(np.flatnonzero(where)[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +25,14 @@ def read_images(path: Path, labelled: bool) -> tuple[Pixels, FloatArray | None]:
         The file is none of this kind: what is wrong is said by its name.
     """
     if not path.exists():
-        raise PartyError(f"{path.name} does not exist in {path.parent}")
+        raise PartyError(f"{path.name} does not exist", here=f"looked for in {path.parent}")
     try:
         arrays = read_arrays(path)
-    except (OSError, ValueError, BadZipFile) as error:
-        raise PartyError(f"{path.name} can't be read as npz: {type(error).__name__}") from error
+    except Exception as error:  # parsers raise whatever a broken file leads them to
+        raise PartyError(f"{path.name} can't be read as npz: {type(error).__name__}", here=str(error)) from error
     images = arrays.get("images")
     if images is None:
-        raise PartyError(f"{path.name} must hold an array 'images', got {', '.join(arrays) or 'nothing'}")
+        raise PartyError(f"{path.name} must hold an array 'images'", here=f"it has {', '.join(arrays) or 'nothing'}")
     if images.dtype != np.uint8 or images.ndim != 4 or 0 in images.shape:
         raise PartyError(
             f"{path.name}: 'images' must be uint8 pixels of shape (images, height, width, channels), got "

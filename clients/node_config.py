@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from clients.errors import PartyError
 from wire.defaults import HOLDOUT
+from wire.text import shown, tidy
 
-__all__ = ["ANY_SCHEMA", "KEYS", "check_keys", "holdout_of"]
+__all__ = ["ANY_SCHEMA", "KEYS", "check_keys", "holdout_of", "noise_of"]
 
 KEYS = (
     *("party", "data-path", "target", "noise", "holdout", "holdout-path", "reward-dir"),
@@ -34,7 +36,7 @@ def check_keys(node_config: Mapping[str, Any]) -> None:
         if key not in (*KEYS, *FLOWERS):
             near = get_close_matches(key, KEYS, 1)
             meant = f"did you mean {near[0]}?" if near else f"it has {', '.join(KEYS)}"
-            raise PartyError(f"the node config has no key {key!r}; {meant}")
+            raise PartyError(f"the node config has no key {shown(key)}; {meant}")
 
 
 def holdout_of(node_config: Mapping[str, Any]) -> float:
@@ -46,5 +48,24 @@ def holdout_of(node_config: Mapping[str, Any]) -> float:
     """
     share = node_config.get("holdout", HOLDOUT)
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0.0 <= share <= 0.9:
-        raise PartyError(f"holdout in the node config is a share from 0 to 0.9, got {share!r}")
+        raise PartyError(f"holdout in the node config is a share from 0 to 0.9, got {shown(share)}")
     return float(share)
+
+
+def noise_of(node_config: Mapping[str, Any]) -> float | str | None:
+    """The variance of the party's own measurement noise, or the name of the column that holds it for each row.
+
+    Raises
+    ------
+    PartyError
+    """
+    noise = node_config.get("noise")
+    if noise is None or isinstance(noise, str):
+        return tidy(noise) or None if noise else None
+    try:
+        variance = math.nan if isinstance(noise, bool) else float(noise)
+    except (TypeError, ValueError, OverflowError):
+        variance = math.nan
+    if not (math.isfinite(variance) and variance > 0.0):
+        raise PartyError(f"noise in the node config is a variance above 0 or a column's name, got {shown(noise)}")
+    return variance

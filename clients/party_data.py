@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
+from clients.cells import gaps_in, hint_on, numbers_in, truths_in
+from clients.columns import has_no_header, holds_numbers, no_features
 from clients.encoding import Encoded, encode
 from clients.errors import PartyError
 from clients.image_file import read_images
-from clients.node_config import check_keys, holdout_of
+from clients.node_config import check_keys, holdout_of, noise_of
+from clients.table import HEADLESS, PartyTable, read_table
 from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
 from wire.schema import Schema
-from wire.text import listed
+from wire.text import listed, nearly, tidy
 
-__all__ = ["PartyData", "PartyError", "PartyFile", "encoded_by", "numbers", "read_table"]
+__all__ = ["PartyData", "PartyError", "PartyFile", "encoded_by", "numbers", "variances"]
 
 MOST = 5
 """Problems of a file in one sentence at most; ``python -m clients check`` shows all."""
@@ -60,12 +61,12 @@ class PartyFile:
             this node; or it names another target than the schema.
         """
         check_keys(node_config)
-        noise, holdout = node_config.get("noise"), holdout_of(node_config)
+        noise, holdout = noise_of(node_config), holdout_of(node_config)
         if "partition-id" in node_config:
             party, path = _simulated(int(node_config["partition-id"]), str(run_config.get("data-dir", "")))
             held_path = path.parent / "heldout" / path.name
             held = held_path if held_path.exists() else None
-            noise = node_config.get("noise", run_config.get("noise-column") or None)
+            noise = noise_of(node_config) or tidy(str(run_config.get("noise-column") or "")) or None
             holdout = holdout_of({**run_config, **node_config})
         else:
             missing = [key for key in ("party", "data-path") if not node_config.get(key)]
@@ -76,7 +77,7 @@ class PartyFile:
                 )
             party, path = str(node_config["party"]), Path(str(node_config["data-path"])).expanduser()
             held = Path(str(node_config["holdout-path"])).expanduser() if node_config.get("holdout-path") else None
-        target = str(node_config.get("target") or run_config.get("target") or "")
+        target = tidy(str(node_config.get("target") or run_config.get("target") or ""))
         if schema is not None and target not in ("", schema.target):
             raise PartyError(f"this party's target is {target!r}, the schema's is {schema.target!r}")
         store = node_config.get("reward-dir")
@@ -86,7 +87,7 @@ class PartyFile:
             held_path=held,
             store=Path(str(store)).expanduser() if store else path.with_name(f"{path.stem}-reward"),
             target=target if schema is None else schema.target,
-            noise=noise if isinstance(noise, str) or noise is None else float(noise),
+            noise=noise,
             holdout=holdout,
             schema=schema,
         )
@@ -108,13 +109,19 @@ def _simulated(partition: int, data_dir: str) -> tuple[str, Path]:
 
 @dataclass(frozen=True, eq=False)
 class PartyData:
-    """A party's rows: those it contributes, and those it holds out to score what it gets."""
+    """A party's rows: those it contributes, and those it holds out to score what it gets.
+
+    left_out : the columns that only number or name rows, where no schema says what is wanted, each with the reason;
+    remarks : what else was left out in reading the file.
+    """
 
     contribution: Contribution
     target: str
     held_inputs: FloatArray
     held_outputs: FloatArray | None
     held_noise: FloatArray | None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, file: PartyFile) -> PartyData:
@@ -126,16 +133,17 @@ class PartyData:
             The file can't be read, lacks the target, holds text or missing values (named by column and row), or is too
             short to hold anything out.
         """
-        features, rows = _read(file, file.path)
+        read = _read(file, file.path)
+        features, rows = read.features, read.rows
         held = np.zeros(len(rows.X), dtype=bool) if file.held_path else _held_out(len(rows.X), file)
         sent = rows.where(~held)
-        scored = _read(file, file.held_path, features)[1] if file.held_path else rows.where(held)
+        scored = _read(file, file.held_path, features).rows if file.held_path else rows.where(held)
         noise = file.noise if isinstance(file.noise, float) else sent.noise
         try:
             contribution = Contribution(file.party, sent.X, sent.y, features, noise)
-        except ValueError as error:
-            raise PartyError(f"{file.path.name}: {error}") from error
-        return cls(contribution, file.target, scored.X, scored.y, scored.noise)
+        except ValueError as error:  # its text can quote the rows
+            raise PartyError(f"{file.path.name}: its rows can't be contributed", here=str(error)) from error
+        return cls(contribution, file.target, scored.X, scored.y, scored.noise, read.left_out, read.remarks)
 
 
 class _Rows(NamedTuple):
@@ -150,38 +158,54 @@ class _Rows(NamedTuple):
         return _Rows(self.X[chosen], None if y is None else y[chosen], None if noise is None else noise[chosen])
 
 
-def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], _Rows]:
-    """The names of the features, or those asked for, and the rows of a table or of images."""
+class _Read(NamedTuple):
+    """The names of the features and the rows; columns left out with their reasons, and remarks."""
+
+    features: tuple[str, ...]
+    rows: _Rows
+    left_out: Mapping[str, str] = {}
+    remarks: tuple[str, ...] = ()
+
+
+def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) -> _Read:
+    """The rows of a table or of images, with these features where they are known."""
     if path.suffix.lower() == ".npz":
         if file.schema is not None:
             raise PartyError(f"{path.name} holds images, and the run's schema is for tables; nothing else is sent")
         return _images(file, path, features)
     noise = file.noise if isinstance(file.noise, str) else ""
-    if file.schema is not None:
-        return file.schema.features, _by_schema(file.schema, path, noise)
     table = read_table(path)
+    if file.schema is not None:
+        return _by_schema(file.schema, table, noise)
+    if len(table) and not any(holds_numbers(table[name]) for name in table.columns):
+        # Nothing tells a line of names from a row of texts, so no name is said.
+        raise PartyError(
+            f"{table.file} has no column of numbers; a schema says which texts are categories", _has(table)
+        )
+    if has_no_header(table):
+        raise PartyError(f"{table.file}: {HEADLESS}", here=f"it reads {listed(table.columns)}")
     for what, name in (("target", file.target), ("noise", noise)):
-        if name and name not in table.columns:
-            raise PartyError(f"{path.name} has no {what} column {name!r}", here=f"it has {listed(table.columns)}")
-    features = features or tuple(name for name in table.columns if name not in (file.target, noise))
+        if name:
+            _require(table, name, what)
+    left_out = no_features(table, (file.target, noise)) if features is None else {}
+    features = features or tuple(name for name in table.columns if name not in (file.target, noise, *left_out))
     if not features:
-        raise PartyError(f"{path.name} has no feature columns besides {file.target!r}")
-    return features, _columns(table, features, file.target, noise or None, path.name)
+        out = "; ".join(f"{name!r} is left out: {reason}" for name, reason in left_out.items())
+        hint = f"; {out} (a schema names a column that is wanted)" if out else ""
+        raise PartyError(f"{table.file} has no feature columns besides {file.target!r}{hint}")
+    return _Read(features, _columns(table, features, file.target, noise), left_out, tuple(table.remarks))
 
 
-def _by_schema(schema: Schema, path: Path, noise: str) -> _Rows:
+def _by_schema(schema: Schema, table: PartyTable, noise: str) -> _Read:
     """The rows of a table by the schema; what is wrong is said without quoting it, since the sentence is sent."""
-    table = read_table(path, texts=True)
-    encoded = encoded_by(schema, table, path.name)
-    if not noise:
-        return _Rows(encoded.X, encoded.y, None)
-    if noise not in table.columns:
-        raise PartyError(f"{path.name} has no noise column {noise!r}", here=f"it has {listed(table.columns)}")
-    column = table.select(pl.col(noise).cast(pl.Float64, strict=False))
-    return _Rows(encoded.X, encoded.y, numbers(column, noise, path.name)[encoded.kept])
+    encoded = encoded_by(schema, table)
+    if noise:
+        _require(table, noise, "noise")
+    rows = _Rows(encoded.X, encoded.y, variances(table, noise, encoded.kept) if noise else None)
+    return _Read(schema.features, rows, {}, tuple(encoded.remarks(table)))
 
 
-def encoded_by(schema: Schema, table: pl.DataFrame, file: str, *, quote: bool = False) -> Encoded:
+def encoded_by(schema: Schema, table: PartyTable, *, quote: bool = False) -> Encoded:
     """The rows of a table by the schema, which must be as it says; an error can ``quote`` what stands in the file.
 
     Raises
@@ -190,13 +214,13 @@ def encoded_by(schema: Schema, table: pl.DataFrame, file: str, *, quote: bool = 
     """
     encoded = encode(table, schema)
     if encoded.problems:
-        said = [problem.sentence(file, quote=quote) for problem in encoded.problems]
+        said = [problem.sentence(table.file, quote=quote) for problem in encoded.problems]
         more = f"; and {len(said) - MOST} more" if len(said) > MOST else ""
         raise PartyError("; ".join(said[:MOST]) + more)
     return encoded
 
 
-def _images(file: PartyFile, path: Path, features: tuple[str, ...] | None) -> tuple[tuple[str, ...], _Rows]:
+def _images(file: PartyFile, path: Path, features: tuple[str, ...] | None) -> _Read:
     """Images as rows of pixels from 0 to 1."""
     if isinstance(file.noise, str):
         raise PartyError(f"{path.name} holds images, which have no noise column {file.noise!r}: leave noise-column out")
@@ -204,85 +228,77 @@ def _images(file: PartyFile, path: Path, features: tuple[str, ...] | None) -> tu
     names = pixel_names(pixels.shape[1:])
     if features is not None and features != names:
         raise PartyError(f"{path.name} holds images of shape {pixels.shape[1:]}, {file.path.name} holds other rows")
-    return names, _Rows(from_pixels(pixels.reshape(len(pixels), -1)), labels, None)
+    return _Read(names, _Rows(from_pixels(pixels.reshape(len(pixels), -1)), labels, None))
 
 
-def _columns(table: pl.DataFrame, features: Sequence[str], target: str, noise: str | None, file: str) -> _Rows:
+def _columns(table: PartyTable, features: Sequence[str], target: str, noise: str) -> _Rows:
     """The features, the target and the noise variances that a table holds."""
-    wanted = [*features, *filter(None, (target, noise))]
-    missing = [name for name in wanted if name not in table.columns]
-    if missing:
-        raise PartyError(f"{file} has no column {missing[0]!r}", here=f"it has {listed(table.columns)}")
-    X = np.column_stack([numbers(table, name, file) for name in features])
-    return _Rows(X, numbers(table, target, file) if target else None, numbers(table, noise, file) if noise else None)
+    for name in features:
+        _require(table, name)
+    X = np.column_stack([numbers(table, name) for name in features])
+    return _Rows(X, numbers(table, target) if target else None, variances(table, noise) if noise else None)
 
 
-def read_table(path: Path, *, texts: bool = False) -> pl.DataFrame:
-    """A CSV or Parquet file as a table; a CSV file's columns as ``texts`` where a schema is to say what they mean.
+def _require(table: PartyTable, name: str, what: str = "") -> None:
+    """Make sure that there is a column of this name; one that is spelled otherwise is named, no other."""
+    if name in table.columns:
+        return
+    near = nearly(name, table.columns)
+    hint = f"; {near!r} differs in its spelling only: rename it" if near else ""
+    raise PartyError(f"{table.file} has no {what} column {name!r}".replace("  ", " ") + hint, here=_has(table))
+
+
+def _has(table: PartyTable) -> str:
+    return f"it has {listed(table.columns)}"
+
+
+def numbers(table: PartyTable, name: str, kept: NDArray[np.bool_] | None = None) -> FloatArray:
+    """One column as float64, of the rows that are ``kept``; true and false are 1 and 0.
 
     Raises
     ------
     PartyError
+        A value is missing or infinite, or no number: the sentence names its row.
     """
-    if path.suffix.lower() not in (".csv", ".parquet"):
-        raise PartyError(f"{path.name} must be a .csv or .parquet file, or an .npz file of images")
-    try:
-        if not path.is_file():
-            raise PartyError(f"{path.name} does not exist", here=f"looked for in {path.parent}")
-        if path.suffix.lower() == ".parquet":
-            return pl.read_parquet(path)
-        table = pl.read_csv(path, infer_schema=not texts, infer_schema_length=None)  # by all rows, not the first 100
-    except (pl.exceptions.PolarsError, OSError) as error:
-        if path.suffix.lower() == ".csv" and (separator := _other_separator(_first_line(path))):
-            raise PartyError(_separated(path, separator)) from error
-        # The parser's own words can quote rows, and what is said is sent to the mediator.
-        what = f"{path.name} can't be read as {path.suffix[1:]}: {type(error).__name__}"
-        raise PartyError(what, here=str(error).partition("\n")[0]) from error
-    if len(table.columns) == 1 and (separator := _other_separator(table.columns[0])):
-        raise PartyError(_separated(path, separator))
-    twice = [name for name in table.columns if re.sub(r"_duplicated_\d+$", "", name) in set(table.columns) - {name}]
-    if twice:
-        raise PartyError(f"{path.name} has more than one column of the same name", here=f"rename one: {listed(twice)}")
-    return table
-
-
-def _first_line(path: Path) -> str:
-    try:
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            return stream.readline()
-    except OSError:
-        return ""
-
-
-def _other_separator(header: str) -> str:
-    """What the names of a CSV file's columns are separated by, where it is not commas; else ""."""
-    found = max((";", "\t", "|"), key=header.count)
-    return found if header.count(found) > header.count(",") else ""
-
-
-def _separated(path: Path, separator: str) -> str:
-    named = "tabs" if separator == "\t" else repr(separator)
-    return (
-        f"{path.name} looks separated by {named}: save it with commas between the columns and points in the numbers, "
-        "or as .parquet"
-    )
-
-
-def numbers(table: pl.DataFrame, name: str, file: str) -> FloatArray:
-    """One column as float64; a missing value, a NaN, an infinity or text is an error that names the row."""
-    column = table[name]
-    if len(column) == 0:
-        raise PartyError(f"{file} has no rows")
-    if not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
-        texts = column.cast(pl.String, strict=False)
-        strange = (texts.is_not_null() & texts.str.strip_chars().cast(pl.Float64, strict=False).is_null()).arg_true()
-        where = f", the first of other kind in row {strange[0] + 1} of the data" if len(strange) else ""
-        raise PartyError(f"{file}, column {name!r} must hold numbers, got {column.dtype}{where}")
-    values: NDArray[np.float64] = column.cast(pl.Float64).to_numpy()
-    bad = np.flatnonzero(column.is_null().to_numpy() | ~np.isfinite(values))
+    if len(table) == 0:
+        raise PartyError(f"{table.file} has no rows")
+    where = np.flatnonzero(np.ones(len(table), dtype=bool) if kept is None else kept)
+    column = table[name].gather(where)
+    values, gaps = numbers_in(column), gaps_in(column)
+    if np.isnan(values[~gaps]).all():
+        values = truths_in(column, ("true",), ("false",))
+    strange = np.flatnonzero(~gaps & np.isnan(values))
+    if len(strange):
+        cells = "one cell holds" if len(strange) == 1 else f"{len(strange)} cells hold"
+        raise PartyError(
+            f"{table.file}, column {name!r} must hold numbers, and {cells} something else, the first in row "
+            f"{table.rows[where[strange[0]]]} of the data{hint_on(column, int(strange[0]))}"
+        )
+    bad = np.flatnonzero(gaps | ~np.isfinite(values))
     if len(bad):
         raise PartyError(
-            f"{file}, column {name!r}: {len(bad)} missing or infinite values, the first in row {bad[0] + 1} of the data"
+            f"{table.file}, column {name!r}: {len(bad)} missing or infinite values, the first in row "
+            f"{table.rows[where[bad[0]]]} of the data"
+        )
+    return values
+
+
+def variances(table: PartyTable, name: str, kept: NDArray[np.bool_] | None = None) -> FloatArray:
+    """The noise variances that a column holds, of the rows that are ``kept``.
+
+    Raises
+    ------
+    PartyError
+        One is not above 0, missing, infinite or no number.
+    """
+    values = numbers(table, name, kept)
+    wrong = np.flatnonzero(values <= 0.0)
+    if len(wrong):
+        rows = table.rows if kept is None else table.rows[kept]
+        raise PartyError(
+            f"{table.file}, column {name!r}: noise variances must be above 0; of {len(wrong)} that are not, the first "
+            f"is in row {rows[wrong[0]]} of the data",
+            here=f"there stands {values[wrong[0]]:g}",
         )
     return values
 

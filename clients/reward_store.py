@@ -53,5 +53,5 @@ def load_reward(folder: Path) -> Reward:
     except FileNotFoundError as error:
         raise PartyError(f"{folder} holds no reward: expected reward.npz and reward.json") from error
     except (OSError, ValueError) as error:
-        raise PartyError(f"the reward in {folder} can't be read: {error}") from error
+        raise PartyError(f"the reward in {folder} can't be read", here=str(error)) from error
     return Reward(arrays, about)

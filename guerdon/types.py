@@ -93,7 +93,10 @@ class Contribution:
                     f"noise of party {self.party!r} must be one variance or shape ({len(X)},), got {noise.shape}"
                 )
             if np.any(noise <= 0):
-                raise ValueError(f"noise variances of party {self.party!r} must be positive, got {noise.min()}")
+                wrong = (
+                    f"{np.count_nonzero(noise <= 0)} of {noise.size} are not"  # no value: the text may leave a party
+                )
+                raise ValueError(f"noise variances of party {self.party!r} must be positive, {wrong}")
             object.__setattr__(self, "noise", float(noise) if noise.ndim == 0 else noise)
 
     def __len__(self) -> int:

@@ -23,6 +23,7 @@ from strategies import Session
 from strategies.grid import AttentiveGrid
 from wire.files import read_arrays
 from wire.signing import fingerprint
+from wire.text import tidy
 
 __all__ = ["app", "mediate"]
 
@@ -127,7 +128,7 @@ def _columns(key: str, path: str) -> dict[str, NDArray[np.float64]] | None:
         table = pl.read_parquet(Path(path).expanduser()).cast(pl.Float64)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ConfigError(f"{key}: expected a Parquet file of numbers, {error}") from error
-    return {name: table[name].to_numpy() for name in table.columns}
+    return {tidy(name): table[name].to_numpy() for name in table.columns}
 
 
 def _generator(config: RunConfig) -> dict[str, NDArray[Any]] | None:

@@ -26,7 +26,7 @@ from flwr.serverapp import Grid
 from flwr.serverapp.exception import AggregationError
 from flwr.serverapp.strategy import Strategy
 
-from strategies.joining import join
+from strategies.joining import join, left_out
 from strategies.session import Outcome, Session
 from wire import messages
 from wire.handlers import Handler
@@ -158,6 +158,8 @@ class Conversation(Strategy):
             grid, self.settings, self.journal, lambda node: self._request(messages.INTRODUCE, node), self.seal
         )
         self.nodes, self.introductions = joined.nodes, joined.introductions
+        for sentence in left_out(self.introductions):
+            self.note(sentence)
         return joined.refused
 
     def meet(self, grid: Grid) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,9 +20,9 @@ from wire import messages
 from wire.messages import Introduction, MessageError, RefusedError
 from wire.schema import Schema
 from wire.signing import MediatorSeal
-from wire.text import listed
+from wire.text import listed, nearly
 
-__all__ = ["Joined", "join"]
+__all__ = ["Joined", "join", "left_out"]
 
 SETTLE = 2.0
 """Where no list says who will come: seconds without a newcomer after which the rest is not waited for."""
@@ -206,6 +206,21 @@ def _sort(reply: Message, node: int, seal: MediatorSeal | None, replies: _Replie
         replies.said[party].append((node, introduction))
 
 
+def left_out(introductions: Mapping[str, Introduction]) -> list[str]:
+    """What parties left out in reading their files, as sentences: a column with all whose file has it so."""
+    columns: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for party, introduction in sorted(introductions.items()):
+        for name, reason in introduction.left_out.items():
+            columns[name, reason].append(party)
+    return [
+        *(
+            f"column {name!r} of {listed(parties)} is left out: {reason}. A schema names it if it is wanted."
+            for (name, reason), parties in columns.items()
+        ),
+        *(f"{party}: {said}" for party, introduction in sorted(introductions.items()) for said in introduction.remarks),
+    ]
+
+
 def _schema_misfits(introductions: Mapping[str, Introduction], schema: Schema | None) -> dict[str, str]:
     """Parties whose features or target are not the schema's; without one, not those of most, a tie going to the party
     first by name."""
@@ -220,9 +235,28 @@ def _schema_misfits(introductions: Mapping[str, Introduction], schema: Schema | 
     misfits = {}
     for party, (own_features, own_target) in schemas.items():
         if own_target != target:
-            misfits[party] = f"its target is {own_target!r}, {whose} is {target!r}"
+            spelled = ", which differs in its spelling only: rename it" if nearly(target, [own_target]) else ""
+            misfits[party] = f"its target is {own_target!r}, {whose} is {target!r}{spelled}"
         elif own_features != features:
             lacks, extra = sorted(features - own_features), sorted(own_features - features)
             how = [f"it lacks {listed(lacks)}"] * bool(lacks) + [f"it has besides {listed(extra)}"] * bool(extra)
-            misfits[party] = f"its features differ from {whose}: {' and '.join(how)}"
+            hints = _mending(lacks, extra, introductions, party)
+            misfits[party] = f"its features differ from {whose}: {' and '.join(how)}" + "".join(f"; {h}" for h in hints)
     return misfits
+
+
+def _mending(
+    lacks: Sequence[str], extra: Sequence[str], introductions: Mapping[str, Introduction], party: str
+) -> Iterator[str]:
+    """How features that differ are brought together, where that can be told."""
+    settle = "agree on a schema that names the columns wanted, or delete the column from all files"
+    own = introductions[party].left_out
+    for name in lacks:
+        if near := nearly(name, extra):
+            yield f"its {near!r} and {name!r} differ in their spelling only: rename the column in its file"
+        elif name in own:
+            yield f"it leaves {name!r} out, since {own[name]}: {settle}"
+    for name in extra:
+        others = [other for other, introduction in introductions.items() if name in introduction.left_out]
+        if others:
+            yield f"{listed(others)} left {name!r} out, since {introductions[others[0]].left_out[name]}: {settle}"

@@ -22,6 +22,7 @@ from strategies.record import allocation_record, party_view
 from strategies.session import Outcome, Session
 from wire.kinds.model import Model
 from wire.messages import MessageError, Reward
+from wire.schema import Schema
 
 __all__ = ["ModelRewards"]
 
@@ -51,6 +52,7 @@ class ModelRewards(PoolingMediator):
 
     def begin(self, session: Session) -> None:
         super().begin(session)
+        _check_target(session.settings.schema)
         model = session.parts["model"]
         self._pretrains = isinstance(model, Pretrainable) and model.needs_pretraining
         if self._pretrains and session.public is None:
@@ -178,6 +180,18 @@ class ModelRewards(PoolingMediator):
             + ("the pool" if self.session.public is None else "the public rows"),
             **_tempering(made),
         }
+
+
+def _check_target(schema: Schema | None) -> None:
+    """Refuse a target of categories, whose places in a list are no numbers; true and false are learned as 1 and 0."""
+    target = next((column for column in schema.columns if column.name == schema.target), None) if schema else None
+    if target is not None and target.type == "category":
+        raise ValueError(
+            f"the schema's target {target.name!r} is a category, and model rewards predict a number: its places in the "
+            "list of values would be learned as if they were amounts. Take a target of type number (grades that are "
+            "amounts) or boolean (one of the categories or not, learned as 1 and 0), or "
+            'strategy = "SyntheticDataRewards()", which takes categories'
+        )
 
 
 def _posterior(made: Any) -> Posterior:

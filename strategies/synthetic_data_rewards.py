@@ -80,8 +80,9 @@ class SyntheticDataRewards(PoolingMediator):
         except ValueError as error:
             raise MessageError(str(error)) from error
         X = contribution.X
-        if image_shape(contribution.feature_names) is not None and (X.min() < 0.0 or X.max() > 1.0):
-            raise MessageError(f"pixels must be numbers from 0 to 1, got some from {X.min():g} to {X.max():g}")
+        outside = int(((X < 0.0) | (X > 1.0)).sum()) if image_shape(contribution.feature_names) is not None else 0
+        if outside:
+            raise MessageError(f"pixels must be numbers from 0 to 1, got {outside} others of {X.size}")
 
     def begin(self, session: Session) -> None:
         super().begin(session)

@@ -14,7 +14,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,8 @@ SCORE_REWARD = "evaluate.reward"
 ABOUT, ARRAYS, _SCORES, _PROPOSAL, _RECEIPT = "about", "arrays", "scores", "proposal", "receipt"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LIMIT_TEXT = 1_000_000
+MOST_SAID = 100
+"""Columns and remarks of an introduction that are read at most."""
 
 
 class MessageError(ValueError):
@@ -113,12 +115,18 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Introduction:
-    """Who a node is and what it would bring."""
+    """Who a node is and what it would bring.
+
+    left_out : columns of its file that are no features by its own reading, each with the reason; remarks : what else it
+    left out in reading its file. Neither quotes the file.
+    """
 
     party: str
     rows: int
     feature_names: tuple[str, ...]
     target: str
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +204,9 @@ def encode_introduction(introduction: Introduction) -> RecordDict:
             "rows": introduction.rows,
             "features": list(introduction.feature_names),
             "target": introduction.target,
+            "left-out": list(introduction.left_out),
+            "reasons": list(introduction.left_out.values()),
+            "remarks": list(introduction.remarks),
         }
     )
     return RecordDict({ABOUT: about})
@@ -211,7 +222,15 @@ def decode_introduction(content: RecordDict) -> Introduction:
         rows,
         read_names(about.get("features")),
         read_text(about.get("target"), "target"),
+        dict(zip(_said(about, "left-out"), _said(about, "reasons"), strict=False)),
+        _said(about, "remarks"),
     )
+
+
+def _said(about: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Texts that a description may lack, as that of an older Guerdon does; not more than anybody reads."""
+    texts = about.get(key)
+    return tuple(read_text(text, key) for text in texts[:MOST_SAID]) if isinstance(texts, list) else ()
 
 
 def encode_reward(reward: Reward) -> RecordDict:

@@ -22,6 +22,11 @@ the same value means the same number everywhere. It is written in TOML:
 
     [columns.disease]
     type = "boolean"
+
+Names and categories are compared as people read them (``wire.text.tidy``). A category is a text, never a number: 007,
+7, 12E1 and 120 are four; only a whole number that a program wrote with a point, 1.0, is the category 1 where no other
+is listed as 1.0. What stands for a gap can't be a category too, as NA is for Namibia: such a column says what its own
+gaps are, ``missing-values = ["-"]`` below its name. An empty cell always is one.
 """
 
 from __future__ import annotations
@@ -29,19 +34,26 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self, get_args
 
-__all__ = ["Column", "Schema", "SchemaError", "spelled"]
+from wire.text import listed, nearly, printable, shown, tidy
+
+__all__ = ["FALSE", "TRUE", "Column", "Schema", "SchemaError", "as_whole", "whole_categories"]
 
 Type = Literal["number", "category", "boolean"]
 
 MISSING = ("", "NA", "NaN", "nan", "null", "?")
 """What stands for a gap unless the schema says otherwise."""
 
-KEYS = {"type", "minimum", "maximum", "values", "missing", "flag-missing", "unit", "description"}
+TRUE, FALSE = ("1", "true", "yes", "y", "t"), ("0", "false", "no", "n", "f")
+"""What a boolean is written as, in letters of either size."""
+
+KEYS = {"type", "minimum", "maximum", "values", "missing", "missing-values", "flag-missing", "unit", "description"}
 
 LIMIT = 200_000
 """Characters of a schema at most."""
@@ -57,7 +69,8 @@ class Column:
 
     minimum, maximum : bounds of a number, both included; values : the categories, in the order of their features;
     missing : "refuse", "drop", or what stands in for a gap (a number, or one of the categories); flag_missing : one
-    more feature, 1 where there was a gap; unit, description : for whoever reads it.
+    more feature, 1 where there was a gap; unit, description : for whoever reads it; missing_values : the texts that
+    stand for nothing in this column, None where those of the schema do.
     """
 
     name: str
@@ -69,6 +82,7 @@ class Column:
     flag_missing: bool = False
     unit: str = ""
     description: str = ""
+    missing_values: tuple[str, ...] | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -98,10 +112,12 @@ class Schema:
         ------
         SchemaError
         """
+        _check_length(text)
         try:
-            return cls._of(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise SchemaError(f"it is not TOML: {error}") from error
+            found = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
+            raise SchemaError(f"it is not TOML: {_reason(error)}") from error
+        return cls._of(found)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -111,11 +127,15 @@ class Schema:
         ------
         SchemaError
         """
+        _check_length(text)
         try:
             found = json.loads(text)
-            columns = {column.pop("name"): column for column in found.pop("columns")}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            named = [(column.pop("name"), column) for column in found.pop("columns")]
+            columns = dict(named)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise SchemaError("it is not what a schema is sent as") from error
+        if len(columns) < len(named) or not all(isinstance(name, str) for name in columns):
+            raise SchemaError("it is not what a schema is sent as: columns have names, each its own")
         return cls._of({**found, "columns": columns})
 
     def to_json(self) -> str:
@@ -124,7 +144,7 @@ class Schema:
             {
                 key.replace("_", "-"): value
                 for key, value in asdict(column).items()
-                if value not in (None, "", ()) and value is not False
+                if (value not in (None, "", ()) and value is not False) or (key == "missing_values" and value == ())
             }
             for column in self.columns
         ]
@@ -142,6 +162,10 @@ class Schema:
         """The names of all features, in order."""
         return tuple(name for column in self.columns if column.name != self.target for name in column.features)
 
+    def nothing(self, column: Column) -> tuple[str, ...]:
+        """The texts that stand for a gap in this column."""
+        return self.missing_values if column.missing_values is None else column.missing_values
+
     @property
     def without_target(self) -> Self:
         """What rows without outputs must hold, as those that a model is to predict."""
@@ -152,59 +176,99 @@ class Schema:
     def _of(cls, found: Mapping[str, Any]) -> Self:
         unknown = set(found) - {"target", "missing-values", "columns"}
         if unknown:
-            raise SchemaError(f"expected target, missing-values and columns, got {', '.join(sorted(unknown))} besides")
+            besides = ", ".join(sorted(map(str, unknown)))[:200]
+            raise SchemaError(f"expected target, missing-values and columns, got {besides} besides")
         columns = found.get("columns")
         if not isinstance(columns, Mapping) or not columns:
             raise SchemaError('a schema names its columns: [columns.age] with type = "number" and so on')
         missing_values = found.get("missing-values", list(MISSING))
         schema = cls(
-            tuple(_column(name, about) for name, about in columns.items()),
+            tuple(_column(_name(name), about) for name, about in columns.items()),
             _text(found.get("target", ""), "target"),
-            tuple(_text(value, "missing-values") for value in _list(missing_values, "missing-values")),
+            _texts(missing_values, "missing-values"),
         )
         schema._check()
         return schema
 
     def _check(self) -> None:
         by_name = {column.name: column for column in self.columns}
+        if len(by_name) < len(self.columns):
+            raise SchemaError("two columns have names that differ by blanks or by how their letters are encoded only")
         if self.target and self.target not in by_name:
-            raise SchemaError(f"target = {self.target!r} is none of the columns {', '.join(by_name)}")
+            near = nearly(self.target, by_name)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise SchemaError(f"target = {shown(self.target)} is none of the columns {_some(by_name)}{hint}")
         if self.target and (by_name[self.target].fills or by_name[self.target].flag_missing):
             raise SchemaError(f"column {self.target!r}: a target is never made up; missing must be 'refuse' or 'drop'")
+        for column in self.columns:
+            _check_gaps(column, self.nothing(column))
         if not self.features:
             raise SchemaError("there is no column besides the target")
         if len(set(self.features)) < len(self.features):
             twice = sorted({name for name in self.features if self.features.count(name) > 1})
-            raise SchemaError(f"two columns make a feature of the same name: {', '.join(twice)}")
+            raise SchemaError(f"two columns make a feature of the same name: {_some(twice)}")
         if len(self.to_json()) > LIMIT:
             raise SchemaError(f"it is longer than {LIMIT:,} characters")
 
 
-def spelled(value: str) -> str:
-    """A category as it is compared: without blanks around it, and 1, 1.0 and 1.00 are the same."""
-    text = value.strip()
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return str(int(number)) if number.is_integer() else (repr(number) if math.isfinite(number) else text)
+def as_whole(text: str) -> str:
+    """A code as the whole number that a program wrote with a point: 1. and 1.0 as 1; any other text as it is."""
+    return re.sub(r"(-?[0-9]{1,15})\.0*", r"\1", text) if re.fullmatch(r"-?[0-9]{1,15}\.0*", text) else text
+
+
+def whole_categories(values: Sequence[str]) -> dict[str, str]:
+    """The categories by what ``as_whole`` makes of them, where that is no other's too (ICD-9 has 250 and 250.0)."""
+    times = Counter(map(as_whole, values))
+    return {as_whole(value): value for value in values if times[as_whole(value)] == 1}
+
+
+def _check_length(text: str) -> None:
+    if len(text) > LIMIT:
+        raise SchemaError(f"it is longer than {LIMIT:,} characters")
+
+
+def _reason(error: Exception) -> str:
+    """Why a parser gave up."""
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _check_gaps(column: Column, nothing: Sequence[str]) -> None:
+    """Refuse what would be a value and a gap at the same time."""
+    taken = {"category": column.values, "boolean": (*TRUE, *FALSE)}.get(column.type, ())
+    gaps = {as_whole(text) if column.type == "category" else as_whole(text).casefold() for text in nothing}
+    both = [value for value in taken if as_whole(value) in gaps]
+    if both:
+        raise SchemaError(
+            f"column {shown(column.name)}: {_some(both)} would be a value of this column and, by missing-values, stand "
+            'for a gap: give the column missing-values of its own without it, such as missing-values = ["-"]'
+        )
+
+
+def _name(name: str) -> str:
+    """A column's name as it is compared."""
+    text = _text(name, "the name of a column")
+    if not text:
+        raise SchemaError("a column has an empty name")
+    return text
 
 
 def _column(name: str, about: Any) -> Column:
-    where = f"column {name!r}"
+    where = f"column {shown(name)}"
     if not isinstance(about, Mapping):
-        raise SchemaError(f"{where}: expected a table of {', '.join(sorted(KEYS))}, got {about!r}")
+        raise SchemaError(f"{where}: expected a table of {', '.join(sorted(KEYS))}, got {shown(about)}")
     unknown = set(about) - KEYS
     if unknown:
-        raise SchemaError(f"{where}: there is no {', '.join(sorted(unknown))}; the keys are {', '.join(sorted(KEYS))}")
+        raise SchemaError(f"{where}: there is no {_some(unknown)}; the keys are {', '.join(sorted(KEYS))}")
     kind = about.get("type", "number")
     if kind not in get_args(Type):
-        raise SchemaError(f"{where}: type must be {', '.join(get_args(Type))}, got {kind!r}")
-    values = tuple(spelled(_text(value, f"{where}: values")) for value in _list(about.get("values", []), where))
+        raise SchemaError(f"{where}: type must be {', '.join(get_args(Type))}, got {shown(kind)}")
+    values = tuple(_category(value, f"{where}: values") for value in _list(about.get("values", []), where))
     if (kind == "category") != bool(values):
-        raise SchemaError(f"{where}: a category has values = [...], and nothing else has; got {kind!r} with {values}")
+        raise SchemaError(
+            f"{where}: a category has values = [...], and nothing else has; got {kind!r} with {shown(values)}"
+        )
     if len(set(values)) < len(values):
-        raise SchemaError(f"{where}: its values must differ, got {', '.join(values)}")
+        raise SchemaError(f"{where}: its values must differ, got {_some(values)}")
     low, high = (_bound(about.get(key), f"{where}: {key}") for key in ("minimum", "maximum"))
     if kind != "number" and (low is not None or high is not None):
         raise SchemaError(f"{where}: only a number has a minimum and a maximum")
@@ -212,48 +276,92 @@ def _column(name: str, about: Any) -> Column:
         raise SchemaError(f"{where}: its minimum {low:g} is above its maximum {high:g}")
     flag = about.get("flag-missing", False)
     if not isinstance(flag, bool):
-        raise SchemaError(f"{where}: flag-missing must be true or false, got {flag!r}")
+        raise SchemaError(f"{where}: flag-missing must be true or false, got {shown(flag)}")
     missing = _missing(about.get("missing", "refuse"), kind, values, where)
     if flag and missing in ("refuse", "drop"):
         raise SchemaError(
             f"{where}: flag-missing needs a value that stands in for a gap, missing = ..., got {missing!r}"
         )
     unit, description = (_text(about.get(key, ""), f"{where}: {key}") for key in ("unit", "description"))
-    return Column(name, kind, low, high, values, missing, flag, unit, description)
+    own = about.get("missing-values")
+    nothing = None if own is None else _texts(own, f"{where}: missing-values")
+    return Column(name, kind, low, high, values, missing, flag, unit, description, nothing)
+
+
+def _category(value: Any, what: str) -> str:
+    """A category as it is compared; a number without quotes where it can be written in one way only."""
+    plain = re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]+)?", shown(value)) is not None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and not plain:
+        raise SchemaError(f"{what}: a category is a text: write {shown(value)} in quotes, as it stands in the files")
+    text = _text(value, what)
+    if not text:
+        raise SchemaError(f"{what}: an empty cell is a gap and can't be a category: leave it out, or give it a name")
+    return as_whole(text) if isinstance(value, float) else text
 
 
 def _missing(missing: Any, kind: Type, values: Sequence[str], where: str) -> str | float:
     if missing in ("refuse", "drop"):
         return str(missing)
     if kind == "category":
-        text = spelled(_text(missing, f"{where}: missing"))
-        if text in values:
-            return text
-        raise SchemaError(f"{where}: missing must be 'refuse', 'drop' or one of {', '.join(values)}, got {missing!r}")
+        text = _category(missing, f"{where}: missing")
+        found = text if text in values else whole_categories(values).get(as_whole(text))
+        if found is not None:
+            return found
+        raise SchemaError(f"{where}: missing must be 'refuse', 'drop' or one of {_some(values)}, got {shown(missing)}")
     is_number = isinstance(missing, (int, float)) and not isinstance(missing, bool)
     number = _bound(missing, f"{where}: missing") if is_number else None
     if number is None or (kind == "boolean" and number not in (0.0, 1.0)):
-        raise SchemaError(f"{where}: missing must be 'refuse', 'drop' or what stands in for a gap, got {missing!r}")
+        raise SchemaError(
+            f"{where}: missing must be 'refuse', 'drop' or what stands in for a gap, got {shown(missing)}"
+        )
     return number
 
 
 def _bound(value: Any, what: str) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise SchemaError(f"{what} must be a finite number, got {value!r}")
-    return float(value)
+    try:
+        number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # a whole number beyond every float
+        number = math.inf
+    if not math.isfinite(number):
+        raise SchemaError(f"{what} must be a finite number, got {shown(value)}")
+    return number
 
 
 def _text(value: Any, what: str) -> str:
+    """A text as it is compared, or a number as it is written."""
+    if isinstance(value, int) and value.bit_length() > 1000:
+        raise SchemaError(f"{what}: a number of that many digits is none, write a text in quotes")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return repr(value)
     if not isinstance(value, str):
-        raise SchemaError(f"{what} must be a text, got {value!r}")
-    return value
+        raise SchemaError(f"{what} must be a text, got {shown(value)}")
+    text = tidy(value)
+    if printable(text, LIMIT) != text or not _encodes(text):
+        raise SchemaError(f"{what} must be a text that can be printed, got {shown(value)}")
+    return text
+
+
+def _texts(values: Any, what: str) -> tuple[str, ...]:
+    return tuple(_text(value, what) for value in _list(values, what))
+
+
+def _encodes(text: str) -> bool:
+    """It is no half of a character, as JSON can write one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _list(value: Any, what: str) -> Sequence[Any]:
     if not isinstance(value, list):
-        raise SchemaError(f"{what} must be a list, got {value!r}")
+        raise SchemaError(f"{what} must be a list, got {shown(value)}")
     return value
+
+
+def _some(names: Iterable[Any]) -> str:
+    """Names in an error's sentence, not all of very many."""
+    return listed([str(name)[:80] for name in names])

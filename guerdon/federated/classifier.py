@@ -71,7 +71,8 @@ def check_labels(y: FloatArray, classes: int) -> NDArray[np.int64]:
     """
     labels = np.asarray(y).astype(np.int64)
     if len(labels) and (np.any(labels != y) or labels.min() < 0 or labels.max() >= classes):
-        raise ValueError(f"labels are whole numbers from 0 to {classes - 1}, got some from {np.min(y)} to {np.max(y)}")
+        others = int(np.sum((labels != y) | (labels < 0) | (labels >= classes)))
+        raise ValueError(f"labels are whole numbers from 0 to {classes - 1}, got {others} others of {len(labels)}")
     return labels
 
 

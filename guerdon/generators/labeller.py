@@ -40,7 +40,7 @@ def check_labels(contribution: Contribution) -> None:
     if bad.size:
         raise ValueError(
             f"labels must be whole numbers from -2**53 to 2**53, one a class, but party {contribution.party!r} sent "
-            f"others, such as {bad[0]}: leave its target out, or code the classes as 0, 1, 2, ..."
+            f"{bad.size} others of {y.size}: leave its target out, or code the classes as 0, 1, 2, ..."
         )
 
 

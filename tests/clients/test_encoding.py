@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from clients.__main__ import cli
 from clients.encoding import encode
-from clients.party_data import PartyData, PartyError, PartyFile, read_table
-from wire.schema import Schema
+from clients.party_data import PartyData, PartyError, PartyFile
+from clients.table import PartyTable, read_table
+from wire.schema import Schema, SchemaError
 
 SCHEMA = """
 target = "sick"
@@ -49,9 +50,9 @@ def schema() -> Schema:
     return Schema.from_toml(SCHEMA)
 
 
-def csv(tmp_path: Path, text: str) -> pl.DataFrame:
+def csv(tmp_path: Path, text: str) -> PartyTable:
     (tmp_path / "north.csv").write_text(text)
-    return read_table(tmp_path / "north.csv", texts=True)
+    return read_table(tmp_path / "north.csv")
 
 
 def test_a_table_becomes_the_features_of_the_schema(tmp_path: Path, schema: Schema) -> None:
@@ -80,7 +81,7 @@ def test_csv_and_parquet_with_its_own_types_give_the_same_numbers(tmp_path: Path
         }
     )
     own.write_parquet(tmp_path / "north.parquet")
-    one, two = encode(csv(tmp_path, GOOD), schema), encode(read_table(tmp_path / "north.parquet", texts=True), schema)
+    one, two = encode(csv(tmp_path, GOOD), schema), encode(read_table(tmp_path / "north.parquet"), schema)
     assert two.problems == ()
     assert np.array_equal(one.X, two.X)
     assert one.y is not None
@@ -89,8 +90,8 @@ def test_csv_and_parquet_with_its_own_types_give_the_same_numbers(tmp_path: Path
 
 def test_numbers_as_categories_are_told_apart_by_value(tmp_path: Path) -> None:
     schema = Schema.from_toml('[columns.code]\ntype = "category"\nvalues = [1, 2.5, 3]')
-    for series in (pl.Series([3, 1]), pl.Series([3.0, 1.0]), pl.Series(["3.0", "01"])):
-        encoded = encode(pl.DataFrame({"code": series}), schema)
+    for series in (pl.Series([3, 1]), pl.Series([3.0, 1.0]), pl.Series(["3.0", "1."])):
+        encoded = encode(PartyTable.of(pl.DataFrame({"code": series})), schema)
         assert encoded.problems == ()
         assert encoded.X.tolist() == [[0, 0, 1], [1, 0, 0]]
 
@@ -182,3 +183,154 @@ def test_check_says_everything_that_is_wrong_and_fails(tmp_path: Path) -> None:
     assert "there stands 'sixty'" in done.output
     assert "there stands 'perhaps'" in done.output
     assert "The file can't be used: 2 problems." in done.output
+
+
+CODES = """
+[columns.code]
+type = "category"
+values = ["120", "12E1", "10", "1_0", "7", "007", "1E50", "inf", "nan", "1234567890123456789", "1234567890123456788"]
+missing-values = ["-"]
+"""
+
+
+def test_codes_are_texts_and_never_numbers(tmp_path: Path) -> None:
+    schema = Schema.from_toml(CODES)
+    values = schema.columns[0].values
+    assert schema.features == tuple(f"code={value}" for value in values)
+    encoded = encode(csv(tmp_path, "code\n" + "\n".join(values) + "\n"), schema)
+    assert encoded.problems == ()
+    assert np.array_equal(encoded.X, np.eye(len(values)))
+    for other in ("1e50", "0120", "1.2E2", "1234567890123456787", "INF", "00120"):
+        assert encode(csv(tmp_path, f"code\n{other}\n"), schema).problems
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pl.Series([1, 2]),
+        pl.Series([1.0, 2.0]),
+        pl.Series([1.0, 2.0], dtype=pl.Float32),
+        pl.Series(["1", "2"]),
+        pl.Series(["1.0", "2."]),
+        pl.Series(["1", "2"], dtype=pl.Categorical),
+        pl.Series(["1", "2"], dtype=pl.Enum(["2", "1"])),
+        pl.Series([1, 2]).cast(pl.Decimal(10, 2)),
+    ],
+)
+def test_whole_numbers_are_the_categories_of_their_digits(tmp_path: Path, series: pl.Series) -> None:
+    schema = Schema.from_toml('[columns.code]\ntype = "category"\nvalues = ["1", "2"]')
+    for table in (
+        PartyTable.of(pl.DataFrame({"code": series})),
+        csv(tmp_path, pl.DataFrame({"code": series}).write_csv()),
+    ):
+        encoded = encode(table, schema)
+        assert encoded.problems == ()
+        assert encoded.X.tolist() == [[1, 0], [0, 1]]
+
+
+def test_numbers_with_points_that_can_not_tell_codes_apart_are_none(tmp_path: Path) -> None:
+    long = Schema.from_toml('[columns.code]\ntype = "category"\nvalues = ["1234567890123456768"]')
+    icd = Schema.from_toml('[columns.code]\ntype = "category"\nvalues = ["250", "250.0", "250.1"]')
+    for schema, number in ((long, 1234567890123456768.0), (icd, 250.0)):
+        (problem,) = encode(PartyTable.of(pl.DataFrame({"code": [number]})), schema).problems
+        assert "the column holds numbers with points, which codes are not: keep it as texts" in problem.what
+    assert encode(csv(tmp_path, "code\n250.0\n250\n250.1\n"), icd).X.tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize("value", ["größe", "gro\u0308ße", " größe\u00a0", "größe\u200b"])
+def test_categories_are_compared_as_people_read_them(tmp_path: Path, value: str) -> None:
+    schema = Schema.from_toml('[columns.what]\ntype = "category"\nvalues = ["gro\u0308ße ", "a  b"]')
+    assert schema.features == ("what=größe", "what=a b")
+    assert encode(csv(tmp_path, f"what\n{value}\na\u00a0b\n"), schema).X.tolist() == [[1, 0], [0, 1]]
+
+
+@pytest.mark.parametrize("gap", ["NA", "null", "?"])
+def test_what_is_a_gap_and_a_category_is_settled_by_the_column(tmp_path: Path, gap: str) -> None:
+    text = f'[columns.country]\ntype = "category"\nvalues = ["{gap}", "ZA"]\nmissing = "ZA"\n'
+    with pytest.raises(SchemaError, match="would be a value of this column and, by missing-values, stand for a gap"):
+        Schema.from_toml(text)
+    schema = Schema.from_toml(text + 'missing-values = ["-"]\n[columns.rate]\nmissing = 0.5')
+    assert Schema.from_json(schema.to_json()) == schema
+    encoded = encode(csv(tmp_path, f"country,rate\n{gap},1\n-,{gap}\n,2\n"), schema)
+    assert encoded.problems == ()
+    assert encoded.X.tolist() == [[1, 0, 1], [0, 1, 2]]
+    assert encoded.empty == 1
+
+
+@pytest.mark.parametrize("code", ["-9", "-9.0", "-9.", "-9e0"])
+@pytest.mark.parametrize("written", ["-9", "-9.0", "-9."])
+def test_a_missing_code_counts_in_numbers_and_categories(tmp_path: Path, code: str, written: str) -> None:
+    schema = Schema.from_toml(
+        f'missing-values = ["", "{code}"]\n[columns.n]\nmissing = 200.0\n'
+        '[columns.c]\ntype = "category"\nvalues = ["1"]\nmissing = "1"'
+    )
+    table = csv(tmp_path, f"n,c\n{written},1\n5,{written if 'e' not in code else 1}\n")
+    assert encode(table, schema).X.tolist() == [[200, 1], [5, 1]]
+    for kind in (pl.Int64, pl.Float64):
+        own = pl.DataFrame({"n": [-9, 5], "c": [1, 1]}).with_columns(pl.col("n").cast(kind))
+        assert encode(PartyTable.of(own), schema).X.tolist() == [[200, 1], [5, 1]]
+
+
+def test_zero_as_a_gap_is_no_false(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="column 'sick': 0 would be a value"):
+        Schema.from_toml('missing-values = ["", 0]\n[columns.sick]\ntype = "boolean"')
+
+
+def test_rows_with_a_gap_in_every_column_are_no_patients(tmp_path: Path) -> None:
+    schema = Schema.from_toml("[columns.age]\nmissing = 55.0\n[columns.chol]\nmissing = 240.0")
+    table = csv(tmp_path, "nr,age,chol\n1,50,200\n2,,\n3,NA,?\n,,\n5,60,\n")
+    encoded = encode(table, schema)
+    assert encoded.X.tolist() == [[50, 200], [60, 240]]
+    assert encoded.kept.tolist() == [True, False, False, True]
+    assert encoded.remarks(table) == [
+        "north.csv: 1 row holds nothing, as a spreadsheet's deleted ones; left out",
+        "north.csv: 2 rows have a gap in every column that the schema asks for; left out",
+    ]
+    party = PartyFile("north", tmp_path / "north.csv", None, tmp_path, "", None, 0.0, schema)
+    assert PartyData.read(party).remarks == tuple(encoded.remarks(table))
+
+
+@pytest.mark.parametrize("cell", ["1_0", "0x10", "1 000", '"1,5"', "٣"])
+def test_numbers_are_not_guessed(tmp_path: Path, schema: Schema, cell: str) -> None:
+    encoded = encode(csv(tmp_path, GOOD.replace("200", cell)), schema)
+    assert [problem.what.partition(",")[0] for problem in encoded.problems] == ["a number is expected"]
+
+
+def test_dates_say_that_they_are_dates(tmp_path: Path) -> None:
+    schema = Schema.from_toml("[columns.day]")
+    for table in (
+        csv(tmp_path, "day\n2020-01-31\n"),
+        PartyTable.of(pl.DataFrame({"day": pl.Series([1]).cast(pl.Date)})),
+        PartyTable.of(pl.DataFrame({"day": pl.Series([1]).cast(pl.Datetime)})),
+        PartyTable.of(pl.DataFrame({"day": pl.Series([1]).cast(pl.Duration)})),
+    ):
+        (problem,) = encode(table, schema).problems
+        assert "date" in problem.what
+        assert problem.row == 1
+
+
+def test_booleans_of_parquet_are_booleans_and_categories(tmp_path: Path) -> None:
+    table = PartyTable.of(pl.DataFrame({"b": [True, False, None]}))
+    boolean = Schema.from_toml(
+        '[columns.b]\ntype = "boolean"\nmissing = 0\nflag-missing = true\n[columns.c]\nmissing = 1'
+    )
+    whole = PartyTable.of(table.frame.with_columns(c=pl.Series([1.0, 2.0])) if len(table) == 2 else table.frame)
+    assert len(table) == 2  # the row of nothing is left out
+    assert encode(whole, boolean).X.tolist() == [[1, 0, 1], [0, 0, 2]]
+    category = Schema.from_toml('[columns.b]\ntype = "category"\nvalues = ["False", "True"]')
+    assert encode(table, category).X.tolist() == [[0, 1], [1, 0]]
+
+
+def test_a_column_that_is_spelled_otherwise_is_told(tmp_path: Path, schema: Schema) -> None:
+    (problem,) = encode(csv(tmp_path, GOOD.replace("age,", "Age,")), schema).problems
+    assert problem.what == "there is no such column; the file has 'Age', which differs in its spelling only: rename it"
+
+
+def test_a_schema_names_no_column_of_a_file_without_a_header(tmp_path: Path, schema: Schema) -> None:
+    (problem,) = encode(csv(tmp_path, "63,typical,200,120,yes\n" * 3), schema).problems
+    assert problem.sentence("north.csv").startswith("north.csv: its first line reads like a row of data")
+
+
+def test_a_schema_may_have_numbers_for_names(tmp_path: Path) -> None:
+    schema = Schema.from_toml('[columns."2019"]\n[columns."2020"]')
+    assert encode(csv(tmp_path, "2019,2020\n1,2\n"), schema).X.tolist() == [[1, 2]]

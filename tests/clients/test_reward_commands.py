@@ -153,7 +153,7 @@ def test_predict_takes_the_noise_of_the_rows_that_it_predicts(by_schema: Path, t
     assert pl.read_csv(io.StringIO(done.stdout))["progression_sd"].is_null().to_list() == [False, True, False]
     rows.write_text("age,bmi,v\n50,25.5,4\n60,25,-1\n")
     said = clients("predict", by_schema, rows, "--noise-column", "v").stderr
-    assert "column 'v': a noise variance is above 0, in row 2 of the data stands -1" in said
+    assert "of 1 that are not, the first is in row 2 of the data; there stands -1" in said
 
 
 def test_predict_says_what_is_wrong_by_the_schema(by_schema: Path, tmp_path: Path) -> None:

@@ -14,9 +14,7 @@ def contribution(labels):
 
 @pytest.mark.parametrize("bad", [0.5, 2.0**53 + 2, -1e19, 1e300])
 def test_labels_that_name_no_class_are_refused_with_the_party(bad):
-    with pytest.raises(
-        ValueError, match=r"whole numbers from -2\*\*53 to 2\*\*53, .* party 'ada' sent others, such as"
-    ):
+    with pytest.raises(ValueError, match=r"whole numbers from -2\*\*53 to 2\*\*53, .* party 'ada' sent 1 others of"):
         check_labels(contribution([0.0, bad]))
     fine = Contribution("bob", np.zeros((1, 1)), [1.0])
     with pytest.raises(ValueError, match="party 'ada'"):

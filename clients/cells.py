@@ -1,0 +1,139 @@
+"""What stands in a cell: a number, true or false, a gap, or a text that is none of them. Nothing is guessed.
+
+A number is written as programs write one: 12, -9.0, 9., .5, 1e-3. Not so 1_0, 0x10, "1 000", "1,5" or digits of other
+scripts, which a lenient parser would take for something.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from guerdon.types import FloatArray
+from wire.schema import FALSE, TRUE
+from wire.text import tidy
+
+__all__ = [
+    "BLANKS",
+    "MEASURED",
+    "gaps_in",
+    "has_texts",
+    "hint_on",
+    "is_number",
+    "looks_like_data",
+    "numbers_in",
+    "texts_of",
+    "truths_in",
+]
+
+NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+INFINITE = r"[+-]?(?i:inf(inity)?)"
+
+BLANKS = "".join(map(chr, (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0xAD, 0x1680, *range(0x2000, 0x2010)))) + "".join(
+    map(chr, (0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF))
+)
+"""What ``tidy`` takes off a text's ends."""
+
+DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
+MEASURED = re.compile(r"[<>≤≥~≈]?\s*[+-]?\d[\d.,' \u2009\u202f]*([eE][+-]?\d+)?\s*([^\W\d]{1,9}(/[^\W\d]{1,9})?|%)?")
+"""A number with a unit, a sign of comparison, or points and commas."""
+
+HINTS = (
+    (DATE, ", and this is a date or a time: say it as a number, such as days since a day that all agree on"),
+    (r"[+-]?\d{1,3}(\.\d{3})*,\d+([eE][+-]?\d+)?|[+-]?\d*,\d+", ", and this has a comma: write numbers as 1.5"),
+    (r"[+-]?\d{1,3}([ '_\u2009\u202f]\d{3})+(\.\d*)?", ", and this has its thousands apart: write 1000"),
+    (r"(?i)true|false", ', and this is true or false: a schema has type = "boolean" for that'),
+    (MEASURED, ", and this has something beside its number: write the number alone"),
+)
+"""What cells look like that are no numbers, in words that do not quote them."""
+
+NOTHING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?", "-", "--", ".", "True", "False", "true", "false")
+UNKNOWN = ("unknown", "unbekannt", "missing", "none", "nil", "n.a.", "k.a.")
+"""What cells hold that are gaps or answers, as names of columns do not; the latter in letters of any size."""
+
+
+def texts_of(series: pl.Series) -> pl.Series:
+    """A column as texts without blanks around them, null where it is null."""
+    return series.cast(pl.String, strict=False).str.strip_chars(BLANKS)
+
+
+def has_texts(series: pl.Series) -> bool:
+    """Its cells are single things that can be written as a text."""
+    return not (series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object, pl.Duration))
+
+
+def is_number(text: str) -> bool:
+    """The text is written as a number, or as infinity."""
+    return re.fullmatch(f"{NUMBER}|{INFINITE}", text) is not None
+
+
+def numbers_in(series: pl.Series) -> FloatArray:
+    """A column as numbers, NaN where none is written; infinities stay."""
+    if series.dtype.is_numeric():
+        return series.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    if not isinstance(series.dtype, pl.String):
+        return np.full(len(series), np.nan)
+    texts = texts_of(series)
+    written = texts.str.contains(f"^({NUMBER}|{INFINITE})$").fill_null(value=False)
+    found: FloatArray = texts.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+    return np.where(written.to_numpy(), found, np.nan)
+
+
+def gaps_in(series: pl.Series, nothing: Sequence[str] = (), *, as_numbers: bool = False) -> NDArray[np.bool_]:
+    """Where a column has nothing: null, NaN among numbers, an empty text, or one of the texts that stand for it.
+
+    With ``as_numbers`` such a text also stands for the same number written otherwise: -9 for -9.0.
+    """
+    if not has_texts(series):
+        return series.is_null().to_numpy()
+    if series.dtype.is_numeric():
+        gaps = (series.is_null() | (series.is_nan() if series.dtype.is_float() else False)).to_numpy()
+        texts = None if as_numbers else series.cast(pl.String)
+    else:
+        texts = texts_of(series)
+        gaps = (texts.is_null() | (texts == "")).fill_null(value=True).to_numpy()
+    if texts is not None:
+        gaps = gaps | texts.is_in(list(nothing)).fill_null(value=False).to_numpy()
+    if as_numbers:
+        coded = [float(text) for text in nothing if re.fullmatch(NUMBER, text)]
+        gaps = gaps | np.isin(numbers_in(series), coded)
+    return gaps
+
+
+def truths_in(series: pl.Series, true: Sequence[str] = TRUE, false: Sequence[str] = FALSE) -> FloatArray:
+    """A column as 1 for these texts and the number 1, 0 for those and 0; NaN for what is neither."""
+    numbers = numbers_in(series)
+    truths = np.where((numbers == 0.0) | (numbers == 1.0), numbers, np.nan)
+    if series.dtype.is_numeric() or not has_texts(series):
+        return truths
+    texts = texts_of(series).str.to_lowercase()
+    is_true, is_false = (texts.is_in(list(words)).fill_null(value=False).to_numpy() for words in (true, false))
+    return np.where(is_true, 1.0, np.where(is_false, 0.0, truths))
+
+
+def hint_on(series: pl.Series, place: int) -> str:
+    """What a cell looks like that is no number, in words that do not quote it; "" where that is not known."""
+    kind = series.dtype
+    if kind.is_temporal():
+        return f", and the column holds dates or times ({kind}): say them as numbers, such as days since a common day"
+    if kind == pl.Boolean:
+        return ', and the column holds true and false: a schema has type = "boolean" for that'
+    if not isinstance(kind, pl.String):
+        return "" if kind.is_numeric() else f", and the column holds {kind.base_type()}"
+    return next((hint for pattern, hint in HINTS if re.fullmatch(pattern, tidy(series[place]))), "")
+
+
+def looks_like_data(name: str) -> bool:
+    """A column's name that stands rather for a cell: a number, also with a unit's sign, a date, or nothing at all."""
+    text = tidy(name)
+    return (
+        is_number(text)
+        or DATE.fullmatch(text) is not None
+        or re.fullmatch(r"[<>≤≥~≈]?\s*[+-]?[\d.,' ]*\d[\d.,' ]*%?", text) is not None
+        or text in NOTHING
+        or text.casefold() in UNKNOWN
+    )
