@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,14 +15,18 @@ from numpy.typing import NDArray
 
 from clients.encoding import Encoded, encode
 from clients.errors import PartyError
+from clients.holdout import Dealer, Hashes, drawn
 from clients.image_file import read_images
-from clients.node_config import check_keys, holdout_of
+from clients.node_config import check_keys, columns_of, holdout_of, min_held_out_of, share_scores_of
 from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
+from wire.defaults import MIN_HELD_OUT
+from wire.kinds.rows import content_hash
+from wire.messages import digest
 from wire.schema import Schema
 from wire.text import listed
 
-__all__ = ["PartyData", "PartyError", "PartyFile", "encoded_by", "numbers", "read_table"]
+__all__ = ["PartyData", "PartyError", "PartyFile", "encoded_by", "numbers", "read_table", "store_of"]
 
 MOST = 5
 """Problems of a file in one sentence at most; ``python -m clients check`` shows all."""
@@ -36,6 +39,9 @@ class PartyFile:
     A simulated party (its node config has ``partition-id``) finds name and file in the run's data directory, and shares
     of rows and noise in the run's config. A real one takes all of these from its own node config only, so that the
     mediator can't choose what it opens or how many rows stay; which column is the target it may leave to the run.
+
+    holdout_by : the columns by which rows are held out, where the party names some; min_held_out, share_scores : which
+    scores leave, of a real party.
     """
 
     party: str
@@ -46,6 +52,10 @@ class PartyFile:
     noise: float | str | None
     holdout: float
     schema: Schema | None = None
+    holdout_by: tuple[str, ...] = ()
+    min_held_out: int = MIN_HELD_OUT
+    share_scores: bool = True
+    simulated: bool = False
 
     @classmethod
     def of(
@@ -84,12 +94,21 @@ class PartyFile:
             party=party,
             path=path,
             held_path=held,
-            store=Path(str(store)).expanduser() if store else path.with_name(f"{path.stem}-reward"),
+            store=Path(str(store)).expanduser() if store else store_of(path),
             target=target if schema is None else schema.target,
             noise=noise if isinstance(noise, str) or noise is None else float(noise),
             holdout=holdout,
             schema=schema,
+            holdout_by=columns_of(node_config),
+            min_held_out=min_held_out_of(node_config),
+            share_scores=share_scores_of(node_config),
+            simulated="partition-id" in node_config,
         )
+
+
+def store_of(path: Path) -> Path:
+    """Where a party's rewards lie unless its node config says otherwise: beside its file."""
+    return path.with_name(f"{path.stem}-reward")
 
 
 def _simulated(partition: int, data_dir: str) -> tuple[str, Path]:
@@ -108,17 +127,23 @@ def _simulated(partition: int, data_dir: str) -> tuple[str, Path]:
 
 @dataclass(frozen=True, eq=False)
 class PartyData:
-    """A party's rows: those it contributes, and those it holds out to score what it gets."""
+    """A party's rows: those it contributes, and those it holds out to score what it gets.
+
+    kept_home : hashes of the rows that it held out where others are sent, by which a real party remembers them.
+    """
 
     contribution: Contribution
     target: str
     held_inputs: FloatArray
     held_outputs: FloatArray | None
     held_noise: FloatArray | None
+    kept_home: Hashes | None = None
 
     @classmethod
-    def read(cls, file: PartyFile) -> PartyData:
-        """Read and split the party's file; the split depends on the party's name and the number of rows only.
+    def read(cls, file: PartyFile, *, new_secret: bool = True) -> PartyData:
+        """Read and split the party's file: what stands in a row decides whether it stays (``clients.holdout``).
+
+        Where the party has no secret to split by yet, one is made; without ``new_secret`` it is not kept.
 
         Raises
         ------
@@ -127,27 +152,67 @@ class PartyData:
             short to hold anything out.
         """
         features, rows = _read(file, file.path)
-        held = np.zeros(len(rows.X), dtype=bool) if file.held_path else _held_out(len(rows.X), file)
+        apart = _read(file, file.held_path, features)[1] if file.held_path else None
+        held, kept_home = _dealt(file, features, rows, apart, new_secret)
         sent = rows.where(~held)
-        scored = _read(file, file.held_path, features)[1] if file.held_path else rows.where(held)
+        scored = rows.where(held) if apart is None else apart
         noise = file.noise if isinstance(file.noise, float) else sent.noise
         try:
             contribution = Contribution(file.party, sent.X, sent.y, features, noise)
         except ValueError as error:
             raise PartyError(f"{file.path.name}: {error}") from error
-        return cls(contribution, file.target, scored.X, scored.y, scored.noise)
+        return cls(contribution, file.target, scored.X, scored.y, scored.noise, kept_home)
+
+    @property
+    def fate(self) -> str:
+        """A hash of which rows are sent and which are held out, in full."""
+        held = {"X": self.held_inputs, "y": self.held_outputs, "noise": self.held_noise}
+        arrays = {name: array for name, array in held.items() if array is not None}
+        return digest(arrays, content_hash(self.contribution))
 
 
 class _Rows(NamedTuple):
-    """X (m, d), y (m,) and noise variances (m,), the latter two where there are any."""
+    """X (m, d), y (m,) and noise variances (m,), the latter two where there are any; ``raw`` is what the file says."""
 
     X: FloatArray
     y: FloatArray | None
     noise: FloatArray | None
+    raw: pl.DataFrame
 
     def where(self, chosen: NDArray[np.bool_]) -> _Rows:
         y, noise = self.y, self.noise
-        return _Rows(self.X[chosen], None if y is None else y[chosen], None if noise is None else noise[chosen])
+        return _Rows(
+            self.X[chosen],
+            None if y is None else y[chosen],
+            None if noise is None else noise[chosen],
+            self.raw.filter(chosen),
+        )
+
+
+def _dealt(
+    file: PartyFile, features: Sequence[str], rows: _Rows, apart: _Rows | None, new_secret: bool
+) -> tuple[NDArray[np.bool_], Hashes | None]:
+    """Which rows stay (m,), and the hashes of all that do; of a file of held-out rows also its own, and their like."""
+    if file.simulated:
+        none = np.zeros(len(rows.X), dtype=bool)
+        return (none if apart is not None else drawn(len(rows.X), file.holdout, file.party, file.path.name)), None
+    named = [column.name for column in file.schema.columns] if file.schema else [*features, file.target]
+    taken = [name for name in named if name in rows.raw.columns] or rows.raw.columns  # of images, the images
+    dealer = Dealer.kept(file.store, file.holdout_by)
+    if dealer is None:
+        share = 0.0 if apart is not None else file.holdout
+        dealer = Dealer.new(rows.raw, file.holdout_by or taken, share, file.path.name)
+        if new_secret:
+            dealer.write(file.store)
+    hashes = dealer.hashes(rows.raw, file.path.name)
+    if apart is None:
+        held = dealer.keeps(hashes, file.holdout, file.path.name)
+        return held, hashes[held]
+    theirs = dealer.hashes(apart.raw, Path(file.held_path or "").name)
+    held = dealer.keeps(hashes, 0.0, file.path.name) | np.isin(hashes, theirs)
+    if held.all():
+        raise PartyError(f"every row of {file.path.name} is held out: nothing is left to send")
+    return held, np.concatenate([hashes[held], theirs])
 
 
 def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) -> tuple[tuple[str, ...], _Rows]:
@@ -174,11 +239,12 @@ def _by_schema(schema: Schema, path: Path, noise: str) -> _Rows:
     table = read_table(path, texts=True)
     encoded = encoded_by(schema, table, path.name)
     if not noise:
-        return _Rows(encoded.X, encoded.y, None)
+        return _Rows(encoded.X, encoded.y, None, table.filter(encoded.kept))
     if noise not in table.columns:
         raise PartyError(f"{path.name} has no noise column {noise!r}", here=f"it has {listed(table.columns)}")
     column = table.select(pl.col(noise).cast(pl.Float64, strict=False))
-    return _Rows(encoded.X, encoded.y, numbers(column, noise, path.name)[encoded.kept])
+    variances = numbers(column, noise, path.name)[encoded.kept]
+    return _Rows(encoded.X, encoded.y, variances, table.filter(encoded.kept))
 
 
 def encoded_by(schema: Schema, table: pl.DataFrame, file: str, *, quote: bool = False) -> Encoded:
@@ -204,7 +270,8 @@ def _images(file: PartyFile, path: Path, features: tuple[str, ...] | None) -> tu
     names = pixel_names(pixels.shape[1:])
     if features is not None and features != names:
         raise PartyError(f"{path.name} holds images of shape {pixels.shape[1:]}, {file.path.name} holds other rows")
-    return names, _Rows(from_pixels(pixels.reshape(len(pixels), -1)), labels, None)
+    raw = pl.DataFrame({"image": [image.tobytes() for image in pixels]})
+    return names, _Rows(from_pixels(pixels.reshape(len(pixels), -1)), labels, None, raw)
 
 
 def _columns(table: pl.DataFrame, features: Sequence[str], target: str, noise: str | None, file: str) -> _Rows:
@@ -214,7 +281,8 @@ def _columns(table: pl.DataFrame, features: Sequence[str], target: str, noise: s
     if missing:
         raise PartyError(f"{file} has no column {missing[0]!r}", here=f"it has {listed(table.columns)}")
     X = np.column_stack([numbers(table, name, file) for name in features])
-    return _Rows(X, numbers(table, target, file) if target else None, numbers(table, noise, file) if noise else None)
+    y, variances = (numbers(table, name, file) if name else None for name in (target, noise))
+    return _Rows(X, y, variances, table)
 
 
 def read_table(path: Path, *, texts: bool = False) -> pl.DataFrame:
@@ -285,22 +353,3 @@ def numbers(table: pl.DataFrame, name: str, file: str) -> FloatArray:
             f"{file}, column {name!r}: {len(bad)} missing or infinite values, the first in row {bad[0] + 1} of the data"
         )
     return values
-
-
-def _held_out(rows: int, file: PartyFile) -> NDArray[np.bool_]:
-    """Which rows never leave: a random share, at least one and never all; of a larger share the smaller is a part.
-
-    No setting of the mediator's but the share moves it, so that runs with other seeds don't see other rows.
-    """
-    held = np.zeros(rows, dtype=bool)
-    if file.holdout == 0.0:
-        return held
-    if rows < 2:
-        raise PartyError(
-            f"{file.path.name} has {rows} rows; at least 2 are needed to contribute some and hold some out"
-        )
-    digest = hashlib.sha256(file.party.encode()).digest()
-    rng = np.random.default_rng(int.from_bytes(digest[:16], "big"))
-    count = min(max(1, round(file.holdout * rows)), rows - 1)
-    held[rng.permutation(rows)[:count]] = True
-    return held
