@@ -20,11 +20,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from secrets import token_bytes
 
 import numpy as np
 import polars as pl
@@ -69,8 +69,8 @@ class Dealer:
 
         u + turn (mod 1) is as even as u, so that rows to come stay with the same chance.
         """
-        dealer = cls(secrets.token_bytes(32), 0, tuple(columns), np.zeros(0, dtype=np.uint64))
-        turns = np.frombuffer(secrets.token_bytes(8 * TURNS), dtype=np.uint64)
+        dealer = cls(token_bytes(32), 0, tuple(columns), np.zeros(0, dtype=np.uint64))
+        turns = np.frombuffer(token_bytes(8 * TURNS), dtype=np.uint64)
         hashes = np.sort(dealer.hashes(table, file))
         starts = np.uint64(0) - turns  # mod 2^64: who stays is in a window of the circle, from -turn and as long as
         ends = starts + np.uint64(share * WHOLE)  # the share
