@@ -153,7 +153,7 @@ class Dealer:
         if share == 0.0:
             stays = before
         elif len(hashes) < 2:
-            raise too_short(file, len(hashes))
+            raise _too_short(file, len(hashes))
         else:
             stays = (hashes / WHOLE < share) | before
             distinct = len(np.unique(hashes))
@@ -164,11 +164,6 @@ class Dealer:
         if len(hashes) and stays.all():
             raise PartyError(f"every row of {file} was held out before: nothing is left to send")
         return stays
-
-
-def too_short(file: str, rows: int) -> PartyError:
-    """What is said of a file of which nothing can be held out."""
-    return PartyError(f"{file} has {rows} rows; at least 2 are needed to contribute some and hold some out")
 
 
 def has_secret(store: Path) -> bool:
@@ -190,7 +185,7 @@ def drawn(rows: int, share: float, party: str, file: str) -> NDArray[np.bool_]:
     if share == 0.0:
         return held
     if rows < 2:
-        raise too_short(file, rows)
+        raise _too_short(file, rows)
     digest = hashlib.sha256(party.encode()).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:16], "big"))
     held[rng.permutation(rows)[: min(max(1, round(share * rows)), rows - 1)]] = True
@@ -213,6 +208,11 @@ def row_hashes(table: pl.DataFrame, secret: bytes) -> Hashes:
             whole.update(json.dumps([text[k] for text in texts]).encode())
         found[k] = int.from_bytes(whole.digest(), "little")
     return found
+
+
+def _too_short(file: str, rows: int) -> PartyError:
+    """What is said of a file of which nothing can be held out."""
+    return PartyError(f"{file} has {rows} rows; at least 2 are needed to contribute some and hold some out")
 
 
 def _name(column: str) -> str:
