@@ -66,7 +66,7 @@ def contribute(message: Message, context: Context) -> Message:
         if size > limit:
             raise PartyError(f"the contribution is {size:.1f} MB; the limit is max-contribution-mb = {limit:g}")
         sha256 = rows.content_hash(own)
-        party.run.contribute(sha256, data.fate, party.proof)
+        party.run.contribute(data.fate, party.proof)
         party.note(
             "contributed",
             sha256=sha256,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -21,8 +22,6 @@ from clients.node_config import check_keys, columns_of, holdout_of, min_held_out
 from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
 from wire.defaults import MIN_HELD_OUT
-from wire.kinds.rows import content_hash
-from wire.messages import digest
 from wire.schema import Schema
 from wire.text import listed
 
@@ -165,10 +164,21 @@ class PartyData:
 
     @property
     def fate(self) -> str:
-        """A hash of which rows are sent and which are held out, in full."""
-        held = {"X": self.held_inputs, "y": self.held_outputs, "noise": self.held_noise}
-        arrays = {name: array for name, array in held.items() if array is not None}
-        return digest(arrays, content_hash(self.contribution))
+        """A hash of which rows are sent and which are held out, in full but for the order of rows and columns."""
+        own = self.contribution
+        order = np.argsort(own.feature_names or ())
+        sent = _unordered(own.X[:, order], own.y, own.noise)
+        held = _unordered(self.held_inputs[:, order], self.held_outputs, self.held_noise)
+        return hashlib.sha256(
+            json.dumps([sorted(own.feature_names or ()), self.target, sent, held]).encode()
+        ).hexdigest()
+
+
+def _unordered(X: FloatArray, y: FloatArray | None, noise: float | FloatArray | None) -> str:
+    """A hash of rows that is the same in any order of them."""
+    beside = [np.broadcast_to(np.asarray(part), len(X)) for part in (y, noise) if part is not None]
+    rows = sorted(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in np.column_stack([X, *beside]))
+    return hashlib.sha256(b"".join(rows)).hexdigest()
 
 
 class _Rows(NamedTuple):

@@ -3,7 +3,7 @@
 STORE/_runs/RUN.json holds, of one run,
 
     introduced    a hash of the proposal that it was asked by last; whatever is asked by another one is refused
-    contributed   the hash of the rows that it has sent, and the start of the mediator that asked for them
+    contributed   the start of the mediator that it has sent its rows to
     fate          a hash of which rows it sends and which stay, as they were when it first sent something
     scores        what it scored, by stage; each is scored once, and asked again the same numbers are said
     answered      of signed requests, those that it has answered: none is answered twice
@@ -108,7 +108,7 @@ class RunState:
 
     # What is answered.
 
-    def contribute(self, sha256: str, fate: str, proof: Proof | None) -> None:
+    def contribute(self, fate: str, proof: Proof | None) -> None:
         """Take note of rows that are about to be sent.
 
         Raises
@@ -119,14 +119,14 @@ class RunState:
         start = proof.nonce if proof else ""
         before = self.content.get("contributed")
         if before is not None:
-            if before["sha256"] != sha256:
+            if self.content["fate"] != fate:
                 raise PartyError(
                     "this party has sent rows to this run already, and its file holds others now: a run of another "
                     "name can ask for them"
                 )
             if not self.content.get("again") or (start and start == before["start"]):
                 raise PartyError("this party has sent its rows to this run already; they are sent once")
-        self._keep(contributed={"sha256": sha256, "start": start}, fate=fate, again=False)
+        self._keep(contributed={"start": start}, fate=fate, again=False)
 
     def settle(self, fate: str, file: str, *, must_be: bool) -> None:
         """Compare which rows are sent and which stay with what it was when something was first sent.

@@ -359,6 +359,16 @@ def test_a_file_that_has_changed_is_not_scored_on(mediator: Mediator, change: tu
     assert mediator.alone()["rows"] == mediator.score()["rows"] == 20
 
 
+def test_a_file_that_was_sorted_and_exported_again_is_scored_on(mediator: Mediator) -> None:
+    """It holds the same rows, so that what is held out is what was held out."""
+    scored(mediator)
+    pl.read_csv(mediator.path).sort("a").select("y", "c", "a", "b").write_csv(mediator.path)
+    assert mediator.alone()["rows"] == 20
+    mediator.start()
+    mediator.introduce()
+    assert mediator.contribute() == 60
+
+
 def test_another_share_between_contribution_and_scores_is_not_scored(mediator: Mediator) -> None:
     scored(mediator)
     mediator.node["holdout"] = 0.5
