@@ -20,12 +20,14 @@ from flwr.app import Message, RecordDict
 from clients.app import app
 from clients.consent import proposals, read_ledger, set_withdrawn
 from clients.reward_store import load_reward
+from guerdon.federated import Recipe, initial_weights
 from guerdon.models import BayesianLinear, Predictor
 from guerdon.scaling import Scaling
 from server.credentials import make_credentials
 from tests.fakes import LocalGrid
 from wire import messages
 from wire.kinds import rows
+from wire.kinds.lessons import LEARN_ALONE, UPDATE, Lesson, encode_lesson
 from wire.messages import MessageError, Proposal, Receipt, Reward
 from wire.signing import MediatorSeal, read_party_keys, read_private_key
 
@@ -341,6 +343,50 @@ def test_scores_that_stay_at_home_are_on_the_partys_own_page(
 
 def test_who_holds_nothing_out_says_so(tmp_path: Path, keys: Path) -> None:
     assert scored(Mediator(tmp_path, keys, holdout=0.0)).alone() == {}
+
+
+# What a strategy brings handlers for.
+
+
+@pytest.mark.parametrize("kind", [UPDATE, LEARN_ALONE])
+def test_lessons_go_through_the_same_gate(mediator: Mediator, kind: str) -> None:
+    mediator.grid = LocalGrid(app, {7: mediator.node}, {"strategy": "CosineGradientRewards(classes=2)"})
+    weights = initial_weights(3, (4,), 2, 0)
+    lesson = Lesson(weights, ("a", "b", "c"), Recipe(epochs=1, batch=8, learning_rate=0.1, scale=1.0), 1)
+
+    def ask(proposal: Proposal = PROPOSAL) -> Mapping[str, Any]:
+        return messages.read_about(
+            mediator.send(mediator.request(kind, proposal, encode_lesson(lesson))), required=False
+        )
+
+    with refused("was never introduced"):
+        ask()
+    mediator.introduce()
+    with refused("is not what was introduced"):
+        ask(replace(PROPOSAL, parties=("eve", "va")))
+    with refused("can't be learned as 2 classes" if kind == UPDATE else "has sent nothing to this run"):
+        ask()  # it is read, and its outcomes are no classes
+    set_withdrawn(mediator.store, "*")
+    with refused("has withdrawn"):
+        ask()
+
+
+def test_what_could_be_learned_alone_is_scored_once(mediator: Mediator) -> None:
+    table = pl.read_csv(mediator.path)
+    table.with_columns(y=(pl.col("a") > 0).cast(pl.Float64)).write_csv(mediator.path)
+    mediator.grid = LocalGrid(app, {7: mediator.node}, {"strategy": "CosineGradientRewards(classes=2)"})
+    mediator.introduce()
+
+    def ask(kind: str, seed: int) -> RecordDict:
+        weights = initial_weights(3, (4,), 2, seed)
+        lesson = Lesson(weights, ("a", "b", "c"), Recipe(epochs=1, batch=8, learning_rate=0.1, scale=1.0), seed)
+        return mediator.send(mediator.request(kind, content=encode_lesson(lesson)))
+
+    for seed in range(3):
+        assert "arrays" in ask(UPDATE, seed)
+    found = [messages.decode_scores(ask(LEARN_ALONE, seed)) for seed in range(3)]
+    assert found[0] == found[1] == found[2]
+    assert found[0]["rows"] == 20
 
 
 # The file between contribution and scores.

@@ -53,7 +53,8 @@ class Rogue(ModelRewards):
         arrays = {
             "kind": np.array("linear_gaussian"), "feature_names": np.array(["a", "b"]), "target": np.array("y"),
             "noise": np.array(np.nan), "posterior.mean": np.array(0.0), "posterior.noise": np.array(0.1),
-            "posterior.weights": np.full(d, 1e3), "posterior.root": 1e3 * np.eye(d),
+            "posterior.weights": np.full(d + 1, 1e3), "posterior.root": 1e3 * np.eye(d + 1),
+            "posterior.features.kind": np.array("Affine"),
             **{f"scaling.{name}": array for name, array in scale.items()}, "scaling.target_scale": np.array(1.0),
         }
         return messages.encode_pooled(Receipt("x", self.seal.sign_text("x")), Reward(arrays, {"kind": "model"}))
@@ -76,7 +77,12 @@ def test_nothing_is_answered_but_what_was_introduced_and_once(consortium: Consor
     approved = [app_hash(app)]
     nodes = {name: f"{node_config(consortium, name)} holdout=0.5" for name in PARTIES}
     services = [consortium.party(name, approved, node) for name, node in nodes.items()]
-    run = Run(tmp_path / "rogue", strategy="my_rogue:Rogue()", **{"retain-until": "2099-12-31"})
+    run = Run(
+        tmp_path / "rogue",
+        strategy="my_rogue:Rogue()",
+        model="BayesianLinear(noise=0.1)",
+        **{"retain-until": "2099-12-31"},
+    )
     try:
         run.submit(consortium, app)
         run.finish(600.0)
