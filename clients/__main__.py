@@ -60,13 +60,17 @@ def check(
         Path | None, typer.Option("--holdout-path", help="Or a file of its own with rows that you keep to yourself.")
     ] = None,
     party: Annotated[str, typer.Option("--party", help="Your name in the run.")] = "party",
+    store: Annotated[
+        Path | None, typer.Option("--reward-dir", help="Your reward-dir, NAME-reward beside FILE if left out.")
+    ] = None,
 ) -> None:
     """Say before you join whether your file is what the schema asks for, and what you would send.
 
     Nothing leaves this machine. Exit status: 0 if the file can be used, 1 if
     not, with everything that is wrong, by column and row.
     """
-    raise typer.Exit(check_file(file, schema, holdout, holdout_path, party, Console(highlight=False, soft_wrap=True)))
+    console = Console(highlight=False, soft_wrap=True)
+    raise typer.Exit(check_file(file, schema, holdout, holdout_path, party, console, store))
 
 
 @cli.command("proposals")
@@ -92,6 +96,10 @@ def _proposal(about: Mapping[str, Any], gone: frozenset[str], store: Path) -> li
         f"Run {run}, asked at {about['time']}" + (" as a dry run" if about["dry_run"] else ""),
         f"  with: {', '.join(about['parties']) or 'whoever comes'}",
         *(f"  {key}: {text}" for key, text in sorted(about["terms"].items())),
+        *(
+            f"  since your rows were sent, {key}: {text}"
+            for key, text in about.get("since", {}).get("terms", {}).items()
+        ),
         f"  schema: {schema or 'none; your own columns are taken'}",
         f"  from {about['file']}: {about['rows']} rows of {len(about['columns'])} features ({names}), target "
         f"{about['target'] or 'none'}; {about['rows_held_out']} rows stay here",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from logging import ERROR, WARNING
@@ -15,7 +15,9 @@ from flwr.common.logger import log
 
 from clients.consent import consent, note
 from clients.errors import PartyError
+from clients.holdout import remember_held_out
 from clients.party_data import PartyData, PartyFile
+from clients.run_state import RunState
 from wire import messages
 from wire.messages import MessageError, Proposal
 from wire.schema import Schema, SchemaError
@@ -23,16 +25,21 @@ from wire.signing import KeyFileError, PartySeal, Proof
 
 __all__ = ["Party", "answered"]
 
-NOTHING_ASKED = (messages.REWARD, messages.SCORE_ALONE, messages.SCORE_REWARD)
-"""Messages that give and do not ask for anything made from the party's data but scores; all others need its consent."""
+DIGITS = 4
+"""Significant digits of the scores that leave."""
 
 
 @dataclass(frozen=True)
 class Party:
-    """Who answers, to what, and with which keys."""
+    """Who answers, to what, and with which keys.
+
+    kind : the type of the message that it answers; run : what it has said in this run before.
+    """
 
     file: PartyFile
     proposal: Proposal
+    kind: str
+    run: RunState
     seal: PartySeal | None
     proof: Proof | None = None  # that the mediator asked, where parties have keys
 
@@ -46,12 +53,30 @@ class Party:
 
     @cached_property
     def data(self) -> PartyData:
-        """Its own rows: ``contribution`` without those that it holds out, and those."""
-        return PartyData.read(self.file)
+        """Its own rows: ``contribution`` without those that it holds out, and those.
+
+        Raises
+        ------
+        PartyError
+            The file can't be used; or it is to be scored on, and has changed since rows of it were sent.
+        """
+        data = PartyData.read(self.file)
+        if self.kind not in (messages.INTRODUCE, messages.CONTRIBUTE):
+            self.run.settle(data.fate, self.file.path.name, must_be=_scores(self.kind))
+        if self.kind != messages.INTRODUCE and data.kept_home is not None:
+            remember_held_out(self.file.store, data.kept_home)
+        return data
+
+
+def _scores(kind: str) -> bool:
+    """Whether this type of message asks for scores on held-out rows, and so for nothing else."""
+    return kind.partition(".")[0] == "evaluate"
 
 
 def _identified(message: Message, context: Context, seal: PartySeal | None) -> Party:
     """Everything that has to be right before a request is answered.
+
+    A reward is only given, also to a party that has withdrawn; whatever is made from its data needs its consent.
 
     Raises
     ------
@@ -64,9 +89,51 @@ def _identified(message: Message, context: Context, seal: PartySeal | None) -> P
     file = PartyFile.of(context.node_config, context.run_config, schema)
     if proposal.dry_run and kind != messages.INTRODUCE:
         raise PartyError("this run says that it is a dry run, and asks for data all the same; it gets none")
-    if kind not in NOTHING_ASKED:
+    if kind != messages.REWARD:
         consent(file.store, proposal, schema, str(context.node_config.get("confirm-schema") or ""))
-    return Party(file, proposal, seal, proof)
+    run = RunState.of(file.store, proposal.run)
+    run.hear(proof)
+    if kind != messages.INTRODUCE:
+        run.require_introduced(proposal)
+    return Party(file, proposal, kind, run, seal, proof)
+
+
+def _content(party: Party, answer: Callable[[Party], RecordDict]) -> RecordDict:
+    """What ``answer`` makes of the party; of scores, what leaves: each stage's once, and not where few rows are held.
+
+    Raises
+    ------
+    MessageError, PartyError
+    """
+    if not _scores(party.kind):
+        return answer(party)
+    kept = party.run.scores(party.kind)
+    if kept is None:
+        scores = messages.decode_scores(answer(party))
+        held = len(party.data.held_inputs)
+        party.run.keep_scores(party.kind, scores, held)
+    else:
+        scores, held = kept["scores"], int(kept["held"])
+    sent = _leaving(scores, held, party.file)
+    party.note("scored", stage=party.kind, sent=sent)
+    return messages.encode_scores(sent)
+
+
+def _leaving(scores: Mapping[str, float], held: int, file: PartyFile) -> dict[str, float]:
+    """The scores as they leave a real party: with four digits, and of enough rows.
+
+    Raises
+    ------
+    PartyError
+        They stay at home.
+    """
+    if not scores or file.simulated:
+        return dict(scores)
+    if not file.share_scores:
+        raise PartyError("its scores stay at home (share-scores=false)")
+    if held < file.min_held_out:
+        raise PartyError(f"its scores stay at home: it holds out fewer rows than min-held-out={file.min_held_out}")
+    return {name: float(f"{value:.{DIGITS}g}") for name, value in scores.items()}
 
 
 def answered(message: Message, context: Context, answer: Callable[[Party], RecordDict]) -> Message:
@@ -79,7 +146,7 @@ def answered(message: Message, context: Context, answer: Callable[[Party], Recor
     try:
         name = PartyFile.of(context.node_config, context.run_config).party
         seal = PartySeal.of(name, context.node_config)
-        content = answer(_identified(message, context, seal))
+        content = _content(_identified(message, context, seal), answer)
     except (PartyError, MessageError, SchemaError) as error:
         log(WARNING, "%s refuses: %s", name, error.in_full if isinstance(error, PartyError) else error)
         content = messages.encode_refusal(name, str(error))

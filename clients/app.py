@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from logging import INFO, WARNING
 from pathlib import Path
-from typing import cast
 
-from flwr.app import Context, Message, MetricRecord, RecordDict
+from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.logger import log
 
 from clients.answering import Party, answered
 from clients.approval import running_app
-from clients.consent import keep_proposal, read_ledger
+from clients.consent import keep_later_proposal, keep_proposal, read_ledger
 from clients.errors import PartyError
 from clients.report import write_report
 from clients.reward_store import load_reward, save_reward
@@ -26,9 +25,6 @@ from wire.messages import Introduction
 __all__ = ["app"]
 
 app = ClientApp()
-
-ALONE = "alone"
-"""Where the party's state keeps what it scored with its own data alone."""
 
 
 @app.query("introduce")
@@ -49,10 +45,14 @@ def introduce(message: Message, context: Context) -> Message:
             "left_out": dict(data.left_out),
             "remarks": list(data.remarks),
         }
-        path = keep_proposal(party.file.store, party.proposal, bring)
-        log(INFO, "%s would send %d rows of %s; what for: %s", party.name, len(own), bring["file"], path)
+        if party.run.contributed:
+            keep_later_proposal(party.file.store, party.proposal)
+        else:
+            path = keep_proposal(party.file.store, party.proposal, bring)
+            log(INFO, "%s would send %d rows of %s; what for: %s", party.name, len(own), bring["file"], path)
         for said in (*data.remarks, *(f"column {name!r} is left out: {why}" for name, why in data.left_out.items())):
             log(INFO, "%s: %s", party.name, said)
+        party.run.introduce(party.proposal)
         return messages.encode_introduction(
             Introduction(party.name, len(own), own.feature_names or (), data.target, data.left_out, data.remarks)
         )
@@ -71,9 +71,11 @@ def contribute(message: Message, context: Context) -> Message:
         limit = float(context.run_config.get("max-contribution-mb", MAX_CONTRIBUTION_MB))
         if size > limit:
             raise PartyError(f"the contribution is {size:.1f} MB; the limit is max-contribution-mb = {limit:g}")
+        sha256 = rows.content_hash(own)
+        party.run.contribute(data.fate, party.proof)
         party.note(
             "contributed",
-            sha256=rows.content_hash(own),
+            sha256=sha256,
             rows=len(own),
             columns=own.X.shape[1],
             terms=dict(party.proposal.terms),
@@ -96,9 +98,10 @@ def score_alone(message: Message, context: Context) -> Message:
         known = [entry.get("text") for entry in read_ledger(party.file.store) if entry["action"] == "receipt"]
         if receipt.text not in known:
             party.note("receipt", text=receipt.text, signature=receipt.signature)
-        scores = kind_of(alone.about).score(alone, party.data) if alone is not None else {}
-        context.state[ALONE] = MetricRecord(dict(scores))  # for the party's own report, in the round after
-        return messages.encode_scores(scores)
+        if alone is None:
+            return messages.encode_scores({})
+        kind, data = kind_of(alone.about), party.data
+        return messages.encode_scores(kind.score(kind.alone(alone, data), data))
 
     return answered(message, context, answer)
 
@@ -130,7 +133,7 @@ def score_reward(message: Message, context: Context) -> Message:
         folder = party.file.store / party.proposal.run
         reward, data = load_reward(folder), party.data
         scores = kind_of(reward.about).score(reward, data)
-        alone = cast(Mapping[str, float], context.state.get(ALONE, {}))
+        alone = (party.run.scores(messages.SCORE_ALONE) or {}).get("scores")
         _report(folder, lambda: write_report(folder, reward, data, alone=alone, scores=scores))
         return messages.encode_scores(scores)
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from clients.encoding import Encoded, encode
-from clients.party_data import PartyData, PartyError, PartyFile
+from clients.party_data import PartyData, PartyError, PartyFile, store_of
 from clients.table import read_table
 from wire.schema import Schema, SchemaError
 from wire.text import listed
@@ -17,9 +17,18 @@ __all__ = ["check_file"]
 
 
 def check_file(
-    path: Path, schema_path: Path, holdout: float, holdout_path: Path | None, party: str, console: Console
+    path: Path,
+    schema_path: Path,
+    holdout: float,
+    holdout_path: Path | None,
+    party: str,
+    console: Console,
+    store: Path | None = None,
 ) -> int:
     """Print the columns, what is wrong and what would be sent; returns the exit status, 1 where something is wrong.
+
+    Which rows stay is known where the ``store`` holds the party's secret already, and how many otherwise; nothing is
+    written there.
 
     Raises
     ------
@@ -52,8 +61,8 @@ def check_file(
     if wrong:
         console.print(f"The file can't be used: {wrong} problem{'s' if wrong > 1 else ''}.", style="red")
         return 1
-    file = PartyFile(party, path, holdout_path, path.parent, schema.target, None, holdout, schema)
-    data = PartyData.read(file)
+    file = PartyFile(party, path, holdout_path, store or store_of(path), schema.target, None, holdout, schema)
+    data = PartyData.read(file, new_secret=False)
     own = data.contribution
     console.print(
         f"You would send {len(own)} rows of {own.X.shape[1]} features"

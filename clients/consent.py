@@ -4,28 +4,42 @@ STORE/_proposals/RUN.json    what a run is for and what the party would send, wr
 STORE/_withdrawn.json        runs (or "*", all of them) that get nothing from this party
 STORE/_ledger.jsonl          what it sent and got, with hashes, and the mediator's receipts
 
-No run can have such a name: none begins with an underscore.
+No run can have such a name: none begins with an underscore. What a run has been answered, ``clients.run_state`` keeps.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from clients.errors import PartyError
 from clients.node_config import ANY_SCHEMA
+from wire.defaults import CHOSEN_LATER
 from wire.files import append_line, make_folder, read_lines, write_whole
 from wire.formats import LEDGER, FormatError
 from wire.messages import Proposal
 from wire.schema import Schema
+from wire.text import listed
 
-__all__ = ["ALL", "consent", "keep_proposal", "note", "proposals", "read_ledger", "set_withdrawn", "withdrawn"]
+__all__ = [
+    "ALL",
+    "consent",
+    "keep_later_proposal",
+    "keep_proposal",
+    "note",
+    "proposals",
+    "read_ledger",
+    "set_withdrawn",
+    "withdrawn",
+]
 
 ALL = "*"
 """Stands for every run, also those to come; no run can have this name."""
+
+RETAIN_UNTIL, NOT_SAID = "retain-until", "not said"
 
 
 def consent(store: Path, proposal: Proposal, schema: Schema | None, confirmed: str) -> None:
@@ -34,14 +48,34 @@ def consent(store: Path, proposal: Proposal, schema: Schema | None, confirmed: s
     Raises
     ------
     PartyError
-        It has withdrawn, or ``confirmed`` (its node config's ``confirm-schema``) is neither the schema's hash nor any.
+        It has withdrawn, or the run's retain-until is over, or ``confirmed`` (its node config's ``confirm-schema``) is
+        neither the schema's hash nor any.
     """
     gone = withdrawn(store)
     if proposal.run in gone or ALL in gone:
         raise PartyError("this party has withdrawn; it sends nothing")
+    if datetime.now(UTC).date() > _last_day(proposal):
+        raise PartyError(
+            f"the run was to keep data until {proposal.terms[RETAIN_UNTIL]}, and that day is over: this party sends "
+            "nothing to it"
+        )
     if confirmed not in ("", ANY_SCHEMA) and (schema is None or schema.hash != confirmed.strip().lower()):
         announced = "announces none" if schema is None else f"announces {schema.hash}"
         raise PartyError(f"this party sends data by the schema {confirmed} only, and the run {announced}")
+
+
+def _last_day(proposal: Proposal) -> date:
+    """The day until which the run keeps data; the end of time where it says none.
+
+    Raises
+    ------
+    PartyError
+    """
+    until = proposal.terms.get(RETAIN_UNTIL, NOT_SAID)
+    try:
+        return date.max if until == NOT_SAID else date.fromisoformat(until)
+    except ValueError as error:
+        raise PartyError(f"the run's retain-until is no day such as 2027-03-31: {until!r}") from error
 
 
 def keep_proposal(store: Path, proposal: Proposal, bring: Mapping[str, Any]) -> Path:
@@ -59,6 +93,34 @@ def keep_proposal(store: Path, proposal: Proposal, bring: Mapping[str, Any]) -> 
     }
     write_whole(path, json.dumps(about, indent=1).encode())
     return path
+
+
+def keep_later_proposal(store: Path, proposal: Proposal) -> None:
+    """Write down, beside the proposal under which rows were sent, what the run asks by since then.
+
+    Raises
+    ------
+    PartyError
+        More has changed than what is open until rewards are made (``CHOSEN_LATER``), or leaves the party less sure.
+    """
+    path = store / "_proposals" / f"{proposal.run}.json"
+    agreed = json.loads(path.read_text(encoding="utf-8"))
+    was, now = agreed["terms"], dict(proposal.terms)
+    since = {key: text for key, text in sorted(now.items()) if was.get(key) != text}
+    changed = [key for key in sorted({*was, *now} - {*CHOSEN_LATER, RETAIN_UNTIL}) if was.get(key) != now.get(key)]
+    if _last_day(proposal) > _last_day(Proposal(proposal.run, was)):
+        changed.append(RETAIN_UNTIL)
+    if agreed["parties"] and not (proposal.parties and set(proposal.parties) <= set(agreed["parties"])):
+        changed.append("parties")
+    if (json.loads(proposal.schema) if proposal.schema else None) != agreed["schema"]:
+        changed.append("schema")
+    if changed:
+        raise PartyError(
+            f"this party has sent its rows to this run already, and under another proposal: {listed(changed)} "
+            f"{'were' if len(changed) > 1 else 'was'} different. Take another name for the run"
+        )
+    if since:
+        write_whole(path, json.dumps({**agreed, "since": {"time": _now(), "terms": since}}, indent=1).encode())
 
 
 def proposals(store: Path) -> list[dict[str, Any]]:

@@ -8,13 +8,23 @@ from difflib import get_close_matches
 from typing import Any
 
 from clients.errors import PartyError
-from wire.defaults import HOLDOUT
+from wire.defaults import HOLDOUT, MIN_HELD_OUT
 from wire.text import shown, tidy
 
-__all__ = ["ANY_SCHEMA", "KEYS", "check_keys", "holdout_of", "noise_of"]
+__all__ = [
+    "ANY_SCHEMA",
+    "KEYS",
+    "check_keys",
+    "columns_of",
+    "holdout_of",
+    "min_held_out_of",
+    "noise_of",
+    "share_scores_of",
+]
 
 KEYS = (
-    *("party", "data-path", "target", "noise", "holdout", "holdout-path", "reward-dir"),
+    *("party", "data-path", "target", "noise", "holdout", "holdout-path", "holdout-by", "reward-dir"),
+    *("min-held-out", "share-scores"),
     *("key", "mediator-key", "confirm-schema"),
 )
 
@@ -69,3 +79,43 @@ def noise_of(node_config: Mapping[str, Any]) -> float | str | None:
     if not (math.isfinite(variance) and variance > 0.0):
         raise PartyError(f"noise in the node config is a variance above 0 or a column's name, got {shown(noise)}")
     return variance
+
+
+def columns_of(node_config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns by which rows are held out (``holdout-by``), separated by commas; none where it leaves that open.
+
+    Raises
+    ------
+    PartyError
+    """
+    names = node_config.get("holdout-by", "")
+    found = [name.strip() for name in names.split(",")] if isinstance(names, str) else [""]
+    if names != "" and ("" in found or len(set(found)) < len(found)):
+        raise PartyError(f'holdout-by in the node config names columns, such as "patient_id,visit"; got {names!r}')
+    return tuple(found) if names else ()
+
+
+def min_held_out_of(node_config: Mapping[str, Any]) -> int:
+    """Of how many held-out rows a score leaves at least.
+
+    Raises
+    ------
+    PartyError
+    """
+    rows = node_config.get("min-held-out", MIN_HELD_OUT)
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise PartyError(f"min-held-out in the node config is a whole number of at least 1, got {rows!r}")
+    return rows
+
+
+def share_scores_of(node_config: Mapping[str, Any]) -> bool:
+    """Whether scores on held-out rows leave at all.
+
+    Raises
+    ------
+    PartyError
+    """
+    share = node_config.get("share-scores", True)
+    if not isinstance(share, bool):
+        raise PartyError(f"share-scores in the node config is true or false, got {share!r}")
+    return share

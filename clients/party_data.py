@@ -10,21 +10,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from clients.cells import gaps_in, hint_on, numbers_in, truths_in
 from clients.columns import has_no_header, holds_numbers, no_features
 from clients.encoding import Encoded, encode
 from clients.errors import PartyError
+from clients.holdout import Dealer, Hashes, drawn
 from clients.image_file import read_images
-from clients.node_config import check_keys, holdout_of, noise_of
+from clients.node_config import check_keys, columns_of, holdout_of, min_held_out_of, noise_of, share_scores_of
 from clients.table import HEADLESS, PartyTable, read_table
 from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
+from wire.defaults import MIN_HELD_OUT
 from wire.schema import Schema
 from wire.text import listed, nearly, tidy
 
-__all__ = ["PartyData", "PartyError", "PartyFile", "encoded_by", "numbers", "variances"]
+__all__ = ["PartyData", "PartyError", "PartyFile", "encoded_by", "numbers", "store_of", "variances"]
 
 MOST = 5
 """Problems of a file in one sentence at most; ``python -m clients check`` shows all."""
@@ -37,6 +40,9 @@ class PartyFile:
     A simulated party (its node config has ``partition-id``) finds name and file in the run's data directory, and shares
     of rows and noise in the run's config. A real one takes all of these from its own node config only, so that the
     mediator can't choose what it opens or how many rows stay; which column is the target it may leave to the run.
+
+    holdout_by : the columns by which rows are held out, where the party names some; min_held_out, share_scores : which
+    scores leave, of a real party.
     """
 
     party: str
@@ -47,6 +53,10 @@ class PartyFile:
     noise: float | str | None
     holdout: float
     schema: Schema | None = None
+    holdout_by: tuple[str, ...] = ()
+    min_held_out: int = MIN_HELD_OUT
+    share_scores: bool = True
+    simulated: bool = False
 
     @classmethod
     def of(
@@ -85,12 +95,21 @@ class PartyFile:
             party=party,
             path=path,
             held_path=held,
-            store=Path(str(store)).expanduser() if store else path.with_name(f"{path.stem}-reward"),
+            store=Path(str(store)).expanduser() if store else store_of(path),
             target=target if schema is None else schema.target,
             noise=noise,
             holdout=holdout,
             schema=schema,
+            holdout_by=columns_of(node_config),
+            min_held_out=min_held_out_of(node_config),
+            share_scores=share_scores_of(node_config),
+            simulated="partition-id" in node_config,
         )
+
+
+def store_of(path: Path) -> Path:
+    """Where a party's rewards lie unless its node config says otherwise: beside its file."""
+    return path.with_name(f"{path.stem}-reward")
 
 
 def _simulated(partition: int, data_dir: str) -> tuple[str, Path]:
@@ -112,7 +131,8 @@ class PartyData:
     """A party's rows: those it contributes, and those it holds out to score what it gets.
 
     left_out : the columns that only number or name rows, where no schema says what is wanted, each with the reason;
-    remarks : what else was left out in reading the file.
+    remarks : what else was left out in reading the file; kept_home : hashes of the rows that it held out where others
+    are sent, by which a real party remembers them.
     """
 
     contribution: Contribution
@@ -122,10 +142,13 @@ class PartyData:
     held_noise: FloatArray | None
     left_out: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    kept_home: Hashes | None = None
 
     @classmethod
-    def read(cls, file: PartyFile) -> PartyData:
-        """Read and split the party's file; the split depends on the party's name and the number of rows only.
+    def read(cls, file: PartyFile, *, new_secret: bool = True) -> PartyData:
+        """Read and split the party's file: what stands in a row decides whether it stays (``clients.holdout``).
+
+        Where the party has no secret to split by yet, one is made; without ``new_secret`` it is not kept.
 
         Raises
         ------
@@ -135,27 +158,83 @@ class PartyData:
         """
         read = _read(file, file.path)
         features, rows = read.features, read.rows
-        held = np.zeros(len(rows.X), dtype=bool) if file.held_path else _held_out(len(rows.X), file)
+        apart = _read(file, file.held_path, features).rows if file.held_path else None
+        held, kept_home = _dealt(file, features, rows, apart, new_secret)
         sent = rows.where(~held)
-        scored = _read(file, file.held_path, features).rows if file.held_path else rows.where(held)
+        scored = rows.where(held) if apart is None else apart
         noise = file.noise if isinstance(file.noise, float) else sent.noise
         try:
             contribution = Contribution(file.party, sent.X, sent.y, features, noise)
         except ValueError as error:  # its text can quote the rows
             raise PartyError(f"{file.path.name}: its rows can't be contributed", here=str(error)) from error
-        return cls(contribution, file.target, scored.X, scored.y, scored.noise, read.left_out, read.remarks)
+        return cls(
+            *(contribution, file.target, scored.X, scored.y, scored.noise),
+            left_out=read.left_out,
+            remarks=read.remarks,
+            kept_home=kept_home,
+        )
+
+    @property
+    def fate(self) -> str:
+        """A hash of which rows are sent and which are held out, in full but for the order of rows and columns."""
+        own = self.contribution
+        order = np.argsort(own.feature_names or ())
+        sent = _unordered(own.X[:, order], own.y, own.noise)
+        held = _unordered(self.held_inputs[:, order], self.held_outputs, self.held_noise)
+        return hashlib.sha256(
+            json.dumps([sorted(own.feature_names or ()), self.target, sent, held]).encode()
+        ).hexdigest()
+
+
+def _unordered(X: FloatArray, y: FloatArray | None, noise: float | FloatArray | None) -> str:
+    """A hash of rows that is the same in any order of them."""
+    beside = [np.broadcast_to(np.asarray(part), len(X)) for part in (y, noise) if part is not None]
+    rows = sorted(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in np.column_stack([X, *beside]))
+    return hashlib.sha256(b"".join(rows)).hexdigest()
 
 
 class _Rows(NamedTuple):
-    """X (m, d), y (m,) and noise variances (m,), the latter two where there are any."""
+    """X (m, d), y (m,) and noise variances (m,), the latter two where there are any; ``raw`` is what the file says."""
 
     X: FloatArray
     y: FloatArray | None
     noise: FloatArray | None
+    raw: pl.DataFrame
 
     def where(self, chosen: NDArray[np.bool_]) -> _Rows:
         y, noise = self.y, self.noise
-        return _Rows(self.X[chosen], None if y is None else y[chosen], None if noise is None else noise[chosen])
+        return _Rows(
+            self.X[chosen],
+            None if y is None else y[chosen],
+            None if noise is None else noise[chosen],
+            self.raw.filter(chosen),
+        )
+
+
+def _dealt(
+    file: PartyFile, features: Sequence[str], rows: _Rows, apart: _Rows | None, new_secret: bool
+) -> tuple[NDArray[np.bool_], Hashes | None]:
+    """Which rows stay (m,), and the hashes of all that do; of a file of held-out rows also its own, and their like."""
+    if file.simulated:
+        none = np.zeros(len(rows.X), dtype=bool)
+        return (none if apart is not None else drawn(len(rows.X), file.holdout, file.party, file.path.name)), None
+    named = [column.name for column in file.schema.columns] if file.schema else [*features, file.target]
+    taken = [name for name in named if name in rows.raw.columns] or rows.raw.columns  # of images, the images
+    dealer = Dealer.kept(file.store, file.holdout_by)
+    if dealer is None:
+        share = 0.0 if apart is not None else file.holdout
+        dealer = Dealer.new(rows.raw, file.holdout_by or taken, share, file.path.name)
+        if new_secret:
+            dealer.write(file.store)
+    hashes = dealer.hashes(rows.raw, file.path.name)
+    if apart is None:
+        held = dealer.keeps(hashes, file.holdout, file.path.name)
+        return held, hashes[held]
+    theirs = dealer.hashes(apart.raw, Path(file.held_path or "").name)
+    held = dealer.keeps(hashes, 0.0, file.path.name) | np.isin(hashes, theirs)
+    if held.all():
+        raise PartyError(f"every row of {file.path.name} is held out: nothing is left to send")
+    return held, np.concatenate([hashes[held], theirs])
 
 
 class _Read(NamedTuple):
@@ -201,7 +280,8 @@ def _by_schema(schema: Schema, table: PartyTable, noise: str) -> _Read:
     encoded = encoded_by(schema, table)
     if noise:
         _require(table, noise, "noise")
-    rows = _Rows(encoded.X, encoded.y, variances(table, noise, encoded.kept) if noise else None)
+    by_row = variances(table, noise, encoded.kept) if noise else None
+    rows = _Rows(encoded.X, encoded.y, by_row, table.frame.filter(encoded.kept))
     return _Read(schema.features, rows, {}, tuple(encoded.remarks(table)))
 
 
@@ -228,7 +308,8 @@ def _images(file: PartyFile, path: Path, features: tuple[str, ...] | None) -> _R
     names = pixel_names(pixels.shape[1:])
     if features is not None and features != names:
         raise PartyError(f"{path.name} holds images of shape {pixels.shape[1:]}, {file.path.name} holds other rows")
-    return _Read(names, _Rows(from_pixels(pixels.reshape(len(pixels), -1)), labels, None))
+    raw = pl.DataFrame({"image": [image.tobytes() for image in pixels]})
+    return _Read(names, _Rows(from_pixels(pixels.reshape(len(pixels), -1)), labels, None, raw))
 
 
 def _columns(table: PartyTable, features: Sequence[str], target: str, noise: str) -> _Rows:
@@ -236,7 +317,8 @@ def _columns(table: PartyTable, features: Sequence[str], target: str, noise: str
     for name in features:
         _require(table, name)
     X = np.column_stack([numbers(table, name) for name in features])
-    return _Rows(X, numbers(table, target) if target else None, variances(table, noise) if noise else None)
+    y, by_row = numbers(table, target) if target else None, variances(table, noise) if noise else None
+    return _Rows(X, y, by_row, table.frame)
 
 
 def _require(table: PartyTable, name: str, what: str = "") -> None:
@@ -301,22 +383,3 @@ def variances(table: PartyTable, name: str, kept: NDArray[np.bool_] | None = Non
             here=f"there stands {values[wrong[0]]:g}",
         )
     return values
-
-
-def _held_out(rows: int, file: PartyFile) -> NDArray[np.bool_]:
-    """Which rows never leave: a random share, at least one and never all; of a larger share the smaller is a part.
-
-    No setting of the mediator's but the share moves it, so that runs with other seeds don't see other rows.
-    """
-    held = np.zeros(rows, dtype=bool)
-    if file.holdout == 0.0:
-        return held
-    if rows < 2:
-        raise PartyError(
-            f"{file.path.name} has {rows} rows; at least 2 are needed to contribute some and hold some out"
-        )
-    digest = hashlib.sha256(file.party.encode()).digest()
-    rng = np.random.default_rng(int.from_bytes(digest[:16], "big"))
-    count = min(max(1, round(file.holdout * rows)), rows - 1)
-    held[rng.permutation(rows)[:count]] = True
-    return held

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clients.errors import PartyError
+from clients.holdout import Dealer
 from clients.node_config import ANY_SCHEMA
 from clients.party_data import PartyFile
 from wire.signing import KeyFileError, PartySeal
@@ -33,6 +34,7 @@ def check_start(node_config: Mapping[str, Any]) -> None:
             'SCHEMA` prints, confirm-schema="HASH", so that nothing is sent by another schema; or '
             f'confirm-schema="{ANY_SCHEMA}" if a run may ask for any column of your file'
         )
+    Dealer.kept(file.store, file.holdout_by)
     place = file.store if file.store.exists() else file.store.parent
     if not (place.is_dir() and os.access(place, os.W_OK)):
         raise PartyError(

@@ -30,6 +30,7 @@ from flwr.app import Message
 from rich.console import Console
 
 from clients.app import app
+from clients.holdout import Dealer
 from guerdon.testing import Suite
 from server.app import mediate
 from server.config import RunConfig
@@ -143,6 +144,7 @@ class StrategySuite(Suite):
             data.mkdir(exist_ok=True)
             for party, table in _tables(self.labels).items():
                 table.write_parquet(data / f"{party}.parquet")
+                Dealer(party.encode(), 0, tuple(table.columns), np.zeros(0, np.uint64)).write(data / f"{party}-reward")
             settings = {
                 "run-dir": str(home / "run"),
                 "parties": ",".join(sorted(NODES)),
@@ -153,7 +155,10 @@ class StrategySuite(Suite):
                 **self.config,
                 "strategy": self.make(),
             }
-            nodes = {NODES[party]: {"party": party, "data-path": str(data / f"{party}.parquet")} for party in order}
+            nodes = {
+                NODES[party]: {"party": party, "data-path": str(data / f"{party}.parquet"), "min-held-out": 1}
+                for party in order
+            }
             yield mediate(LocalGrid(app, nodes, settings, tamper), settings)
 
 

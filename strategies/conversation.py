@@ -222,7 +222,7 @@ class Conversation(Strategy):
             try:
                 entries[answer.party][side] = messages.decode_scores(answer.content) or entries[answer.party][side]
             except MessageError as error:
-                self.note(f"{answer.party} could not score what it has ({side}): {error}")
+                self.note(f"{answer.party} sends no score of what it has ({side}): {error}")
         if server_round == self.rounds:
             self.judge()
         self._save()

@@ -22,14 +22,12 @@ from guerdon.types import Contribution
 from strategies.conversation import Answer, Conversation
 from strategies.session import Outcome, Session
 from wire import messages
+from wire.defaults import CHOSEN_LATER
 from wire.kinds import rows
 from wire.messages import MessageError, Receipt
 from wire.text import listed
 
 __all__ = ["PoolingMediator"]
-
-CHOSEN_LATER = ("scheme", "realization")
-"""Parts that a run which stopped after valuation may still choose."""
 
 
 class PoolingMediator(Conversation):

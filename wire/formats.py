@@ -15,7 +15,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ALLOCATION", "LEDGER", "POOL", "REWARD", "REWARDS", "FormatError", "KeptFormat"]
+__all__ = [
+    "ALLOCATION",
+    "HOLDOUT_SECRET",
+    "LEDGER",
+    "POOL",
+    "REWARD",
+    "REWARDS",
+    "RUN_STATE",
+    "FormatError",
+    "KeptFormat",
+]
 
 KEY = "format"
 UNNUMBERED = 1
@@ -117,3 +127,5 @@ POOL = KeptFormat("pool.json")
 REWARDS = KeptFormat("rewards.json")
 REWARD = KeptFormat("reward.json")
 LEDGER = KeptFormat("the ledger")
+HOLDOUT_SECRET = KeptFormat("_holdout.json")
+RUN_STATE = KeptFormat("the state of a run")

@@ -2,8 +2,9 @@
 
 A handler is called as ``handler(party, content)`` at the party, where ``party`` has a ``name``, its own ``data`` and
 ``note(...)`` for its own ledger, and ``content`` is what the mediator sent; it returns what to send back, or raises
-MessageError with the reason why not. A strategy names its handlers by the type of message that they answer, in a
-mapping on its class::
+MessageError with the reason why not. One that answers ``evaluate.NAME`` returns scores (``encode_scores``) and is
+called once a run: asked again, the party says the same. A strategy names its handlers by the type of message that they
+answer, in a mapping on its class::
 
     class MyStrategy(PoolingMediator):
         handlers = {"query.count": count}

@@ -221,6 +221,17 @@ class GaussianProcessPosterior:
     y: FloatArray
     row_noise: FloatArray
 
+    def retrained(self, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None) -> Self:
+        """The belief of the same model after other rows: outputs y (m,) at X (m, d), with their noise VARIANCES.
+
+        Raises
+        ------
+        ValueError
+            Neither the rows nor the model have noise variances.
+        """
+        own = None if np.isnan(self.noise) else self.noise
+        return replace(self, X=X, y=y, row_noise=row_noise(own, len(X), noise))
+
     @property
     def contains(self) -> str:
         """What the holder of this posterior can read from it."""

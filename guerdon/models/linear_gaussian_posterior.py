@@ -21,7 +21,7 @@ from guerdon.models.features import (
     features_from_arrays,
     unexplained_variance,
 )
-from guerdon.models.pool import blocks
+from guerdon.models.pool import blocks, row_noise
 from guerdon.models.protocols import Arrays
 from guerdon.types import FloatArray, closed
 
@@ -100,6 +100,18 @@ class LinearGaussianPosterior:
         R = triangular_factor(M + 1, chain(rows, [np.eye(M, M + 1)]))
         root = _inverse(R[:M, :M])
         return cls(features, mean, noise, root @ R[:M, M], root, FeatureRows(features, closed(X), row_noise))
+
+    def retrained(self, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None) -> Self:
+        """The belief of the same model after other rows: outputs y (m,) at X (m, d), with their noise VARIANCES.
+
+        Raises
+        ------
+        ValueError
+            Neither the rows nor the model have noise variances.
+        """
+        own = None if np.isnan(self.noise) else self.noise
+        variances = row_noise(own, len(X), noise)
+        return self.of(self.features, X, y - self.mean, variances, mean=self.mean, noise=self.noise)
 
     @property
     def contains(self) -> str:

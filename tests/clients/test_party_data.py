@@ -59,11 +59,20 @@ def test_held_out_rows_never_are_among_the_contributed_ones(csv: Path) -> None:
     assert not sent & kept
 
 
-def test_the_split_is_the_same_every_time_and_differs_between_parties(csv: Path) -> None:
+def test_the_split_is_the_same_every_time_and_in_a_simulation_differs_between_parties(csv: Path) -> None:
     first, again = PartyData.read(party(csv)), PartyData.read(party(csv))
-    other = PartyData.read(party(csv, party="south"))
     assert np.array_equal(first.held_inputs, again.held_inputs)
-    assert not np.array_equal(first.held_inputs, other.held_inputs)
+    folder = csv.parent / "simulated"
+    folder.mkdir()
+    (folder / "parties.json").write_text(json.dumps(["east", "west"]))
+    for name in ("east", "west"):
+        pl.read_csv(csv).write_parquet(folder / f"{name}.parquet")
+    files = [PartyFile.of({"partition-id": k}, {"data-dir": str(folder), "target": "y"}) for k in (0, 0, 1)]
+    held = [PartyData.read(file).held_inputs for file in files]
+    assert [len(rows) for rows in held] == [10, 10, 10]
+    assert np.array_equal(held[0], held[1])
+    assert not np.array_equal(held[0], held[2])
+    assert sorted(path.name for path in folder.iterdir()) == ["east.parquet", "parties.json", "west.parquet"]
 
 
 def test_no_setting_of_the_mediators_shows_it_other_rows_or_opens_another_column(csv: Path) -> None:
@@ -73,7 +82,7 @@ def test_no_setting_of_the_mediators_shows_it_other_rows_or_opens_another_column
     assert all(np.array_equal(data.held_inputs, read[0].held_inputs) for data in read)
     assert all(data.contribution.feature_names == ("a", "b") and data.contribution.noise is None for data in read)
     own = PartyData.read(PartyFile.of({**node, "holdout": 0.5}, {"target": "y", "holdout": 0.0}))
-    assert len(own.held_inputs) == 20
+    assert {row[0] for row in own.held_inputs.tolist()} > {row[0] for row in read[0].held_inputs.tolist()}
 
 
 @pytest.mark.parametrize(

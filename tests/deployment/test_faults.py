@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import rmtree
+from shutil import copy, rmtree
 
 import pytest
 
@@ -124,7 +124,11 @@ def break_down(consortium: Consortium) -> None:
 
 
 def same_bits(run: Run, consortium: Consortium, names: tuple[str, ...], tmp_path: Path) -> None:
-    """The parties hold, and the mediator decided, what one process without a network comes to."""
+    """The parties hold, and the mediator decided, what one process without a network comes to by the same secrets."""
+    for name in names:  # that of the party says which rows it sends
+        own = tmp_path / "one-process" / name
+        own.mkdir(parents=True)
+        copy(store(consortium, name) / "_holdout.json", own)
     config = {**run.config, "run-dir": str(tmp_path / "one-process" / run.path.name)}
     nodes = {
         k + 1: {

@@ -128,12 +128,10 @@ def test_every_party_ends_with_its_reward(guide: Guide, prepare: Callable[[Guide
 
     shown = guide.run(guide.block("sed -i '/^dry-run"))
     if prepare is hospitals:
-        assert "v_N = 45.35 nats" in shown
-        assert {word for word in words(guide.block("Shapley", "reached")) if word[0].isdigit()} <= words(shown)
+        assert {"227", "220", "91", "107"} <= words(shown)  # which rows these are is secret, and so are the values
+        assert 40.0 < float(re.findall(r"v_N = ([\d.]+) nats", shown)[0]) < 50.0
     record = json.loads((guide.folder / "run" / "allocation.json").read_text())
     assert (record["stage"], record["refused"]) == ("delivered", [])
-    if prepare is hospitals:
-        assert f"rho = {record['rho']:.3f}," in TEXT
     for party in HOSPITALS:
         assert load_reward(guide.folder / f"{party}-reward" / "run").about["party"] == party
     show, predict = guide.block("clients predict").splitlines()

@@ -374,7 +374,9 @@ def test_a_run_that_stops_after_valuation_gives_receipts_too(consortium: Consort
 
 
 def test_what_was_to_be_kept_until_yesterday_does_not_go_on(consortium: Consortium) -> None:
-    directory = consortium.run(stop_after="valuation", retain_until="2020-01-31")
+    directory = consortium.run(stop_after="valuation", retain_until="2999-12-31")
+    ledger = directory.path / "ledger.jsonl"  # years later
+    ledger.write_text(ledger.read_text().replace("2999-12-31", "2020-01-31"))
     assert directory.retain_until() == "2020-01-31"
     assert directory.expired()
     with pytest.raises(ConfigError, match="kept until 2020-01-31 only"):
@@ -382,6 +384,8 @@ def test_what_was_to_be_kept_until_yesterday_does_not_go_on(consortium: Consorti
     directory.purge()
     assert not directory.expired()
     assert not consortium.run("other", retain_until="2999-12-31").expired()
+    with pytest.raises(QuorumError, match="was to keep data until 2020-01-31, and that day is over"):
+        consortium.run("late", retain_until="2020-01-31")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
@@ -154,6 +155,17 @@ class Kind:
         return "the grand coalition, v_N" if plain else self.ceiling
 
     # At the party.
+
+    def alone(self, reward: Reward, data: HeldRows) -> Reward:
+        """What the party can do by itself, made again from its own rows, so that nothing is scored but that: of the
+        arrays that the mediator sent along none is used.
+
+        Raises
+        ------
+        MessageError
+            It can't be made again.
+        """
+        return replace(reward, arrays={})
 
     def score(self, reward: Reward, data: HeldRows) -> dict[str, float]:
         """What the reward is worth to the party on its held-out rows; empty where it holds no outputs out."""

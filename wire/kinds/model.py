@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,6 +31,10 @@ ROWS = 300
 
 NINETY = 1.6448536269514722
 """Standard deviations to each side that hold 90 % of a normal distribution."""
+
+
+SUREST, FARTHEST = 1e-5, 100.0
+"""Of a model that is scored, in spans of the party's own outputs: the least standard deviation, the farthest mean."""
 
 
 class Model(Kind):
@@ -64,6 +69,24 @@ class Model(Kind):
         )
         return (*columns, mnlp, instead, rmse, coverage)
 
+    def alone(self, reward: Reward, data: HeldRows) -> Reward:
+        """The same model trained on the party's own rows: of what was sent it keeps the scaling, the features and the
+        hyperparameters."""
+        sent, own = predictor_of(reward), data.contribution
+        retrained = getattr(sent.posterior, "retrained", None)
+        if retrained is None:
+            raise MessageError(
+                "a party scores alone only what it can train again on its own rows: give the posterior a method "
+                "retrained(X, y, noise)"
+            )
+        try:
+            scaled = sent.scaling.apply(own.in_order(sent.feature_names))
+            posterior = retrained(scaled.X, np.asarray(scaled.y), scaled.noise)
+        except ValueError as error:
+            raise MessageError(f"what this party can do alone can't be trained on its own rows: {error}") from error
+        noise = None if own.noise is None else float(np.mean(own.noise))
+        return replace(reward, arrays=replace(sent, posterior=posterior, noise=noise).arrays())
+
     def score(self, reward: Reward, data: HeldRows) -> dict[str, float]:
         """MNLP (nats, of the target in its own units), RMSE (in its units), and the shares of rows within its central
         50 % and 90 % predictive intervals; of a tempered model that holds all rows also the MNLP that noise of the same
@@ -77,6 +100,7 @@ class Model(Kind):
         predictor = predictor_of(reward)
         X = held_inputs(data, predictor.feature_names)
         mean, variance = predictor.predict(X, data.held_noise)
+        _require_bounds(mean, variance, data)
         scores = {"mnlp": mnlp(mean, variance, held), "rmse": rmse(mean, held), "rows": len(held)}
         tempering = reward.about.get("tempering")
         if tempering is not None:
@@ -149,6 +173,27 @@ def predictor_of(reward: Reward, *, here: bool = False) -> Predictor:
         return Predictor.from_arrays(reward.arrays)
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # a class of another kind, or other arrays
         raise _broken(error) from error
+
+
+def _require_bounds(mean: FloatArray, variance: FloatArray, data: HeldRows) -> None:
+    """Score nothing that is made to tell of single rows: the score of a model that is all but sure of one of them, or
+    far off at it, is that row's.
+
+    Raises
+    ------
+    MessageError
+    """
+    own = np.asarray(data.contribution.y)
+    middle, spread = (own.max() + own.min()) / 2.0, own.max() - own.min()
+    if not (np.isfinite(mean).all() and np.isfinite(variance).all() and np.all(variance > 0.0)):
+        raise MessageError("this model predicts no finite means and positive variances, and is not scored")
+    if spread > 0.0 and (
+        np.any(variance < (SUREST * spread) ** 2) or np.any(np.abs(mean - middle) > FARTHEST * spread)
+    ):
+        raise MessageError(
+            f"this model is surer of a row than {SUREST:g} of the span of the party's own outputs, or predicts more "
+            f"than {FARTHEST:g} spans away: its score would tell of single rows, and stays at home"
+        )
 
 
 def _broken(error: Exception) -> MessageError:
