@@ -2,17 +2,21 @@
 
 Four questions are asked of a column; each is robust, so that what is found does not hide itself:
 
-- *elsewhere*: do the parties fall into two groups whose middles (from the 10 % to the 90 % quantile) leave a gap of more
-  than twice what the wider group spans, on the scale of the values or of their logarithms? Or would a change of units
-  (``UNITS``) lay the one group over the other?
-- *coding*: does a party hold two values where all others hold two others, as 1 and 2 beside 0 and 1?
+- *elsewhere*: do the parties fall into two groups whose middles (from the 10 % to the 90 % quantile) leave a gap of
+  more than twice what the wider group spans, on the scale of the values or of their logarithms? Or would a change of
+  units (``UNITS``) lay the one group over the other?
+- *coding*: does a party hold two values where most parties hold two others, as 1 and 2 beside 0 and 1?
 - *code*: does 9999, -99 or the like stand there again and again, beyond all other values?
-- *extreme*: do single cells lie far outside the middle half, on both scales, and where the tail of the others makes less
-  than ``LEVEL`` cells likely? With deviations d_1 >= d_2 >= ... from the median, the moments M_r = mean log(d_i / u)^r of
-  the k - j that follow d_j, u = d_{k+1}, give the tail's shape xi = M_1 + 1 - 1 / (2 (1 - M_1^2 / M_2)) and scale sigma
-  (Dekkers, Einmahl and de Haan 1989), 1 + 10 / (k - j) standard errors are added to xi, and (k - j) (1 + xi (d_j - u) / sigma)^(-1 / xi)
-  cells as far as d_j are expected.
-- and of the *rows* with such cells: what share of the information gain of a linear model rests on them alone,
+- *extreme*: do single cells lie far outside the middle half, on both scales, where the tail of the others makes less
+  than ``LEVEL`` such cells likely? Of deviations d_1 >= d_2 >= ... from the median, the k - j that follow d_j have the
+  moments M_r = mean log(d_i / u)^r beyond u = d_{k+1}, which give the tail's shape and scale (Dekkers, Einmahl and de
+  Haan, Annals of Statistics 1989),
+
+      xi = M_1 + 1 - 1 / (2 (1 - M_1^2 / M_2)),    sigma = u M_1 (1 - min(xi - M_1, 0)),
+
+  and (k - j) (1 + xi (d_j - u) / sigma)^(-1 / xi) cells as far as d_j, where 1 + 10 / (k - j) standard errors are added
+  to xi.
+- and of the *rows* with such cells: what share of a linear model's information gain rests on them alone,
   1 - log det(I + X'X without them) / log det(I + X'X) in standard units.
 
 A finding is no proof: a children's hospital has other ages. What parties differ in by design, such as ages sorted over
@@ -83,7 +87,8 @@ FEW = 10  # values of a column that is a code and no measurement, and the fewest
 FAR = 3.5  # outside the middle half, in its widths: 5.4 standard deviations of a normal distribution
 LIGHT = 0.1  # the lightest tail that is assumed of any column; 0 is an exponential one
 LEVEL = 1e-3  # how many cells as far would be expected, on each side of a column
-LONELY = 1000.0
+LONELY = 1000.0  # a single cell's distance from all others, in what they span
+TOLD = 0.05  # a share of the value that is worth a sentence
 CODES = (0.0, 9.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 88.0, 888.0, 8888.0, 77.0, 777.0, 7777.0, 32767.0, 65535.0)
 REPEATED = 3  # how often a code stands in a column at least
 
@@ -149,7 +154,7 @@ def find_implausible(
                 found += [_finding(contributions[i], name, "code", code)] * bool(code.any())
                 found += [_finding(contributions[i], name, "extreme", far)] * bool(far.any())
     for c, own, share in zip(contributions, rows, _shares(contributions, rows), strict=True):
-        found += [_finding(c, "", "rows", own, share=share)] * bool(own.any() and share > own.sum() / len(c))
+        found += [_finding(c, "", "rows", own, share=share)] * bool(own.any() and share > TOLD)
     return sorted(found, key=lambda finding: (finding.party, finding.column, finding.kind))
 
 
@@ -164,7 +169,8 @@ def overflow(contribution: Contribution, target: str = "y") -> str:
     """
     for name, (cells,) in _columns([contribution], target):
         if count := int((np.abs(cells) > LARGEST).sum()):
-            return f"column {name!r}: {_counted(count, 'number', 'numbers')} beyond {LARGEST:g}, too large to be computed with"
+            many = _counted(count, "number", "numbers")
+            return f"column {name!r}: {many} beyond {LARGEST:g}, too large to be computed with"
     noise = np.atleast_1d(np.asarray(1.0 if contribution.noise is None else contribution.noise))
     if count := int(((noise > LARGEST) | (noise < 1.0 / LARGEST)).sum()):
         return f"noise variances: {count} outside {1 / LARGEST:g} to {LARGEST:g}, too extreme to be computed with"
@@ -201,7 +207,7 @@ def code_cells(cells: FloatArray, fill: float | None = None) -> Mask:
 
 
 def unit_between(lower: FloatArray, upper: FloatArray) -> str:
-    """The change of units that lays the lower of two groups of cells over the upper one, as ``UNITS`` has it; "" if none.
+    """The change of units that lays the lower of two groups of cells over the upper one, by ``UNITS``; "" for none.
 
     Parameters
     ----------
@@ -303,11 +309,11 @@ def _cells(own: Sequence[FloatArray], fill: float | None) -> tuple[list[Mask], l
     far = np.split(extreme, ends)
     if extreme.sum() > max(FEW // 3, 0.01 * len(pooled)) and 2 * sum(map(np.any, far)) > len(own) > 1:
         far = [np.zeros_like(mask) for mask in far]  # many, at most parties: that is how the column is
+    codes_of = np.split(codes, ends)
     if len(own) > 1:
-        far = [
-            mask | (_beyond_others(own, i) & ~code) for i, (mask, code) in enumerate(zip(far, np.split(codes, ends)))
-        ]
-    return np.split(codes, ends), far
+        beyond = [_beyond_others(own, i) & ~codes_of[i] for i in range(len(own))]
+        far = [mask | more for mask, more in zip(far, beyond, strict=True)]
+    return codes_of, far
 
 
 def _beyond_others(own: Sequence[FloatArray], i: int) -> Mask:
@@ -325,8 +331,7 @@ def _beyond_others(own: Sequence[FloatArray], i: int) -> Mask:
         deviations = np.sort(sign * (np.concatenate([others, own[i]]) - middle))[::-1]
         count = int((deviations > max(float((sign * (others - middle)).max()), 0.0)).sum())
         last = _last_apart(deviations, count, count + len(core) // 4)
-        ends = (others, own[i][far]) if sign > 0.0 else (own[i][far], others)
-        if unit_between(*ends):
+        if unit_between(*((others, own[i][far]) if sign > 0.0 else (own[i][far], others))):
             found |= far
         elif last >= FEW // 2:
             found |= far & (sign * (own[i] - middle) >= deviations[last - 1])
@@ -337,7 +342,7 @@ def _beyond_others(own: Sequence[FloatArray], i: int) -> Mask:
 
 
 def _varying(cells: FloatArray) -> FloatArray:
-    """The cells without the most frequent value, where that alone is a quarter of them: zeros of events that are rare."""
+    """The cells without the most frequent value, where that alone is a quarter of them: zeros of rare events."""
     values, counts = np.unique(cells, return_counts=True)
     common = int(counts.argmax())
     return cells[cells != values[common]] if 4 * counts[common] >= len(cells) else cells
