@@ -331,7 +331,8 @@ def _beyond_others(own: Sequence[FloatArray], i: int) -> Mask:
         deviations = np.sort(sign * (np.concatenate([others, own[i]]) - middle))[::-1]
         count = int((deviations > max(float((sign * (others - middle)).max()), 0.0)).sum())
         last = _last_apart(deviations, count, count + len(core) // 4)
-        if unit_between(*((others, own[i][far]) if sign > 0.0 else (own[i][far], others))):
+        near = np.concatenate([others, own[i][~far]])
+        if unit_between(*((near, own[i][far]) if sign > 0.0 else (own[i][far], near))):
             found |= far
         elif last >= FEW // 2:
             found |= far & (sign * (own[i] - middle) >= deviations[last - 1])
