@@ -254,11 +254,12 @@ def _groups(cells: Sequence[FloatArray]) -> tuple[list[list[int]], list[int], bo
     everybody = list(range(len(cells)))
     if len(cells) < 2 or len(np.unique(np.concatenate(cells))) <= FEW:
         return [everybody], [], False
-    order = sorted(everybody, key=lambda i: float(np.median(cells[i])))
+    quantiles = [_quantiles(own) for own in cells]
+    order = sorted(everybody, key=lambda i: float(quantiles[i][2]))
     best, split, units = 0.0, 0, False
     for k in range(1, len(order)):
         lower, upper = order[:k], order[k:]
-        ratio = _gap([_quantiles(cells[i]) for i in lower], [_quantiles(cells[i]) for i in upper])
+        ratio = _gap([quantiles[i] for i in lower], [quantiles[i] for i in upper])
         sizes = [sum(len(cells[i]) for i in group) for group in (lower, upper)]
         if ratio > max(best, GAP) and max(sizes) >= FEW:
             best, split = ratio, k

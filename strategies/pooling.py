@@ -15,7 +15,6 @@ from dataclasses import asdict, replace
 from logging import WARNING
 from typing import Any, ClassVar
 
-import numpy as np
 from flwr.app import Message
 from flwr.common.logger import log
 from flwr.serverapp import Grid
@@ -280,15 +279,11 @@ class PoolingMediator(Conversation):
 
 
 def _finite(outcome: Outcome) -> Outcome:
-    """The outcome, unless a number in it is none.
+    """The outcome, unless a number in its record is none.
 
     Raises
     ------
     ValueError
     """
     json.dumps(outcome.record, allow_nan=False)
-    for party, reward in outcome.rewards.items():
-        for name, array in reward.arrays.items():
-            if np.issubdtype(array.dtype, np.floating) and np.isnan(array).any():
-                raise ValueError(f"the reward of {party} has numbers that are none (NaN) in its {name}")
     return outcome

@@ -69,6 +69,7 @@ def test_honest_columns_are_left_alone_however_they_are_split(name: str) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_the_rate_of_false_alarms_is_what_the_module_says() -> None:
     found = {
         name: sum(alarms(draw, sizes, 100, ordered=ordered) for sizes in SIZES for ordered in (False, True))
