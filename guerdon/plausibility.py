@@ -21,8 +21,8 @@ Four questions are asked of a column; each is robust, so that what is found does
 
 A finding is no proof: a children's hospital has other ages. What parties differ in by design, such as ages sorted over
 them, leaves no gap and is not found. Of 14,000 honest columns of 14 kinds (heavy tails, rare events, counts, sorted
-partitions, parties of three rows; tests/guerdon/test_plausibility.py draws them) 17 had a finding, 15 of them with tails
-of a power law.
+partitions, parties of three rows; tests/guerdon/test_plausibility.py draws them) 17 had a finding, 15 of them with
+tails of a power law.
 """
 
 from __future__ import annotations
