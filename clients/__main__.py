@@ -28,7 +28,7 @@ from wire.kinds import kind_of
 from wire.messages import MessageError, Reward
 from wire.schema import Schema, SchemaError
 from wire.signing import KeyFileError, read_public_key
-from wire.text import listed
+from wire.text import listed, printable
 
 __all__ = ["cli", "main"]
 
@@ -235,6 +235,8 @@ def _reward_folders(paths: Sequence[Path]) -> list[Path]:
 def _show(found: Reward, console: Console) -> None:
     for line in kind_of(found.about).lines(found):
         console.print(line, markup=False)
+    for sentence in found.about.get("findings") or []:
+        console.print(printable(f"The mediator found in your data: {sentence}"), markup=False)
     parties = found.about.get("parties") or []
     if not parties:
         return

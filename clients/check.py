@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from clients.encoding import Encoded, encode
+from clients.look import implausible
 from clients.party_data import PartyData, PartyError, PartyFile, store_of
 from clients.table import read_table
 from wire.schema import Schema, SchemaError
@@ -56,6 +57,8 @@ def check_file(
             console.print(f"Left out: {remark}", markup=False)
         for problem in encoded.problems:
             console.print(problem.sentence(place.name, quote=True), style="red", markup=False)
+        for sentence in implausible(table, schema):
+            console.print(f"Look at {place.name}, {sentence}", style="yellow", markup=False)
         wrong += len(encoded.problems)
     console.print(f"Schema {schema.hash}", markup=False)
     if wrong:

@@ -1,4 +1,8 @@
-"""Standardisation by the pool's own statistics, and back."""
+"""Standardisation by the pool's own statistics, and back.
+
+A single cell moves a mean and a standard deviation as far as it likes, and squashes its column; the median and the
+quartiles it does not.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,9 @@ from guerdon.types import Contribution, FloatArray
 
 __all__ = ["Scaling"]
 
+QUARTILES_APART = 1.3489795003921634
+"""Standard deviations between the quartiles of a normal distribution."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
@@ -21,9 +28,10 @@ class Scaling:
     Parameters
     ----------
     feature_mean, feature_scale : (d,) array
-        Means and standard deviations of the inputs; 1 for a constant column.
+        Centres and units of the inputs: means and standard deviations, or medians and the distances between quartiles;
+        1 for a constant column.
     target_mean, target_scale : float
-        Mean and standard deviation of the outputs.
+        Centre and unit of the outputs.
     """
 
     feature_mean: FloatArray
@@ -36,11 +44,21 @@ class Scaling:
         return cls(np.zeros(features), np.ones(features))
 
     @classmethod
-    def of_pool(cls, contributions: Sequence[Contribution]) -> Self:
-        """The means and standard deviations over all parties' rows together."""
+    def of_pool(cls, contributions: Sequence[Contribution], *, robust: bool = False) -> Self:
+        """The centres and units over all parties' rows together.
+
+        Parameters
+        ----------
+        contributions : sequence of Contribution
+        robust : bool
+            Medians, and quartile distances that a normal distribution's standard deviation would have; where the
+            quartiles coincide, as of an event that is rare, the median distance of the cells that differ.
+        """
         X = np.concatenate([c.X for c in contributions])
         outputs = [c.y for c in contributions if c.y is not None]
         y = np.concatenate(outputs) if outputs else np.zeros(1)
+        if robust:
+            return cls(np.median(X, axis=0), _robust_scale(X), float(np.median(y)), float(_robust_scale(y[:, None])[0]))
         return cls(X.mean(axis=0), _scale(X), float(y.mean()), float(_scale(y[:, None])[0]))
 
     @property
@@ -94,3 +112,13 @@ def _scale(columns: FloatArray) -> FloatArray:
     deviation = columns.std(axis=0)
     constant = deviation <= 1e-12 * np.maximum(np.abs(columns).max(axis=0), np.finfo(np.float64).tiny)
     return np.where(constant, 1.0, deviation)
+
+
+def _robust_scale(columns: FloatArray) -> FloatArray:
+    """Quartile distance of each column in standard deviations of a normal distribution; 1 where it is constant."""
+    low, high = np.quantile(columns, (0.25, 0.75), axis=0)
+    scale = (high - low) / QUARTILES_APART
+    for j in np.flatnonzero(scale == 0.0):
+        distances = np.abs(columns[:, j] - np.median(columns[:, j]))
+        scale[j] = np.median(distances[distances > 0.0]) if distances.any() else 1.0
+    return np.asarray(scale)

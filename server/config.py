@@ -126,8 +126,9 @@ class RunConfig(BaseModel):
     public_file: str = ""
     generator_file: str = ""
     holdout: float = Field(Settings.holdout, ge=0.0, le=0.9)
-    standardize: bool = Settings.standardize
+    standardize: Literal[True, False, "robust"] = Settings.standardize
     deduplicate: bool = Settings.deduplicate
+    on_finding: Literal["note", "refuse"] = Settings.on_finding
     parties: str = ""
     min_parties: int = Field(Settings.min_parties, ge=1)
     min_rows: int = Field(Settings.min_rows, ge=1)

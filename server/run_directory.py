@@ -186,6 +186,9 @@ class RunDirectory:
         path = self.path / "generator.npz"
         return read_arrays(path) if path.exists() else None
 
+    def forget_generator(self) -> None:
+        (self.path / "generator.npz").unlink(missing_ok=True)
+
     def save_samples(self, images: FloatArray) -> None:
         from wire.image_grid import picture_grid
 

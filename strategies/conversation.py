@@ -27,7 +27,7 @@ from flwr.serverapp.exception import AggregationError
 from flwr.serverapp.strategy import Strategy
 
 from strategies.joining import join, left_out
-from strategies.session import Outcome, Session
+from strategies.session import Journal, Outcome, Session
 from wire import messages
 from wire.handlers import Handler
 from wire.messages import Introduction, MessageError, Proposal
@@ -82,7 +82,7 @@ class Conversation(Strategy):
         """
         self.session = session
         self.settings = session.settings
-        self.journal = session.journal
+        self.journal: Journal = session.journal
         self.seal = session.seal
         self.proposal = Proposal(
             run=self.settings.run,

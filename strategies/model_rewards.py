@@ -118,7 +118,8 @@ class ModelRewards(PoolingMediator):
         return Contribution("public-file", X, columns[self.target], tuple(features))
 
     def _scaling(self, rows: Sequence[Contribution]) -> Scaling:
-        return Scaling.of_pool(rows) if self.settings.standardize else Scaling.identity(rows[0].X.shape[1])
+        how = self.settings.standardize
+        return Scaling.of_pool(rows, robust=how == "robust") if how else Scaling.identity(rows[0].X.shape[1])
 
     def _pretrained(self, public: Contribution | None, scaling: Scaling) -> BayesianModel:
         model: BayesianModel = self.session.parts["model"]
@@ -176,7 +177,12 @@ class ModelRewards(PoolingMediator):
             "reached": made.reached,
             "target_name": self.target,
             "model": {key: value for key, value in model.describe().items() if key != "fit"},
-            "contains": f"{made.contains}, and the mean and standard deviation of "
+            "contains": f"{made.contains}, and "
+            + (
+                "median and quartiles of "
+                if self.settings.standardize == "robust"
+                else "the mean and standard deviation of "
+            )
             + ("the pool" if self.session.public is None else "the public rows"),
             **_tempering(made),
         }

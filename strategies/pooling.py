@@ -1,7 +1,7 @@
 """A mediator that pools the parties' rows, values them and makes the rewards.
 
 round 1  configure_train     who is there? then: contribute        query.introduce, train.contribute
-         aggregate_train     check, pool, value, reward, realize
+         aggregate_train     check, pool, value, reward, realize; a contribution that breaks a stage is refused by name
          evaluate            a receipt for the contribution; the party scores what it can do alone  evaluate.alone
 round 2  as in every ``Conversation``: deliver, and score
 """
@@ -11,16 +11,23 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import asdict, replace
+from logging import WARNING
+from typing import Any, ClassVar
 
 from flwr.app import Message
+from flwr.common.logger import log
 from flwr.serverapp import Grid
 from flwr.serverapp.exception import AggregationError
 
 from guerdon.duplicates import count_duplicates, without_repeats
+from guerdon.images import image_shape
+from guerdon.plausibility import Finding, find_implausible, overflow
 from guerdon.types import Contribution
+from strategies.blame import BROKEN, culprit
 from strategies.conversation import Answer, Conversation
-from strategies.session import Outcome, Session
+from strategies.schema_check import breach
+from strategies.session import Outcome, Session, Unwritten
 from wire import messages
 from wire.defaults import CHOSEN_LATER
 from wire.kinds import rows
@@ -31,11 +38,20 @@ __all__ = ["PoolingMediator"]
 
 
 class PoolingMediator(Conversation):
-    """Ask for rows, pool them, value them and reward; what a reward is, a subclass says in ``accept`` and ``value``."""
+    """Ask for rows, pool them, value them and reward; what a reward is, a subclass says in ``accept`` and ``value``.
+
+    Attributes
+    ----------
+    numbers : bool
+        Whether outputs are measurements, whose plausibility can be judged, and no class labels.
+    """
+
+    numbers: ClassVar[bool] = True
 
     def begin(self, session: Session) -> None:
         super().begin(session)
         self._pool: list[Contribution] | None = None
+        self._findings: list[Finding] = []
 
     # What a subclass says.
 
@@ -61,12 +77,11 @@ class PoolingMediator(Conversation):
         if (made := self.made_before()) is not None:
             self.outcome = made
             return
-        pool = self._pool if self._pool is not None else self._collect(replies)
-        self.conclude(self.value(pool))
+        self._conclude(self._valued(self._pool if self._pool is not None else self._collect(replies)))
 
     def alone_requests(self) -> list[Message]:
         alone, receipts = self.concluded.alone, self._receipts()
-        present = {party: node for party, node in self.nodes.items() if party in receipts}
+        present = {p: node for p, node in self.nodes.items() if p in receipts and p not in self.refused}
         self.stage("alone", len(present))
         return self.ask(
             messages.SCORE_ALONE, present, lambda party: messages.encode_pooled(receipts[party], alone.get(party))
@@ -96,6 +111,7 @@ class PoolingMediator(Conversation):
         earlier = self.journal.load_allocation()
         self.notes = list(earlier["notes"]) if earlier else []
         self.note("resumed from the pooled data; no party is asked for it again")
+        self._findings = self._found(pool)
 
     def _fixed(self) -> dict[str, Any]:
         """What a resumed run may not change."""
@@ -112,6 +128,7 @@ class PoolingMediator(Conversation):
                 sent = self._decoded(answer)
                 in_order = self._in_common_order(sent)
                 accepted = self._without_repeats(in_order)
+                self._check(accepted)
                 self.accept(accepted)
             except MessageError as error:
                 self.refuse(party, "contribute", str(error))
@@ -124,16 +141,102 @@ class PoolingMediator(Conversation):
                 **answer.signed,
             }
         self.stage("pool")
-        contributions = [pool[party] for party in sorted(pool)]
-        for party in sorted(pool):
+        contributions = self._plausible([pool[party] for party in sorted(pool)])
+        for party in [c.party for c in contributions]:
             self.journal.ledger("contributed", party=party, node=str(self.nodes[party]), **entries[party])
         self.require_quorum(len(contributions))
-        for sentence in count_duplicates([received[party] for party in sorted(pool)]).sentences():
+        for sentence in count_duplicates([received[c.party] for c in contributions]).sentences():
             self.note(sentence)
             self.journal.ledger("duplicates", finding=sentence)
-        self.journal.save_pool(contributions, {"target": self.target, "fixed": self._fixed()})
-        self.journal.ledger("pooled", parties=[c.party for c in contributions], rows=sum(map(len, contributions)))
+        self._keep(contributions)
         return contributions
+
+    def _keep(self, pool: Sequence[Contribution]) -> None:
+        self.journal.save_pool(pool, {"target": self.target, "fixed": self._fixed()})
+        self.journal.ledger("pooled", parties=[c.party for c in pool], rows=sum(map(len, pool)))
+
+    def _check(self, contribution: Contribution) -> None:
+        """Hold it against the announced schema, and against what can be computed with.
+
+        Raises
+        ------
+        MessageError
+        """
+        if reason := overflow(contribution, self.target):
+            raise MessageError(reason)
+        schema = self.settings.schema
+        if schema is not None and (reason := breach(contribution, schema)):
+            raise MessageError(f"it is not what the schema asks for: {reason}")
+
+    # What looks implausible, and what breaks a stage.
+
+    def _found(self, pool: Sequence[Contribution]) -> list[Finding]:
+        if not pool or image_shape(pool[0].feature_names) is not None:
+            return []
+        schema = self.settings.schema
+        fills = {c.name: float(c.missing) for c in schema.columns if c.fills and c.type == "number"} if schema else {}
+        return find_implausible(pool, target=self.target if self.numbers else "", fills=fills)
+
+    def _plausible(self, pool: list[Contribution]) -> list[Contribution]:
+        """The pool with its findings noted, or without the parties that they are about where the run refuses these."""
+        findings = self._found(pool)
+        for finding in findings:
+            self.journal.ledger("finding", **asdict(finding))
+        about = {finding.party: finding for finding in reversed(findings)}
+        if self.settings.on_finding == "refuse":
+            for party, finding in sorted(about.items()):
+                self.refuse(party, "pool", f"{finding.sentence} (on-finding = 'refuse')")
+            return [c for c in pool if c.party not in about]
+        self._findings = findings
+        for finding in findings:
+            self.note(f"{finding.party}: {finding.sentence}")
+        return pool
+
+    def _valued(self, pool: list[Contribution]) -> Outcome:
+        """What the pool comes to; where one party's contribution breaks it, that party is refused and the others go on.
+
+        Raises
+        ------
+        QuorumError
+            Too few are left.
+        """
+        try:
+            return _finite(self.value(pool))
+        except AggregationError:
+            raise
+        except BROKEN as error:
+            log(WARNING, "The pool can't be valued; trying without each party in turn", exc_info=True)
+            party = culprit(pool, self._attempt)
+            if party is None:
+                raise
+            broke = f"what it contributed breaks the computation ({type(error).__name__}), which goes without it"
+            self.refuse(party, "value", broke)
+        left = [c for c in pool if c.party != party]
+        self.require_quorum(len(left))
+        self.journal.forget_generator()
+        self._findings = [finding for finding in self._findings if finding.party != party]
+        self._keep(left)
+        return self._valued(left)
+
+    def _attempt(self, pool: Sequence[Contribution]) -> None:
+        """Value a pool only to see whether it goes; nothing of it is kept or told."""
+        session, notes = self.session, list(self.notes)
+        self.journal = Unwritten(session.journal)
+        self.session = replace(session, journal=self.journal)
+        try:
+            _finite(self.value(pool))
+        finally:
+            self.session, self.journal, self.notes = session, session.journal, notes
+
+    def _conclude(self, outcome: Outcome) -> None:
+        """With the findings in the record, and in each party's reward those about its own data."""
+        outcome.record["findings"] = [asdict(finding) for finding in self._findings]
+        own = {party: [f.sentence for f in self._findings if f.party == party] for party in outcome.rewards}
+        rewards = {
+            party: replace(reward, about={**reward.about, "findings": own[party]}) if own[party] else reward
+            for party, reward in outcome.rewards.items()
+        }
+        self.conclude(replace(outcome, rewards=rewards))
 
     def _decoded(self, answer: Answer) -> Contribution:
         limits = self.settings
@@ -171,3 +274,14 @@ class PoolingMediator(Conversation):
             text = json.dumps({"receipt": "contribution", "run": self.settings.run, **kept}, sort_keys=True)
             receipts[party] = Receipt(text, self.seal.sign_text(text) if self.seal else "")
         return receipts
+
+
+def _finite(outcome: Outcome) -> Outcome:
+    """The outcome, unless a number in its record is none.
+
+    Raises
+    ------
+    ValueError
+    """
+    json.dumps(outcome.record, allow_nan=False)
+    return outcome

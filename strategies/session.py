@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from numpy.typing import NDArray
 
@@ -17,7 +17,7 @@ from wire.signing import MediatorSeal
 if TYPE_CHECKING:
     from guerdon.models.protocols import Arrays
 
-__all__ = ["Journal", "Outcome", "Session", "Settings"]
+__all__ = ["Journal", "Outcome", "Session", "Settings", "Unwritten"]
 
 
 class Journal(Protocol):
@@ -42,6 +42,10 @@ class Journal(Protocol):
         ...
 
     def load_generator(self) -> dict[str, NDArray[Any]] | None: ...
+    def forget_generator(self) -> None:
+        """Delete what is kept of its training: the pool that it was trained on is not the run's any more."""
+        ...
+
     def save_samples(self, images: FloatArray) -> None:
         """Show images that the generator drew: (k, height, width, channels), pixels from 0 to 1."""
         ...
@@ -64,6 +68,43 @@ class Journal(Protocol):
 
 
 @dataclass(frozen=True)
+class Unwritten:
+    """The journal of an attempt, which leaves no trace: nothing is written down or told, and nothing kept is found.
+
+    Parameters
+    ----------
+    journal : Journal
+        Of the run, for its secret seed.
+    """
+
+    journal: Journal
+
+    def event(self, event: str, **fields: Any) -> None: ...
+    def ledger(self, action: str, **fields: Any) -> dict[str, Any]:
+        return {"action": action, **fields}
+
+    def save_allocation(self, record: Mapping[str, Any]) -> None: ...
+    def load_allocation(self) -> None: ...
+    def save_pool(self, contributions: Sequence[Contribution], about: Mapping[str, Any]) -> None: ...
+    def load_pool(self) -> None: ...
+    def save_rewards(self, rewards: Mapping[str, Reward], made_with: Mapping[str, str]) -> None: ...
+    def load_rewards(self) -> None: ...
+    def save_generator(self, arrays: Arrays) -> None: ...
+    def load_generator(self) -> None: ...
+    def forget_generator(self) -> None: ...
+    def save_samples(self, images: FloatArray) -> None: ...
+    def save_view(self, arrays: Arrays) -> None: ...
+    def refusals(self) -> dict[str, tuple[str, str]]:
+        return {}
+
+    def contributed(self) -> dict[str, dict[str, Any]]:
+        return {}
+
+    def secret_seed(self) -> int:
+        return self.journal.secret_seed()
+
+
+@dataclass(frozen=True)
 class Settings:
     """The protocol's numbers; the names are those of the run config, and what each is by default stands here.
 
@@ -78,8 +119,9 @@ class Settings:
     join_timeout: float = 60.0
     timeout: float = 600.0
     seed: int = 0
-    standardize: bool = True
+    standardize: bool | Literal["robust"] = True
     deduplicate: bool = False
+    on_finding: Literal["note", "refuse"] = "note"
     holdout: float = HOLDOUT
     stop_after: str = ""
     resume: bool = False
@@ -93,7 +135,7 @@ class Settings:
     @property
     def fixed(self) -> dict[str, Any]:
         """What a resumed run may not change: what was pooled, and how."""
-        names = ("seed", "holdout", "standardize", "deduplicate", "generator_file", "public_file")
+        names = ("seed", "holdout", "standardize", "deduplicate", "on_finding", "generator_file", "public_file")
         fixed = {name.replace("_", "-"): getattr(self, name) for name in names}
         return {**fixed, "schema": self.schema.hash if self.schema else ""}
 

@@ -59,6 +59,7 @@ class SyntheticDataRewards(PoolingMediator):
     limit : how many at most, where the scheme's bounds conflict and more rows might help; ``size`` when None
     """
 
+    numbers: ClassVar[bool] = False  # labels
     parts: ClassVar[Mapping[str, str]] = {
         "generator": "GaussianMixture()",
         "features": "",
@@ -185,7 +186,8 @@ class SyntheticDataRewards(PoolingMediator):
         """Of the features only: labels are what they are; and of none where they are pixels."""
         if not self.settings.standardize or image_shape(contributions[0].feature_names) is not None:
             return Scaling.identity(contributions[0].X.shape[1])
-        return Scaling.of_pool([replace(c, y=None) for c in contributions])
+        inputs = [replace(c, y=None) for c in contributions]
+        return Scaling.of_pool(inputs, robust=self.settings.standardize == "robust")
 
     def _given(self, features: Sequence[str], scaling: Scaling) -> SyntheticData | None:
         """The synthetic rows that the run config names a file of, in standard units."""

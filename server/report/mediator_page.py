@@ -34,6 +34,8 @@ TEMPLATE = (
 <h2>What happened</h2>
 <p class="lead">{{ sentences | join(" ") }}</p>
 {% for entry in record.refused %}<p class="warning"><b class="bad">Refused:</b> <b>{{ entry.party }}</b>, {{ entry.reason }}</p>{% endfor %}
+{% if record.findings %}<h3>What looks implausible</h3>
+<ul>{% for finding in record.findings %}<li><b>{{ finding.party }}</b>: {{ finding.sentence }}</li>{% endfor %}</ul>{% endif %}
 {% for title, group in tables %}{% if title %}<h3>{{ title }}</h3>{% endif %}
 {{ part.table(group, record.parties) }}
 {% endfor %}</section>
@@ -102,8 +104,10 @@ def mediator_page(
         "certificate": [],
         "refused": [],
         "notes": [],
+        "findings": [],
         **record,
     }
+    findings = {f"{finding['party']}: {finding['sentence']}" for finding in record["findings"]}
     negotiation = negotiation_data(record, directory)
     return render(
         TEMPLATE,
@@ -120,7 +124,7 @@ def mediator_page(
         conditions=CONDITIONS,
         pictures=list(pictures),
         samples=directory is not None and (directory / "samples.png").exists(),
-        notes=record["notes"],
+        notes=[note for note in record["notes"] if note not in findings],
         pages=list(pages),
         details=_details(record),
         extra_style=STYLE,

@@ -66,3 +66,19 @@ def test_arrays_hold_all_of_it() -> None:
     arrays = scaling.arrays()
     assert set(arrays) == {"feature_mean", "feature_scale", "target_mean", "target_scale"}
     assert float(arrays["target_scale"]) == scaling.target_scale
+
+
+def test_by_median_and_quartiles_one_cell_squashes_nothing() -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(50.0, 10.0, size=(200, 3)), rng.normal(5.0, 2.0, 200)
+    X[:, 2] = rng.random(200) < 0.1  # rare: its quartiles coincide
+    clean = Scaling.of_pool([Contribution("ada", X, y)], robust=True)
+    np.testing.assert_allclose(clean.feature_scale[:2], 10.0, rtol=0.15)
+    np.testing.assert_allclose(clean.feature_mean[:2], 50.0, atol=2.0)
+    assert (clean.feature_mean[2], clean.feature_scale[2]) == (0.0, 1.0)
+    X[0, 0], X[1, 2], y[0] = 6e9, 1e9, 1e9
+    spoilt = Scaling.of_pool([Contribution("ada", X, y)], robust=True)
+    np.testing.assert_allclose(spoilt.feature_scale, clean.feature_scale, rtol=0.05)
+    assert spoilt.target_scale == pytest.approx(clean.target_scale, rel=0.05)
+    assert Scaling.of_pool([Contribution("ada", X, y)]).feature_scale[0] > 1e8
+    assert Scaling.of_pool([Contribution("ada", np.full((5, 1), 7.0))], robust=True).feature_scale[0] == 1.0

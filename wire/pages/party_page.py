@@ -27,6 +27,7 @@ UNSAID: View = {
     **dict.fromkeys(("own_value", "target", "reached", "rho", "thresholds")),
     **dict.fromkeys(("unit", "scheme", "strategy", "contains"), ""),
     "parties": (),
+    "findings": (),
 }
 """What a strategy of one's own need not say of a reward."""
 
@@ -58,6 +59,11 @@ TEMPLATE = """{% extends "skeleton" %}
 <p class="note screen">Beside this page lie the reward's files. <code>python -m clients show FOLDER</code> says what it is{% if predicts %}, and
 <code>python -m clients predict FOLDER NEW.csv</code> predicts with it{% endif %}.</p>{% endif %}
 </section>
+{% if view.findings %}<section>
+<h2>What looks implausible in your data</h2>
+<ul>{% for sentence in view.findings %}<li>{{ sentence }}</li>{% endfor %}</ul>
+<p class="note">Found by the mediator in what you sent. <code>python -m clients check</code> names the rows on your own machine.</p>
+</section>{% endif %}
 {% if scores %}
 <section>
 <h2>What it does on rows you held out</h2>
