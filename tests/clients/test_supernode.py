@@ -90,7 +90,7 @@ def test_flowers_options_pass_through_and_its_home_is_a_new_one(
 
     def look() -> None:
         home = Path(os.environ["FLWR_HOME"])
-        seen.update(argv=sys.argv, home=home, empty=not any(home.iterdir()), path=os.environ["PATH"])
+        seen.update(argv=sys.argv, home=home, mode=home.stat().st_mode & 0o777, path=os.environ["PATH"])
 
     monkeypatch.setattr(approval, "run_supernode", look)
     monkeypatch.setattr(approval, "guard", lambda approved: seen.update(approved=approved.hashes))
