@@ -31,6 +31,7 @@ from flwr.common.logger import log
 
 __all__ = [
     "APPROVED",
+    "AppName",
     "ApprovalError",
     "Approved",
     "LastError",
