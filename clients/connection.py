@@ -185,7 +185,7 @@ class Mediator:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             context.load_verify_locations(cadata=self.roots.read_bytes().decode("ascii"))
-        except (OSError, UnicodeDecodeError) as error:  # SSLError is an OSError
+        except (OSError, ValueError) as error:  # SSLError is an OSError
             raise PartyError(
                 f"--root-certificates: {self.roots} is no file with certificates in PEM that can be read ({error})"
             ) from error

@@ -166,6 +166,7 @@ def still_open(sockets: list[socket.socket], seconds: float) -> int:
     return len(left)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SLOW)
 def test_the_door_parts_with_slow_strangers_and_serves_parties_meanwhile(place: Place, kind: str) -> None:
     slow = held(place, kind, 100, ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"])
@@ -181,6 +182,7 @@ def test_the_door_parts_with_slow_strangers_and_serves_parties_meanwhile(place: 
             s.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("addresses", [["127.0.0.1"], [f"127.0.0.{k}" for k in range(2, 42)]], ids=["same", "others"])
 def test_many_at_once_shut_out_nobody(place: Place, addresses: list[str]) -> None:
     slow = [s for kind in SLOW for s in held(place, kind, 300, addresses)]
