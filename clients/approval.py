@@ -35,6 +35,7 @@ __all__ = [
     "ApprovalError",
     "Approved",
     "LastError",
+    "Withheld",
     "app_hash",
     "guard",
     "node_config_of",
@@ -248,10 +249,12 @@ class Withheld:
     runs: dict[int, Any] = field(default_factory=dict)
 
     def get_run(self, run: int) -> Any:
+        """As the SuperLink says, and remembered."""
         self.runs[run] = self.ask_run(run)
         return self.runs[run]
 
     def get_fab(self, fab_hash: str, run: int) -> Any:
+        """The app's bundle, without its content where it may not run here."""
         fab = self.ask_fab(fab_hash, run)
         verifications = {"valid_license": "looked at here"}  # Flower refuses an app without one before it looks
         if objection := self.approved.objection(self.runs[run], fab):

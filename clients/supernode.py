@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from clients.connection import Mediator
     from clients.loopback import Loopback
 
-__all__ = ["check_options", "cli", "main", "supernode"]
+__all__ = ["Executor", "check_options", "cli", "main", "supernode"]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 

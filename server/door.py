@@ -19,13 +19,16 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
 
 from server.certificates import Certificate, CertificateError
 from wire.environment import AS_SHELL
 from wire.files import make_folder, write_whole
-from wire.signing import KeyFileError, PublicKey, read_party_keys
+
+if TYPE_CHECKING:
+    from wire.signing import PublicKey
 
 __all__ = ["CONNECTION", "Door", "DoorError"]
 
@@ -58,6 +61,9 @@ http {{
     fastcgi_temp_path tmp/fastcgi;
     uwsgi_temp_path tmp/uwsgi;
     scgi_temp_path tmp/scgi;
+
+    # Flower cuts arrays into pieces of 5 MB, one a request; an app's bundle has 10 MB at most.
+    client_max_body_size 64m;
 
     # Whoever is slow loses its connection, and holds no more than its own share meanwhile.
     client_header_timeout 10s;  # for the TLS handshake, and for all headers together
@@ -132,8 +138,6 @@ http {{
                 rewrite ^/v1/fleet/(.*)$ /strangers/$1 last;
             }}
             limit_conn parties 64;
-            # Flower cuts arrays into pieces of 5 MB, one a request; an app's bundle has 10 MB at most.
-            client_max_body_size 64m;
 
             # With a path here, nginx passes on the path that it checked, not the one that came (`..`, `%2e`, `//`).
             proxy_pass https://superlink/v1/fleet/;
@@ -276,6 +280,8 @@ class Door:
         DoorError
             A file there is no key.
         """
+        from wire.signing import KeyFileError, read_party_keys  # which loads Flower
+
         folder = self.folder / "parties"
         try:
             return read_party_keys(folder) if folder.is_dir() and any(folder.glob("*.pub")) else {}
