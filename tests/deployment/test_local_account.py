@@ -15,7 +15,7 @@ from clients.reward_store import load_reward
 from tests.deployment.consortium import NODE, PARTIES, ROOT, Consortium, connected, wait_until
 from tests.deployment.runs import Run, node_config, store, write_data
 
-pytestmark = [pytest.mark.deployment, pytest.mark.slow]
+pytestmark = [pytest.mark.deployment, pytest.mark.slow, pytest.mark.timeout(600)]
 
 TAKER = """
 import ssl, sys, time
