@@ -43,7 +43,7 @@ while time.time() < end:
         last = error.response.status_code
     except httpx.HTTPError as error:
         last = type(error).__name__
-    time.sleep(0.02)
+    time.sleep(0.2)
 else:
     print("refused", refused, last, flush=True)
 """
@@ -105,7 +105,7 @@ def test_another_account_gets_no_message_and_no_token(data: Consortium, tmp_path
         said, _ = thief.communicate(timeout=120)
         word, count, status = said.split()
         assert (word, status) == ("refused", "401"), said
-        assert int(count) > 20
+        assert int(count) > 10
     assert len(listed) >= 2 * len(PARTIES)
     for argv in listed:
         assert "--token-file" in argv
