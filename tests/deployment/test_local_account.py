@@ -97,7 +97,7 @@ def test_another_account_gets_no_message_and_no_token(data: Consortium, tmp_path
                 argv = line.read_bytes().replace(b"\0", b" ").decode(errors="replace")
             except OSError:
                 continue
-            if "flwr-clientapp" in argv:
+            if "flwr-clientapp" in argv and any(f"127.0.0.1:{port} " in argv for port in ports):
                 listed.add(argv)
         time.sleep(0.2)
     run.finish()
