@@ -1,8 +1,11 @@
-"""A SuperNode that runs only the apps its party has approved; the one file that reaches into Flower's private parts.
+"""A SuperNode that runs only the apps its party has approved; with ``clients.executor`` what reaches into Flower.
 
 Flower's SuperNode runs whatever app the mediator's SuperLink sends, so a check inside the app binds nobody. This one
 stands before the app: the bytes of an app bundle (FAB) whose sha256 is not approved are withheld from the SuperNode,
 which answers with Flower's error code 7.
+
+Flower then loads the folder ``apps/PUBLISHER.NAME.VERSION.HASH8`` of its home, in which publisher, name and version are
+the SuperLink's word. They have to be those that stand in the approved bundle.
 """
 
 from __future__ import annotations
@@ -11,28 +14,35 @@ import argparse
 import hashlib
 import importlib
 import inspect
+import io
 import os
 import re
+import tomllib
+import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from logging import ERROR, INFO
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from flwr.common.logger import log
 
 __all__ = [
     "APPROVED",
+    "AppName",
     "ApprovalError",
     "Approved",
+    "LastError",
+    "Withheld",
     "app_hash",
     "guard",
     "node_config_of",
     "parse_options",
     "run_supernode",
     "running_app",
+    "watch",
 ]
 
 APPROVED = "GUERDON_APPROVED"
@@ -41,8 +51,18 @@ APPROVED = "GUERDON_APPROVED"
 TRIED_WITH = ("1.41", "1.42")
 """The Flower versions (major.minor) that the guard was tried with; any other is refused."""
 
-PLACES = {"_pull_and_store_message": ("get_fab", "trusted_entities"), "_verify_fab": ("fab", "trusted_entities")}
+PLACES = {
+    "_pull_and_store_message": ("get_run", "get_fab", "trusted_entities"),
+    "_verify_fab": ("fab", "trusted_entities"),
+}
 """What the guard replaces in ``flwr.supernode.start_client_internal``, with the parameters it relies on."""
+
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+VERSION = re.compile(r"[0-9][A-Za-z0-9_+!-]{0,31}(\.[A-Za-z0-9_+!-]{1,32}){0,8}")
+"""A publisher or an app's name, and its version: one plain part of a folder's name."""
+
+KINDS_OF_RUN = ("", "flwr-serverapp")
+"""A run by a strategy; of the others (an agent's) a party's approval says nothing."""
 
 FOLDER_DIGITS = 8  # Flower extracts an app into a folder named by so many digits of its hash
 
@@ -86,6 +106,61 @@ class Approved:
         """These bytes are an approved app."""
         return hashlib.sha256(content).hexdigest() in self.hashes
 
+    def objection(self, run: Any, fab: Any) -> str:
+        """Why this run of Flower's may not be taken part in with the bundle that came for it; "" where it may.
+
+        Whatever the SuperLink says of an approved app beside its bytes has to be what the bytes say.
+        """
+        found = hashlib.sha256(fab.content).hexdigest()
+        if found not in self.hashes:
+            return f"its app {found} is not among the approved"
+        if {str(fab.hash_str), str(run.fab_hash)} != {found}:
+            return f"its app {found} is announced under another hash"
+        try:
+            name = AppName.of(fab.content)
+        except ApprovalError as error:
+            return str(error)
+        if (run.fab_id, run.fab_version) != (name.app, name.version):
+            said = f"{str(run.fab_id)[:80]!r} {str(run.fab_version)[:80]!r}"
+            return f"its app {found} is {name}, and the mediator's SuperLink calls it {said}"
+        if run.primary_task_type not in KINDS_OF_RUN:
+            return f"it is a run of {str(run.primary_task_type)[:40]!r}, not of a strategy"
+        return ""
+
+
+class AppName(NamedTuple):
+    """How an app is called in its own pyproject.toml: ``publisher/name``, and its version."""
+
+    app: str
+    version: str
+
+    @classmethod
+    def of(cls, content: bytes) -> AppName:
+        """Of a bundle.
+
+        Raises
+        ------
+        ApprovalError
+            It says none, or one that is more than a plain part of a folder's name.
+        """
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as bundle:
+                config = tomllib.loads(bundle.read("pyproject.toml").decode())
+            publisher, name = config["tool"]["flwr"]["app"]["publisher"], config["project"]["name"]
+            found = config["project"]["version"]
+        except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+            raise ApprovalError("the app's bundle has no pyproject.toml with publisher, name and version") from error
+        for text, shape in ((publisher, WORD), (name, WORD), (found, VERSION)):
+            if not isinstance(text, str) or not shape.fullmatch(text):
+                raise ApprovalError(
+                    "the app's pyproject.toml has a publisher, name or version that is not plain (letters, digits and "
+                    f"hyphens; a version such as 1.0.2), got {str(text)[:80]!r}"
+                )
+        return cls(f"{publisher}/{name}", found)
+
+    def __str__(self) -> str:
+        return f"{self.app} {self.version}"
+
 
 def app_hash(app: Path) -> str:
     """The sha256 of the bundle that ``flwr run`` makes of the app in a folder and sends to the parties.
@@ -95,16 +170,18 @@ def app_hash(app: Path) -> str:
     Raises
     ------
     ApprovalError
-        The folder holds no Flower app.
+        The folder holds no Flower app, or one whose name is not plain.
     """
     from flwr.cli.build import build_fab_from_disk
 
     if not (app / "pyproject.toml").is_file():
         raise ApprovalError(f"{app} holds no app: expected a pyproject.toml in it")
     try:
-        return hashlib.sha256(build_fab_from_disk(app)).hexdigest()
+        content = build_fab_from_disk(app)
     except Exception as error:  # Flower has many kinds
         raise ApprovalError(f"Flower can't bundle the app in {app}: {error}") from error
+    AppName.of(content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def running_app() -> str:
@@ -132,9 +209,12 @@ def guard(approved: Approved, loop: ModuleType | None = None) -> None:
     pull = loop._pull_and_store_message
 
     def pull_guarded(**arguments: Any) -> Any:
-        guarded = _withhold(arguments["get_fab"], approved)
+        guarded = Withheld(approved, arguments["get_run"], arguments["get_fab"])
         # Flower looks at an app only where some entity is trusted; whom doesn't matter, as _verify_fab is ours.
-        return pull(**{**arguments, "get_fab": guarded, "trusted_entities": {"approved": "by its sha256"}})
+        trusted = {"approved": "by its sha256"}
+        return pull(
+            **{**arguments, "get_run": guarded.get_run, "get_fab": guarded.get_fab, "trusted_entities": trusted}
+        )
 
     def verify_approved(fab: Any, trusted_entities: Any) -> bool:
         return approved.admits(fab.content)
@@ -159,20 +239,56 @@ def _check_flower(loop: ModuleType) -> None:
             )
 
 
-def _withhold(get_fab: Callable[[str, int], Any], approved: Approved) -> Callable[[str, int], Any]:
-    """The function that fetches an app, which gives no byte of one that is not approved."""
+@dataclass
+class Withheld:
+    """The functions that ask the SuperLink for a run and its app, which give no byte of one that is not approved."""
 
-    def get_approved(fab_hash: str, run: int) -> Any:
-        fab = get_fab(fab_hash, run)
-        found = hashlib.sha256(fab.content).hexdigest()
+    approved: Approved
+    ask_run: Callable[[int], Any]
+    ask_fab: Callable[[str, int], Any]
+    runs: dict[int, Any] = field(default_factory=dict)
+
+    def get_run(self, run: int) -> Any:
+        """As the SuperLink says, and remembered."""
+        self.runs[run] = self.ask_run(run)
+        return self.runs[run]
+
+    def get_fab(self, fab_hash: str, run: int) -> Any:
+        """The app's bundle, without its content where it may not run here."""
+        fab = self.ask_fab(fab_hash, run)
         verifications = {"valid_license": "looked at here"}  # Flower refuses an app without one before it looks
-        if approved.admits(fab.content):
-            log(INFO, "Run %s uses the approved app %s", run, found)
-            return replace(fab, verifications=verifications)
-        log(ERROR, "Refused run %s: its app %s is not among the approved", run, found)
-        return replace(fab, content=b"", verifications=verifications)
+        if objection := self.approved.objection(self.runs[run], fab):
+            log(ERROR, "Refused run %s: %s", run, objection)
+            return replace(fab, content=b"", verifications=verifications)
+        log(INFO, "Run %s uses the approved app %s, %s", run, fab.hash_str, AppName.of(fab.content))
+        return replace(fab, verifications=verifications)
 
-    return get_approved
+
+@dataclass
+class LastError:
+    """What the mediator answered last, where it refused: the HTTP status and the text; 0 where it did not."""
+
+    status: int = 0
+    text: str = ""
+
+
+def watch() -> LastError:
+    """From now on, what the mediator's SuperLink last refused to this process's SuperNode.
+
+    Flower ends a SuperNode without a reason where its signature is not taken, so that somebody has to remember it.
+    """
+    module = importlib.import_module("flwr.supernode.fleet_http_connection")
+    last = LastError()
+    signing = module.NodeAuthHttpInterceptor
+
+    class Watching(signing):  # type: ignore[misc, valid-type]
+        def intercept(self, context: Any, call_next: Any) -> Any:
+            response = super().intercept(context, call_next)
+            last.status, last.text = (response.status_code, response.text) if response.is_error else (0, "")
+            return response
+
+    module.NodeAuthHttpInterceptor = Watching  # type: ignore[attr-defined]
+    return last
 
 
 def parse_options(arguments: list[str]) -> argparse.Namespace:
@@ -189,6 +305,20 @@ def node_config_of(options: argparse.Namespace) -> dict[str, Any]:
     return dict(module.parse_config_args([options.node_config] if options.node_config else None))
 
 
-def run_supernode() -> None:
-    """Flower's SuperNode, with the options in ``sys.argv``; does not return while it runs."""
-    importlib.import_module("flwr.supernode.cli.flower_supernode").flower_supernode()
+def run_supernode(listening: Callable[[], object] = lambda: None) -> None:
+    """Flower's SuperNode, with the options in ``sys.argv``; does not return while it runs.
+
+    ``listening`` is called once its port on this machine is its own, before it connects.
+    """
+    module = importlib.import_module("flwr.supernode.cli.flower_supernode")
+    start = module.start_client_internal
+
+    def start_then(**arguments: Any) -> None:
+        listening()
+        start(**arguments)
+
+    module.start_client_internal = start_then  # type: ignore[attr-defined]
+    try:
+        module.flower_supernode()
+    finally:
+        module.start_client_internal = start  # type: ignore[attr-defined]

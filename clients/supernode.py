@@ -1,23 +1,34 @@
-"""A party's door: ``python -m clients.supernode --approve HASH ...`` runs approved apps only."""
+"""A party's door: ``python -m clients.supernode --approve HASH ...`` runs approved apps only.
+
+This process is Flower's SuperNode, which connects to the mediator, pulls messages and sends answers. Below it runs our
+executor (``clients.executor``), which takes each message from the SuperNode's port on 127.0.0.1 (``clients.loopback``)
+and starts the app for it.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import signal
+import subprocess
 import sys
 import tempfile
+import threading
 from argparse import Namespace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-__all__ = ["check_options", "cli", "main", "supernode"]
+from wire.environment import QUIET, past_proxies
+
+if TYPE_CHECKING:
+    from clients.connection import Mediator
+    from clients.loopback import Loopback
+
+__all__ = ["Executor", "check_options", "cli", "main", "supernode"]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-
-QUIET = {"FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1"}
-"""One outbound connection, to the mediator; Flower would report to its makers otherwise."""
 
 cli = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -54,6 +65,14 @@ def supernode(
     runs, and the refusal stands in this command's log.
 
     Without TLS (--insecure) it connects to this machine only.
+
+    The mediator is reached through the proxy of HTTPS_PROXY or ALL_PROXY
+    where one is set and NO_PROXY does not hold the mediator's host; this
+    machine itself never is.
+
+    Exit status: 2 where an option or the node config has to change, 1 where
+    the mediator can't be reached or refuses this party, with the reason in
+    the last line; 0 where it was ended from outside.
     """
     os.environ.update(QUIET)
     from clients import approval
@@ -72,13 +91,88 @@ def supernode(
     except (approval.ApprovalError, PartyError) as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(2) from None
+    from clients.connection import Mediator, check_own_port
+
+    os.environ.update(past_proxies(os.environ, options.host))
+    mediator = Mediator.of(options)
+    try:
+        check_own_port(options.host, options.port)
+        if warning := mediator.check():
+            typer.echo(f"Warning: {warning}", err=True)
+        os.environ[approval.APPROVED] = ",".join(sorted(approved.hashes))
+        _run(mediator, options, context.args)
+    except PartyError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _run(mediator: Mediator, options: Namespace, arguments: list[str]) -> None:
+    """Flower's SuperNode and our executor, until one of them ends.
+
+    Raises
+    ------
+    PartyError
+        It ended, and nobody had asked it to.
+    """
+    from clients import approval
+    from clients.errors import PartyError
+    from clients.loopback import Loopback, check_private
+
+    os.umask(0o077)
+    last = approval.watch()
     # Flower runs what lies in its home under the name of an approved app, so its home is a new one.
     with tempfile.TemporaryDirectory(prefix="guerdon-party-") as home:
+        check_private(Path(home))
         os.environ["FLWR_HOME"] = home
-        os.environ[approval.APPROVED] = ",".join(sorted(approved.hashes))
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        sys.argv = ["flower-supernode", *context.args]
-        approval.run_supernode()
+        port = Loopback(Path(home), options.host, options.port)
+        port.write()
+        sys.argv = ["flower-supernode", *arguments, *port.supernode]
+        executor = Executor(port)
+        try:
+            approval.run_supernode(executor.start)
+            asked = False  # Flower returns from it only where the connection broke down
+        except SystemExit as end:
+            asked = end.code in (0, None)
+            if not asked and not last.status:
+                raise  # Flower has said why
+        finally:
+            executor.stop()
+        if why := executor.trouble or (mediator.explain(last.status, last.text) if last.status else ""):
+            raise PartyError(why)
+        if not asked:
+            raise PartyError("Flower gave the connection up; the reason stands above")
+
+
+class Executor:
+    """Our executor's process; without it a party would look connected and never answer."""
+
+    def __init__(self, port: Loopback) -> None:
+        self._argv = port.executor
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+        self.trouble = ""
+
+    def start(self) -> None:
+        """Start it, once the port that it asks is the SuperNode's."""
+        self._process = subprocess.Popen(self._argv)
+        threading.Thread(target=self._watch, args=(self._process,), daemon=True).start()
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        status = process.wait()
+        if not self._stopped:
+            self.trouble = f"the process that runs the app ended by itself (exit status {status})"
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def stop(self) -> None:
+        """End it, and with it the app that it runs."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(5.0)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
 
 
 def check_options(options: Namespace) -> None:
@@ -96,6 +190,12 @@ def check_options(options: Namespace) -> None:
         raise ApprovalError(
             "--allow-runtime-dependency-installation would run packages that nobody approved: install what the app "
             "needs beforehand"
+        )
+    locked = (options.superexec_auth_secret_file, options.ssl_certfile, options.ssl_keyfile, options.ssl_ca_certfile)
+    if options.isolation != "subprocess" or any(locked):
+        raise ApprovalError(
+            "--isolation, --superexec-auth-secret-file and --ssl-... are not yours to give: the way from the SuperNode "
+            "to the app on this machine is locked with a secret and a certificate that are new at each start"
         )
     if options.insecure and not _is_loopback(options.superlink.rpartition(":")[0]):
         raise ApprovalError(

@@ -66,27 +66,40 @@ def door(
         typer.Option("--certificate", help="What parties see (PEM, with its chain); server.pem by default."),
     ] = None,
     key: Annotated[Path | None, typer.Option("--key", help="Of the certificate; server.key by default.")] = None,
+    name: Annotated[
+        list[str],
+        typer.Option("--name", help="A host name or address by which parties reach the door; repeat it for more."),
+    ] = [],  # noqa: B006
 ) -> None:
     """Write the nginx config that lets only parties in, and print what to start on the mediator's machine.
 
     Parties connect to nginx. Everything but the parties' side of Flower's API
     is answered with 403, so that nobody outside this machine can submit a run,
-    register a key or take over the mediator's app.
+    register a key or take over the mediator's app. Requests that carry the
+    key of no party in FOLDER/parties get little time and room, so run this
+    again, and `nginx -s reload`, whenever a key came or went.
+
+    Refused: a certificate that has expired or is not valid yet, with another
+    key, of another authority, or without the name by which it is reached.
     """
-    place = Door(folder, listen, superlink_port, certificate, key)
+    place = Door(folder, listen, superlink_port, certificate, key, name)
+    for warning in place.check():
+        typer.echo(f"Warning: {warning}", err=True)
     for path in place.write():
         typer.echo(f"Wrote {path}")
-    home = f"FLWR_HOME={shlex.quote(str(folder.resolve() / 'flower'))}"
     keys = shlex.quote(str(folder.resolve() / "parties"))
     typer.echo(
-        "\nThe SuperLink, in a shell that stays open:\n"
+        f"Known to it: {', '.join(place.parties()) or 'no party'}\n"
+        "\nIn every shell on this machine, first:\n"
+        f"  . {shlex.quote(str(folder.resolve() / 'environment'))}\n"
+        "The SuperLink, in a shell that stays open:\n"
         f"  {shlex.join(place.superlink)}\n"
         "The door, in a shell that stays open:\n"
         f"  {shlex.join(place.nginx)}\n"
         "Each party's key, once:\n"
-        f"  {home} flwr supernode register {keys}/NAME.pub {CONNECTION} --name NAME\n"
+        f"  flwr supernode register {keys}/NAME.pub {CONNECTION} --name NAME\n"
         "A run, once the parties are connected:\n"
-        f"  {home} flwr run . {CONNECTION} --run-config FILE.toml --stream\n"
+        f"  flwr run . {CONNECTION} --run-config FILE.toml --stream\n"
         "with these two lines in FILE.toml, so that no name is worth more than its key:\n"
         f"  keys-dir = {json.dumps(str(folder.resolve() / 'parties'))}\n"
         f"  signing-key = {json.dumps(str(folder.resolve() / MEDIATOR))}"

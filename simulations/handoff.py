@@ -7,7 +7,8 @@ import shlex
 from pathlib import Path
 
 from simulations.prepare import Prepared
-from simulations.superlink import QUIET, federation_config
+from simulations.superlink import SETTINGS, federation_config
+from wire.environment import AS_SHELL
 
 __all__ = ["CONNECTION", "hand_off"]
 
@@ -29,6 +30,7 @@ def _simulation(prepared: Prepared) -> list[str]:
     return [
         "Simulate it with plain Flower (one shell, this Python environment active):",
         "",
+        f"  {AS_SHELL}",
         f"  cd {_quoted(prepared.run)}",
         f"  {_quiet()} flwr run {_quoted(prepared.app)} --run-config {_config(prepared)} {size} --stream",
         "",
@@ -42,7 +44,8 @@ def _deployment(prepared: Prepared, home: Path) -> list[str]:
     shells = len(prepared.parties) + 2
     lines = [
         f"Or deploy it with the same files ({shells} shells, this Python environment active in each; all on this",
-        "machine and unencrypted, for trying it out):",
+        "machine and unencrypted, for trying it out), and in each, first:",
+        f"    {AS_SHELL}",
         "",
         "  mediator, shell 1 (stays open):",
         f"    cd {_quoted(prepared.run)} && flower-superlink --insecure --host 127.0.0.1 --port {PORT} "
@@ -78,7 +81,7 @@ def _node_config(prepared: Prepared, party: str, path: Path) -> list[str]:
 
 def _quiet() -> str:
     name = "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION"
-    return f"{name}={QUIET[name]}"
+    return f"{name}={SETTINGS[name]}"
 
 
 def _quoted(path: Path) -> str:

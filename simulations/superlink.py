@@ -21,8 +21,9 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from simulations.processes import ANSI, Keeper, Service, Signals, executable, run_command
+from wire.environment import QUIET, past_proxies
 
-__all__ = ["CONNECTION", "LaunchError", "RunStatus", "SuperLink", "federation_config"]
+__all__ = ["CONNECTION", "SETTINGS", "LaunchError", "RunStatus", "SuperLink", "federation_config"]
 
 CONNECTION = "own"
 START_DEADLINE = 300.0  # seconds until the SuperLink must answer; a busy machine took more than 60 for 3 of work
@@ -31,9 +32,7 @@ LOG_DEADLINE = 10.0  # a run with a client that hangs stays unfinished for minut
 ATTEMPTS = 3  # another program can take the free port before the SuperLink does
 DIRECTORY_PREFIX = "guerdon-"
 
-QUIET = {
-    "FLWR_TELEMETRY_ENABLED": "0",
-    "FLWR_DISABLE_UPDATE_CHECK": "1",
+SETTINGS = QUIET | {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
     "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
@@ -186,17 +185,14 @@ def _busy() -> str:
 def _environment(private: Path, variables: Mapping[str, str]) -> dict[str, str]:
     """The caller's environment without what would let another app's code or another Ray in."""
     env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "RAY_ADDRESS")}
-    local = ",".join(filter(None, [env.get("NO_PROXY") or env.get("no_proxy"), "127.0.0.1", "localhost"]))
     own = {
         "PATH": os.pathsep.join([str(Path(executable("flwr")).parent), env.get("PATH", "")]),  # for flwr-simulation
         "FLWR_HOME": str(private / "home"),
         "RAY_TMPDIR": str(private / "ray"),
         "RAY_AUTH_MODE": "token",  # otherwise whoever reaches Ray's ports runs code in the simulation
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        "NO_PROXY": local,
-        "no_proxy": local,
     }
-    return env | QUIET | own | dict(variables)
+    return env | SETTINGS | past_proxies(env) | own | dict(variables)
 
 
 def _short_temporary_directory() -> Path:

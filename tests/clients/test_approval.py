@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +24,7 @@ from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 from flwr.supernode.nodestate import NodeStateFactory
 
-from clients.approval import TRIED_WITH, ApprovalError, Approved, app_hash, guard
+from clients.approval import TRIED_WITH, AppName, ApprovalError, Approved, app_hash, guard
 
 ROOT = Path(__file__).parents[2]
 RUN, NODE = 5, 7
@@ -43,8 +46,11 @@ def bundle() -> bytes:
     return build_fab_from_disk(ROOT)
 
 
-def deliver(loop: ModuleType, fab: Fab, *, trusted: dict[str, str] | None = None) -> tuple[Any, int]:
-    """Let the loop pull one message of a run with this app; its state, and how many bytes of the message it fetched."""
+def deliver(loop: ModuleType, fab: Fab, *, trusted: dict[str, str] | None = None, **lies: object) -> tuple[Any, int]:
+    """Let the loop pull one message of a run with this app; its state, and how many bytes of the message it fetched.
+
+    ``lies`` is what the SuperLink says of the run in the place of the truth.
+    """
     stores = ObjectStoreFactory()
     state, store = NodeStateFactory(objectstore_factory=stores).state(), stores.store()
     state.set_node_id(NODE)
@@ -58,7 +64,8 @@ def deliver(loop: ModuleType, fab: Fab, *, trusted: dict[str, str] | None = None
         fetched.append(len(contents[key]))
         return contents[key]
 
-    run = replace(Run.create_empty(RUN), fab_id="guerdon/guerdon", fab_version="0.1.0", fab_hash=fab.hash_str)
+    told = {"fab_id": "guerdon/guerdon", "fab_version": version("guerdon"), "fab_hash": fab.hash_str, **lies}
+    run = replace(Run.create_empty(RUN), **told)  # type: ignore[arg-type]
     loop._pull_and_store_message(  # type: ignore[attr-defined]
         state=state,
         object_store=store,
@@ -111,6 +118,84 @@ def test_whatever_else_the_mediator_sends_is_refused_before_it_is_unpacked(bundl
     for known in (approved, hashlib.sha256(other).hexdigest()):
         assert state.get_fab(known) is None
     assert state.get_run(RUN) is None
+
+
+LIES_OF_A_RUN: dict[str, dict[str, object]] = {
+    "a version that leads elsewhere": {"fab_version": f"{version('guerdon')}/../../../tmp/evil"},
+    "a version of dots": {"fab_version": ".."},
+    "another version": {"fab_version": "0.0.1"},
+    "no version": {"fab_version": ""},
+    "a version with a blank": {"fab_version": f"{version('guerdon')} "},
+    "another publisher": {"fab_id": "eve/guerdon"},
+    "another name": {"fab_id": "guerdon/evil"},
+    "a publisher that leads elsewhere": {"fab_id": "../guerdon"},
+    "no name": {"fab_id": ""},
+    "another hash": {"fab_hash": "f" * 64},
+    "a hash that leads elsewhere": {"fab_hash": "/../../x"},
+    "an agent's run": {"primary_task_type": "flwr-agentapp"},
+    "escape sequences": {"fab_version": "\x1b[2J0.2.0"},
+}
+
+
+@pytest.mark.parametrize("lie", LIES_OF_A_RUN)
+def test_a_superlink_that_lies_about_an_approved_app_is_refused(
+    bundle: bytes, lie: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Flower loads apps/PUBLISHER.NAME.VERSION.HASH8, each of them the SuperLink's word."""
+    loop = fresh_loop()
+    guard(Approved.of([hashlib.sha256(bundle).hexdigest()]), loop)
+    state, fetched = deliver(loop, fab_of(bundle), **LIES_OF_A_RUN[lie])
+    assert error_code(state) == INVALID_FAB
+    assert fetched == 0
+    assert state.get_run(RUN) is None
+    assert "\x1b[2J" not in caplog.text
+
+
+def test_the_bundles_hash_as_the_superlink_gives_it_is_that_of_its_bytes(bundle: bytes) -> None:
+    loop, approved = fresh_loop(), hashlib.sha256(bundle).hexdigest()
+    guard(Approved.of([approved]), loop)
+    for told in ("", "/../../x" + approved[8:], approved.upper()):
+        state, fetched = deliver(loop, Fab(told, bundle, {}), fab_hash=approved)
+        assert (error_code(state), fetched) == (INVALID_FAB, 0)
+
+
+def test_without_the_guard_flower_loads_the_folder_that_the_superlink_names(bundle: bytes) -> None:
+    """What the tests above see is the guard's doing."""
+    state, fetched = deliver(fresh_loop(), fab_of(bundle), **LIES_OF_A_RUN["a version that leads elsewhere"])
+    assert error_code(state) is None
+    assert fetched > 0
+    assert ".." in state.get_run(RUN).fab_version
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("version", "1.0/../.."),
+        ("version", ".."),
+        ("version", "1..0"),
+        ("version", "1.0\\n"),
+        ("name", "../x"),
+        ("name", ""),
+        ("publisher", "a/b"),
+        ("publisher", "."),
+    ],
+)
+def test_an_app_whose_own_name_is_not_plain_can_not_be_approved(key: str, value: str) -> None:
+    own = {"publisher": "p", "name": "n", "version": "1.0"} | {key: value}
+    toml = f'[project]\nname = "{own["name"]}"\nversion = "{own["version"]}"\n'
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr("pyproject.toml", f'{toml}[tool.flwr.app]\npublisher = "{own["publisher"]}"\n')
+    with pytest.raises(ApprovalError, match="not plain"):
+        AppName.of(content.getvalue())
+
+
+@pytest.mark.parametrize("text", ["1.0", "0.2.0", "1.0.0rc1", "2.1.dev3", "1.0+local", "1!2.0", "2026.11"])
+def test_usual_versions_are_plain(text: str) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr("pyproject.toml", f'[project]\nname="n"\nversion="{text}"\n[tool.flwr.app]\npublisher="p"\n')
+    assert AppName.of(content.getvalue()) == ("p/n", text)
 
 
 def test_without_the_guard_flower_runs_what_comes(bundle: bytes) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 from server.credentials import make_credentials
 from server.door import CONNECTION, Door
 from simulations.processes import Keeper, Service, executable
-from simulations.superlink import QUIET
 from tests.deployment.family import kill_family
+from wire.environment import QUIET
 
 ROOT = Path(__file__).parents[2]
 PARTIES = ("north", "south")

@@ -145,9 +145,8 @@ def test_every_party_ends_with_its_reward(guide: Guide, prepare: Callable[[Guide
     guide.run(extract)
     assert guide.run(audit).count("agrees") == 3
 
-    unregister, withdraw = guide.block("supernode unregister").splitlines()
     (node,) = re.findall(r"SuperNode ID: (\d+)", guide.services["va"].tail(1000))
-    guide.run(unregister.replace("ID", node) + "\n" + withdraw)
+    guide.run(guide.block("supernode unregister").replace(" ID ", f" {node} "))
     wait_until("va's SuperNode ends", lambda: guide.services["va"].ended() is not None)
     guide.run("python -m simulations purge $G/run")
     assert not (guide.folder / "run" / "pool").exists()

@@ -36,8 +36,9 @@ def test_the_superlink_is_on_loopback_with_tls_and_keys(folder: Path) -> None:
 
 
 def test_parties_can_be_shown_another_certificate_than_the_superlinks(folder: Path, tmp_path: Path) -> None:
+    make_credentials(tmp_path / "other", ["north"], ["mediator.example"])
     for name in ("full.pem", "full.key"):
-        (tmp_path / name).touch()
+        (tmp_path / "other/mediator" / name.replace("full", "server")).rename(tmp_path / name)
     door = Door(folder, "0.0.0.0:443", certificate=tmp_path / "full.pem", key=tmp_path / "full.key")
     door.write()
     config = (folder / "nginx.conf").read_text()
