@@ -25,6 +25,7 @@ from wire.defaults import HOLDOUT
 from wire.formats import LEDGER, FormatError
 from wire.kinds import kind_of
 from wire.messages import MessageError, Reward
+from wire.parsing import ParseError, read_json
 from wire.schema import Schema, SchemaError
 from wire.signing import KeyFileError, read_public_key
 from wire.text import listed
@@ -178,8 +179,8 @@ def audit_ledgers(
 def _ledger_of(path: Path) -> list[dict[str, Any]]:
     """The mediator's entries; every line must be one, for an empty or broken file acknowledges nothing."""
     try:
-        entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        entries = [read_json(line) for line in path.read_bytes().splitlines() if line.strip()]
+    except (OSError, ParseError) as error:
         raise PartyError(f"{path} is not what `python -m server extract RUN PARTY` prints: {error}") from error
     if not entries or not all(isinstance(entry, dict) and "action" in entry for entry in entries):
         raise PartyError(f"{path} holds no entry of a ledger: `python -m server extract RUN PARTY` prints them")

@@ -20,6 +20,7 @@ from clients.node_config import ANY_SCHEMA
 from wire.files import append_line, make_folder, read_lines, write_whole
 from wire.formats import LEDGER, FormatError
 from wire.messages import Proposal
+from wire.parsing import ParseError, read_json
 from wire.schema import Schema
 
 __all__ = ["ALL", "consent", "keep_proposal", "note", "proposals", "read_ledger", "set_withdrawn", "withdrawn"]
@@ -54,7 +55,7 @@ def keep_proposal(store: Path, proposal: Proposal, bring: Mapping[str, Any]) -> 
         "dry_run": proposal.dry_run,
         "terms": dict(proposal.terms),
         "parties": list(proposal.parties),
-        "schema": json.loads(proposal.schema) if proposal.schema else None,
+        "schema": read_json(proposal.schema) if proposal.schema else None,
         **bring,
     }
     write_whole(path, json.dumps(about, indent=1).encode())
@@ -63,14 +64,14 @@ def keep_proposal(store: Path, proposal: Proposal, bring: Mapping[str, Any]) -> 
 
 def proposals(store: Path) -> list[dict[str, Any]]:
     """The proposals kept, the oldest first."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in (store / "_proposals").glob("*.json")]
-    return sorted(found, key=lambda about: str(about["time"]))
+    found = [_kept(path, dict) for path in (store / "_proposals").glob("*.json")]
+    return sorted(found, key=lambda about: str(about.get("time", "")))
 
 
 def withdrawn(store: Path) -> frozenset[str]:
     """The runs that this party has withdrawn from; ``ALL`` among them where it has from all."""
     path = store / "_withdrawn.json"
-    return frozenset(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else frozenset()
+    return frozenset(map(str, _kept(path, list))) if path.exists() else frozenset()
 
 
 def set_withdrawn(store: Path, run: str, undo: bool = False) -> frozenset[str]:
@@ -102,6 +103,24 @@ def read_ledger(store: Path) -> list[dict[str, Any]]:
         return [LEDGER.read(entry) for entry in read_lines(store / "_ledger.jsonl")]
     except FormatError as error:
         raise PartyError(f"this party's own ledger can't be read: {error}", here=f"it is in {store}") from error
+
+
+def _kept(path: Path, kind: type) -> Any:
+    """What a file of the store holds.
+
+    Raises
+    ------
+    PartyError
+        It can't be read: nothing is sent by a party that can't tell what it has agreed to.
+    """
+    try:
+        found = read_json(path.read_bytes())
+        if isinstance(found, kind):
+            return found
+        why = f"expected a {kind.__name__}, got a {type(found).__name__}"
+    except (OSError, ParseError) as error:
+        why = str(error)
+    raise PartyError(f"{path.name} in this party's store can't be read", here=f"{path}: {why}; restore it from a copy")
 
 
 def _now() -> str:

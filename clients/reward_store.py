@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zipfile import BadZipFile
 
 from clients.errors import PartyError
 from wire.files import make_folder, read_arrays, write_arrays, write_whole
 from wire.formats import REWARD, FormatError
 from wire.kinds import kind_of
 from wire.messages import MessageError, Reward, check_party_name
+from wire.parsing import read_json
 
 __all__ = ["load_reward", "save_reward"]
 
@@ -48,10 +50,10 @@ def load_reward(folder: Path) -> Reward:
     """
     folder = folder.parent if folder.is_file() else folder
     try:
-        about = REWARD.read(json.loads((folder / "reward.json").read_text(encoding="utf-8")))
+        about = REWARD.read(read_json((folder / "reward.json").read_bytes()))
         arrays = read_arrays(folder / "reward.npz")
     except FileNotFoundError as error:
         raise PartyError(f"{folder} holds no reward: expected reward.npz and reward.json") from error
-    except (OSError, ValueError) as error:
+    except (BadZipFile, OSError, ValueError) as error:
         raise PartyError(f"the reward in {folder} can't be read: {error}") from error
     return Reward(arrays, about)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from wire.files import append_line, make_folder, read_arrays, read_lines, write_arrays, write_whole
 from wire.formats import ALLOCATION, LEDGER, POOL, REWARD, REWARDS, FormatError, KeptFormat
+from wire.parsing import ParseError, read_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -212,7 +214,10 @@ class RunDirectory:
             if not seed.isdigit():
                 raise RunDirectoryError(f"GUERDON_NOISE_SEED must be a non-negative whole number, got {seed!r}")
             write_whole(path, seed.encode())
-        return int(path.read_text())
+        kept = path.read_text(encoding="ascii", errors="replace").strip()
+        if not re.fullmatch(r"[0-9]{1,100}", kept):
+            raise RunDirectoryError(f"{path} should hold the whole number that seeds the noise: restore it from a copy")
+        return int(kept)
 
     # Afterwards.
 
@@ -265,7 +270,16 @@ class RunDirectory:
 
 
 def _json(path: Path) -> object:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """What a JSON file of a run holds.
+
+    Raises
+    ------
+    RunDirectoryError
+    """
+    try:
+        return read_json(path.read_bytes())
+    except (OSError, ParseError) as error:
+        raise RunDirectoryError(f"{path} can't be read: {error}; restore it from a copy") from error
 
 
 def _now() -> str:

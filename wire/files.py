@@ -11,6 +11,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wire.parsing import ParseError, read_json
+
 __all__ = ["append_line", "make_folder", "read_arrays", "read_lines", "write_arrays", "write_whole"]
 
 
@@ -51,10 +53,10 @@ def append_line(path: Path, entry: Mapping[str, Any]) -> None:
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Every entry of a JSON-lines file, none where there is no file; a line that a crash cut short is left out."""
     entries = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for line in path.read_bytes().split(b"\n") if path.exists() else []:
         try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError:
+            entries.append(read_json(line))
+        except ParseError:
             continue
     return entries
 

@@ -29,10 +29,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self, get_args
+
+from wire.parsing import ParseError, read_json, read_toml
 
 __all__ = ["Column", "Schema", "SchemaError", "spelled"]
 
@@ -99,9 +100,9 @@ class Schema:
         SchemaError
         """
         try:
-            return cls._of(tomllib.loads(text))
-        except tomllib.TOMLDecodeError as error:
-            raise SchemaError(f"it is not TOML: {error}") from error
+            return cls._of(read_toml(text))
+        except ParseError as error:
+            raise SchemaError(str(error)) from error
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -112,7 +113,7 @@ class Schema:
         SchemaError
         """
         try:
-            found = json.loads(text)
+            found = read_json(text)
             columns = {column.pop("name"): column for column in found.pop("columns")}
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise SchemaError("it is not what a schema is sent as") from error
