@@ -12,6 +12,9 @@ from typing import Annotated
 
 import typer
 
+from wire import terminal
+from wire.terminal import say
+
 __all__ = ["check_options", "cli", "main", "supernode"]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -62,7 +65,7 @@ def supernode(
 
     try:
         if tell:
-            typer.echo(approval.app_hash(app))
+            say(approval.app_hash(app))
             return
         approved = approval.Approved.of(approve)
         options = approval.parse_options(context.args)
@@ -70,7 +73,7 @@ def supernode(
         check_start(approval.node_config_of(options))
         approval.guard(approved)
     except (approval.ApprovalError, PartyError) as error:
-        typer.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         raise typer.Exit(2) from None
     # Flower runs what lies in its home under the name of an approved app, so its home is a new one.
     with tempfile.TemporaryDirectory(prefix="guerdon-party-") as home:
@@ -118,6 +121,8 @@ def _is_loopback(host: str) -> bool:
 
 def main() -> None:
     """The command line."""
+    terminal.prepare()
+    os.environ.setdefault("PYTHONIOENCODING", f"{sys.stdout.encoding}:backslashreplace")  # of the processes it starts
     cli(prog_name="python -m clients.supernode")
 
 

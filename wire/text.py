@@ -10,10 +10,11 @@ __all__ = ["cell_text", "cleaned", "is_line", "listed", "printable"]
 
 UNSEEN = re.compile(
     "["
-    "\x00-\x1f\x7f-\x9f"  # control characters, which could rewrite an operator's screen
-    "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # direction
-    "\u2028\u2029"  # line ends
-    "\ud800-\udfff"  # halves of characters
+    # control characters, which could rewrite an operator's screen; marks of direction; line ends; halves of characters
+    "\x00-\x1f\x7f-\x9f"
+    "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+    "\u2028\u2029"
+    "\ud800-\udfff"
     "]+"
 )
 """What a line of text does not hold: what can't be seen, and changes how the rest is seen."""

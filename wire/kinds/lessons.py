@@ -81,8 +81,8 @@ def _check_network(weights: Weights, inputs: int) -> None:
         weight, bias = weights[f"{k}.weight"], weights[f"{k}.bias"]
         if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1] or not len(bias):
             raise MessageError(
-                f"layer {k} of a network takes {width} inputs, got a weight of shape {weight.shape} and a bias of shape "
-                f"{bias.shape}"
+                f"layer {k} of a network takes {width} inputs, got a weight of shape {weight.shape} and a bias of "
+                f"shape {bias.shape}"
             )
         for array in (weight, bias):
             if array.dtype != np.float64 or not np.all(np.isfinite(array)):
