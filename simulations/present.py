@@ -65,7 +65,8 @@ def present_rehearsal(ledger: Sequence[Record], console: Console) -> None:
         console.encoding,
     )
     refused = [entry for entry in entries if entry["action"] == "refused"]
-    console.print(Group(table, *_refusals(refused)), highlight=False)
+    foreseen = [str(entry["reason"]) for entry in entries if entry["action"] == "foreseen"]
+    console.print(Group(table, *_refusals(refused), *_notes(foreseen)), highlight=False)
 
 
 def _table(title: str, columns: Sequence[Column], parties: Sequence[Record], name_width: int, encoding: str) -> Table:
