@@ -65,7 +65,7 @@ def supernode(
 
     try:
         if tell:
-            say(approval.app_hash(app))
+            say(approval.app_hash(app, lambda text: say(f"Note: {text}.", err=True)))
             return
         approved = approval.Approved.of(approve)
         options = approval.parse_options(context.args)
