@@ -23,7 +23,7 @@ def test_an_exact_gaussian_process_needs_a_few_matrices_of_all_rows() -> None:
     assert known.memory(10_000) == 6.0 * 8e8
     assert GaussianProcess("rbf").memory(10_000) == 8.5 * 8e8
     assert GaussianProcess("rbf + exponential").memory(10_000) == 10.5 * 8e8
-    assert GaussianProcess("rbf + linear").lighter.startswith("SparseGaussianProcess(kernel='rbf + linear', ")
+    assert GaussianProcess("rbf + matern32").lighter.startswith("SparseGaussianProcess(kernel='rbf + matern32', ")
 
 
 def test_the_least_bound_on_memory_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
