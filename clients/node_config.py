@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from clients.errors import PartyError
 from wire.defaults import HOLDOUT
+from wire.text import is_line
 
 __all__ = ["ANY_SCHEMA", "KEYS", "check_keys", "holdout_of"]
 
@@ -15,6 +17,9 @@ KEYS = (
     *("party", "data-path", "target", "noise", "holdout", "holdout-path", "reward-dir"),
     *("key", "mediator-key", "confirm-schema"),
 )
+
+TEXTS = ("party", "data-path", "target", "holdout-path", "reward-dir", "key", "mediator-key", "confirm-schema")
+PATH_LIMIT = 4096
 
 FLOWERS = ("partition-id", "num-partitions")
 """Keys of simulated nodes."""
@@ -24,7 +29,7 @@ ANY_SCHEMA = "any"
 
 
 def check_keys(node_config: Mapping[str, Any]) -> None:
-    """Refuse a key that nobody reads: it is a protection that was spelled wrongly.
+    """Refuse a key that nobody reads, which is a protection that was spelled wrongly, and a value not of its kind.
 
     Raises
     ------
@@ -34,7 +39,20 @@ def check_keys(node_config: Mapping[str, Any]) -> None:
         if key not in (*KEYS, *FLOWERS):
             near = get_close_matches(key, KEYS, 1)
             meant = f"did you mean {near[0]}?" if near else f"it has {', '.join(KEYS)}"
-            raise PartyError(f"the node config has no key {key!r}; {meant}")
+            raise PartyError(f"the node config has no key {key[:60]!r}; {meant}")
+    for key in TEXTS:
+        text = node_config.get(key, "")
+        if not isinstance(text, str) or (text and not is_line(text, PATH_LIMIT)):
+            raise PartyError(f"{key} in the node config is a text of one line that can be printed, got {text!r:.60}")
+    partition = node_config.get("partition-id", 0)
+    if type(partition) is not int or partition < 0:
+        raise PartyError(f"partition-id in the node config is a whole number from 0, got {partition!r:.60}")
+    noise = node_config.get("noise", "")
+    if isinstance(noise, str):
+        if noise and not is_line(noise):
+            raise PartyError("noise in the node config is a column's name or a variance, got no name")
+    elif type(noise) not in (int, float) or not (0.0 < noise < math.inf):
+        raise PartyError(f"noise in the node config is a column's name or a variance above 0, got {noise!r:.60}")
 
 
 def holdout_of(node_config: Mapping[str, Any]) -> float:

@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 
 from wire import terminal
+from wire.csv_text import csv_text
 from wire.terminal import Screen, put, say
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def export(
     from server.run_directory import RunDirectory
     from simulations.spread import allocation_table
 
-    text = allocation_table(RunDirectory(run).read_allocation()).write_csv()
+    text = csv_text(allocation_table(RunDirectory(run).read_allocation()))
     if csv is None:
         put(text)
     else:
@@ -314,7 +315,7 @@ def _launch_all(
     if records:
         spread = spread_table(records)
         path = prepared.run.with_name(f"{prepared.run.name}-{len(records)}-seeds.csv")
-        spread.write_csv(path)
+        path.write_text(csv_text(spread), encoding="utf-8")
         console = Screen()
         console.print(spread_view(spread, len(records), console.width), highlight=False)
         console.print(f"All measures: {path}", highlight=False, markup=False, soft_wrap=True)

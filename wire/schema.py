@@ -34,6 +34,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self, get_args
 
 from wire.parsing import ParseError, read_json, read_toml
+from wire.text import is_line
 
 __all__ = ["Column", "Schema", "SchemaError", "spelled"]
 
@@ -192,6 +193,8 @@ def spelled(value: str) -> str:
 
 
 def _column(name: str, about: Any) -> Column:
+    if not is_line(name):
+        raise SchemaError(f"a column's name must be one line that can be printed, got {name[:60]!r}")
     where = f"column {name!r}"
     if not isinstance(about, Mapping):
         raise SchemaError(f"{where}: expected a table of {', '.join(sorted(KEYS))}, got {about!r}")
@@ -251,6 +254,8 @@ def _text(value: Any, what: str) -> str:
         return repr(value)
     if not isinstance(value, str):
         raise SchemaError(f"{what} must be a text, got {value!r}")
+    if value and not value.isspace() and not is_line(value, LIMIT):
+        raise SchemaError(f"{what} must be one line that can be printed, got {value[:60]!r}")
     return value
 
 

@@ -13,6 +13,8 @@ import struct
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +191,7 @@ def decoders() -> Mapping[str, tuple[Callable[[], RecordDict], Callable[[RecordD
 
 def tried(count: int, attempts: Iterator[Callable[[], object]], *expected: type[Exception]) -> int:
     """Make so many attempts, each of which ends well or in an expected error, soon; how many ended well."""
-    well = 0
+    well = ended = 0
     tracemalloc.start()
     try:
         for _ in range(count):
@@ -197,9 +199,10 @@ def tried(count: int, attempts: Iterator[Callable[[], object]], *expected: type[
             try:
                 attempt()
                 well += 1
-            except expected as error:
-                assert str(error)
+            except expected:
+                ended += 1
             assert time.monotonic() - began < SLOWEST
+        assert well + ended == count
         assert tracemalloc.get_traced_memory()[1] < GROWTH
     finally:
         tracemalloc.stop()
@@ -225,7 +228,7 @@ def test_whatever_is_wrong_with_a_message_is_a_message_error(count: int) -> None
         while True:
             make, read = rng.choice(ways)
             content = mutated(make(), rng)
-            yield lambda: read(content)
+            yield partial(read, content)
 
     assert 0 < tried(count, attempts(), MessageError, SchemaError) < count
 
@@ -270,9 +273,8 @@ def test_whatever_is_wrong_with_a_toml_file_is_its_own_error(count: int, tmp_pat
                 return text + "\n" + rng.choice(TOMLS)
             case 2:
                 lines = text.splitlines()
-                lines[rng.randrange(len(lines))] = (
-                    f"{rng.choice(['a', 'seed', 'parties', 'target'])} = {json.dumps(rng.choice(TEXTS))}"
-                )
+                key, value = rng.choice(["a", "seed", "parties", "target"]), json.dumps(rng.choice(TEXTS))
+                lines[rng.randrange(len(lines))] = f"{key} = {value}"
                 return "\n".join(lines)
         letters = list(text)
         for _ in range(rng.randrange(1, 5)):
@@ -298,18 +300,13 @@ def test_whatever_is_wrong_with_a_toml_file_is_its_own_error(count: int, tmp_pat
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_json_is_plain_data_or_a_parse_error(text: str) -> None:
-    try:
+    with suppress(ParseError):
         found = read_json(text)
-    except ParseError as error:
-        assert len(str(error)) < 200
-    else:
         copy.deepcopy(found)
         json.dumps(found, allow_nan=False).encode()
 
 
 @pytest.mark.parametrize("text", TOMLS)
 def test_toml_is_a_table_or_a_parse_error(text: str) -> None:
-    try:
+    with suppress(ParseError):
         assert isinstance(read_toml(text), dict)
-    except ParseError:
-        pass

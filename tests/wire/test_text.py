@@ -7,10 +7,12 @@ import io
 import unicodedata
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wire.csv_text import csv_text
 from wire.messages import Introduction, MessageError, encode_introduction, read_names
 from wire.text import cell_text, cleaned, is_line, printable
 
@@ -77,3 +79,10 @@ def test_no_cell_is_a_formula_but_numbers_stay(text: str) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers())
 def test_numbers_stay_numbers(number: float) -> None:
     assert cell_text(repr(number)) == repr(number)
+
+
+def test_a_table_keeps_its_numbers_and_no_text_of_it_is_a_formula() -> None:
+    table = pl.DataFrame({"=cmd|' /C calc'!A0": [-1.5, 2e-300], "level": ["@SUM(A1)", "-2"], "n": [-3, 4]})
+    lines = list(csv.reader(io.StringIO(csv_text(table))))
+    assert lines[0] == ["'=cmd|' /C calc'!A0", "level", "n"]
+    assert [[float(row[0]), row[1], int(row[2])] for row in lines[1:]] == [[-1.5, "'@SUM(A1)", -3], [2e-300, "-2", 4]]
