@@ -25,7 +25,7 @@ from guerdon.types import FloatArray
 from wire import terminal
 from wire.defaults import HOLDOUT
 from wire.formats import LEDGER, FormatError
-from wire.kinds import kind_of
+from wire.kinds import kind_of, understood
 from wire.messages import MessageError, Reward
 from wire.parsing import ParseError, read_json
 from wire.schema import Schema, SchemaError
@@ -208,7 +208,9 @@ def show(
     for k, folder in enumerate(_reward_folders(rewards)):
         if k:
             console.print()
-        _show(load_reward(folder), console)
+        found = load_reward(folder)
+        with understood(found):
+            _show(found, console)
 
 
 def _reward_folders(paths: Sequence[Path]) -> list[Path]:
@@ -273,7 +275,8 @@ def predict(
 
 def _predictions(found: Reward, table: pl.DataFrame, file: Path, noise_column: str | None) -> list[pl.Series]:
     kind = kind_of(found.about)
-    features = kind.features(found)
+    with understood(found):
+        features = kind.features(found)
     if noise_column is not None and noise_column not in table.columns:
         raise PartyError(f"{file.name} has no noise column {noise_column!r}; it has {listed(table.columns)}")
     X, kept = _inputs(found, features, table, file)

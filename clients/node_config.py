@@ -19,7 +19,7 @@ KEYS = (
 )
 
 TEXTS = ("party", "data-path", "target", "holdout-path", "reward-dir", "key", "mediator-key", "confirm-schema")
-PATH_LIMIT = 4096
+PATH_LIMIT, NAME_LIMIT = 4000, 200  # what Linux takes, less what is put behind
 
 FLOWERS = ("partition-id", "num-partitions")
 """Keys of simulated nodes."""
@@ -44,6 +44,8 @@ def check_keys(node_config: Mapping[str, Any]) -> None:
         text = node_config.get(key, "")
         if not isinstance(text, str) or (text and not is_line(text, PATH_LIMIT)):
             raise PartyError(f"{key} in the node config is a text of one line that can be printed, got {text!r:.60}")
+        if any(len(part.encode()) > NAME_LIMIT for part in text.split("/")):
+            raise PartyError(f"{key} in the node config has a name of more than {NAME_LIMIT} bytes in it")
     partition = node_config.get("partition-id", 0)
     if type(partition) is not int or partition < 0:
         raise PartyError(f"partition-id in the node config is a whole number from 0, got {partition!r:.60}")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from zipfile import BadZipFile
 
 from clients.errors import PartyError
 from wire.files import make_folder, read_arrays, write_arrays, write_whole
 from wire.formats import REWARD, FormatError
-from wire.kinds import kind_of
+from wire.kinds import kind_of, understood
 from wire.messages import MessageError, Reward, check_party_name
 from wire.parsing import read_json
 
@@ -36,7 +35,8 @@ def save_reward(store: Path, run: str, reward: Reward) -> Path:
     make_folder(folder)
     write_arrays(folder / "reward.npz", reward.arrays)
     write_whole(folder / "reward.json", json.dumps(description, indent=1, allow_nan=False).encode())
-    kind_of(reward.about).save(reward, folder)
+    with understood(reward):
+        kind_of(reward.about).save(reward, folder)
     return folder
 
 
@@ -54,6 +54,6 @@ def load_reward(folder: Path) -> Reward:
         arrays = read_arrays(folder / "reward.npz")
     except FileNotFoundError as error:
         raise PartyError(f"{folder} holds no reward: expected reward.npz and reward.json") from error
-    except (BadZipFile, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise PartyError(f"the reward in {folder} can't be read: {error}") from error
     return Reward(arrays, about)

@@ -147,7 +147,7 @@ class RunDirectory:
 
         about = self._content(POOL, _json(marker))
         folder = self.path / "pool"
-        pool = [restored(p, read_arrays(folder / f"{p}.npz"), about["features"]) for p in about["parties"]]
+        pool = [restored(p, _arrays(folder / f"{p}.npz"), about["features"]) for p in about["parties"]]
         return pool, about
 
     # The rewards.
@@ -174,7 +174,7 @@ class RunDirectory:
         for party, sha256 in about["sha256"].items():
             folder = self.path / "rewards" / party
             description = self._content(REWARD, _json(folder / "reward.json"))
-            rewards[party] = Reward(read_arrays(folder / "reward.npz"), description)
+            rewards[party] = Reward(_arrays(folder / "reward.npz"), description)
             if rewards[party].hash != sha256:
                 raise RunDirectoryError(f"the reward in {folder} is not the one that was made: its hash differs")
         return rewards, about["made_with"]
@@ -186,7 +186,7 @@ class RunDirectory:
 
     def load_generator(self) -> dict[str, NDArray[Any]] | None:
         path = self.path / "generator.npz"
-        return read_arrays(path) if path.exists() else None
+        return _arrays(path) if path.exists() else None
 
     def save_samples(self, images: FloatArray) -> None:
         from wire.image_grid import picture_grid
@@ -200,7 +200,7 @@ class RunDirectory:
 
     def load_view(self) -> dict[str, NDArray[Any]] | None:
         path = self.path / "view.npz"
-        return read_arrays(path) if path.exists() else None
+        return _arrays(path) if path.exists() else None
 
     def secret_seed(self) -> int:
         """GUERDON_NOISE_SEED where it is set (reproducible simulations), else drawn from the operating system and kept.
@@ -278,6 +278,19 @@ def _json(path: Path) -> object:
     """
     try:
         return read_json(path.read_bytes())
+    except (OSError, ParseError) as error:
+        raise RunDirectoryError(f"{path} can't be read: {error}; restore it from a copy") from error
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays in a file of a run.
+
+    Raises
+    ------
+    RunDirectoryError
+    """
+    try:
+        return read_arrays(path)
     except (OSError, ParseError) as error:
         raise RunDirectoryError(f"{path} can't be read: {error}; restore it from a copy") from error
 
