@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 import typer
 from numpy.typing import NDArray
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from clients.audit import audit
 from clients.check import check_file
@@ -22,12 +23,15 @@ from clients.party_data import PartyError, encoded_by, numbers, variances
 from clients.reward_store import load_reward
 from clients.table import PartyTable, read_table
 from guerdon.types import FloatArray
+from wire import terminal
 from wire.defaults import HOLDOUT
 from wire.formats import LEDGER, FormatError
-from wire.kinds import kind_of
+from wire.kinds import kind_of, understood
 from wire.messages import MessageError, Reward
+from wire.parsing import ParseError, read_json
 from wire.schema import Schema, SchemaError
 from wire.signing import KeyFileError, read_public_key
+from wire.terminal import Screen, put, say
 from wire.text import listed, printable
 
 __all__ = ["cli", "main"]
@@ -69,8 +73,8 @@ def check(
     Nothing leaves this machine. Exit status: 0 if the file can be used, 1 if
     not, with everything that is wrong, by column and row.
     """
-    console = Console(highlight=False, soft_wrap=True)
-    raise typer.Exit(check_file(file, schema, holdout, holdout_path, party, console, store))
+    screen = Screen(highlight=False, soft_wrap=True)
+    raise typer.Exit(check_file(file, schema, holdout, holdout_path, party, screen, store))
 
 
 @cli.command("proposals")
@@ -81,7 +85,7 @@ def show_proposals(store: StoreArgument) -> None:
     if not found:
         raise PartyError(f"{store} holds no proposal: no run has asked this party yet")
     gone = withdrawn(store)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Screen(highlight=False, soft_wrap=True)
     for about in found:
         for line in _proposal(about, gone, store):
             console.print(line, markup=False)
@@ -141,7 +145,7 @@ def withdraw(
             f"NOTHING was changed: {store} can't be written to ({error.strerror}). To send nothing from now on, end "
             "your SuperNode"
         ) from error
-    typer.echo(f"Withdrawn from: {', '.join(left) or 'nothing'}.")
+    say(f"Withdrawn from: {', '.join(left) or 'nothing'}.")
 
 
 def _require_store(store: Path) -> None:
@@ -176,21 +180,22 @@ def audit_ledgers(
     findings = audit(read_ledger(store), None if mediator is None else _ledger_of(mediator), key)
     if not findings:
         raise PartyError(f"{store} holds no ledger of a run")
-    table = Table(title=f"Ledger of {store}")
+    table = Table(title=escape(f"Ledger of {store}"))
     for column in ("run", "what", "you", "mediator", ""):
         table.add_column(column)
     for f in findings:
         verdict = {True: "agrees", False: "DIFFERS", None: "nothing on either side"}[f.agrees]
-        table.add_row(f.run, f.what, f.party_says[:12] or "-", f.mediator_says[:12] or "-", verdict)
-    Console(highlight=False, soft_wrap=True).print(table)
+        cells = (f.run, f.what, f.party_says[:12] or "-", f.mediator_says[:12] or "-", verdict)
+        table.add_row(*map(Text, cells))
+    Screen(highlight=False, soft_wrap=True).print(table)
     raise typer.Exit(1 if any(f.agrees is False for f in findings) else 0)
 
 
 def _ledger_of(path: Path) -> list[dict[str, Any]]:
     """The mediator's entries; every line must be one, for an empty or broken file acknowledges nothing."""
     try:
-        entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        entries = [read_json(line) for line in path.read_bytes().splitlines() if line.strip()]
+    except (OSError, ParseError) as error:
         what = f"{path} is not what `python -m server extract RUN PARTY` prints"
         raise PartyError(what, here=str(error)) from error
     if not entries or not all(isinstance(entry, dict) and "action" in entry for entry in entries):
@@ -211,11 +216,13 @@ def show(
     ],
 ) -> None:
     """Say what a reward is and what it is worth; of several, one after the other."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Screen(highlight=False, soft_wrap=True)
     for k, folder in enumerate(_reward_folders(rewards)):
         if k:
             console.print()
-        _show(load_reward(folder), console)
+        found = load_reward(folder)
+        with understood(found):
+            _show(found, console)
 
 
 def _reward_folders(paths: Sequence[Path]) -> list[Path]:
@@ -232,7 +239,7 @@ def _reward_folders(paths: Sequence[Path]) -> list[Path]:
     return found or list(paths)
 
 
-def _show(found: Reward, console: Console) -> None:
+def _show(found: Reward, console: Screen) -> None:
     for line in kind_of(found.about).lines(found):
         console.print(line, markup=False)
     for sentence in found.about.get("findings") or []:
@@ -245,7 +252,7 @@ def _show(found: Reward, console: Console) -> None:
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     for entry in parties:
         share = entry.get("share_of_best")
-        table.add_row(entry["party"], f"{entry['alpha']:.4f}", "–" if share is None else f"{share:.4f}")
+        table.add_row(Text(str(entry["party"])), f"{entry['alpha']:.4f}", "–" if share is None else f"{share:.4f}")
     console.print(table)
 
 
@@ -271,7 +278,7 @@ def predict(
     table = read_table(file)
     result = table.frame.with_columns(_predictions(load_reward(reward), table, noise_column))
     if output is None:
-        typer.echo(result.write_csv(), nl=False)
+        put(result.write_csv())
     elif output.suffix == ".parquet":
         result.write_parquet(output)
     elif output.suffix == ".csv":
@@ -282,7 +289,8 @@ def predict(
 
 def _predictions(found: Reward, table: PartyTable, noise_column: str | None) -> list[pl.Series]:
     kind = kind_of(found.about)
-    features = kind.features(found)
+    with understood(found):
+        features = kind.features(found)
     if noise_column is not None and noise_column not in table.columns:
         raise PartyError(f"{table.file} has no noise column {noise_column!r}; it has {listed(table.columns)}")
     X, kept = _inputs(found, features, table)
@@ -319,11 +327,12 @@ def _column(name: str, values: NDArray[Any], kept: NDArray[np.bool_]) -> pl.Seri
 
 def main() -> None:
     """The command line; an expected error is one sentence and exit status 1."""
+    terminal.prepare()
     try:
         cli()
     except (PartyError, MessageError) as error:
         said = error.in_full if isinstance(error, PartyError) else str(error)
-        typer.echo(f"Error: {said}", err=True)
+        say(f"Error: {said}", err=True)
         raise SystemExit(1) from None
 
 

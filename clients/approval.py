@@ -162,10 +162,11 @@ class AppName(NamedTuple):
         return f"{self.app} {self.version}"
 
 
-def app_hash(app: Path) -> str:
+def app_hash(app: Path, tell: Callable[[str], object] = lambda _: None) -> str:
     """The sha256 of the bundle that ``flwr run`` makes of the app in a folder and sends to the parties.
 
-    It depends on the files' bytes and names only (the zip has fixed dates and no compression), not on where or when.
+    ``tell`` is given a sentence where lines end as on Windows, so that others' hash of the same code is another. It
+    depends on the files' bytes and names only (the zip has fixed dates and no compression), not on where or when.
 
     Raises
     ------
@@ -177,11 +178,18 @@ def app_hash(app: Path) -> str:
     if not (app / "pyproject.toml").is_file():
         raise ApprovalError(f"{app} holds no app: expected a pyproject.toml in it")
     try:
-        content = build_fab_from_disk(app)
+        bundle = build_fab_from_disk(app)
     except Exception as error:  # Flower has many kinds
         raise ApprovalError(f"Flower can't bundle the app in {app}: {error}") from error
-    AppName.of(content)
-    return hashlib.sha256(content).hexdigest()
+    AppName.of(bundle)
+    with zipfile.ZipFile(io.BytesIO(bundle)) as files:
+        crlf = [name for name in files.namelist() if b"\r\n" in files.read(name)]
+    if crlf:
+        tell(
+            f"{len(crlf)} files of the app, such as {crlf[0]}, end their lines as on Windows (CRLF), so this hash is "
+            "not the one that others have of the same code; a checkout of git clone -c core.autocrlf=false has theirs"
+        )
+    return hashlib.sha256(bundle).hexdigest()
 
 
 def running_app() -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from wire.parsing import ParseError, read_json
 from wire.signing import PublicKey, text_verified
 
 __all__ = ["Finding", "audit"]
@@ -55,12 +55,21 @@ def _receipt(run: str, sent: Mapping[str, Any], receipt: Mapping[str, Any], key:
     one = str(sent.get("sha256", ""))
     if not receipt:
         return Finding(run, "receipt", one, "", None if not one else False)
-    acknowledged = str(json.loads(receipt["text"]).get("sha256", ""))
+    acknowledged = _acknowledged(str(receipt.get("text", "")))
     if key is None:
         return Finding(run, "receipt, unverified", one, acknowledged, one == acknowledged)
-    if not text_verified(key, receipt["text"], receipt["signature"]):
+    if not text_verified(key, str(receipt.get("text", "")), str(receipt.get("signature", ""))):
         return Finding(run, "receipt, not the mediator's", one, acknowledged, False)
     return Finding(run, "receipt, signed", one, acknowledged, one == acknowledged)
+
+
+def _acknowledged(text: str) -> str:
+    """The hash in a receipt, "" where it is none."""
+    try:
+        found = read_json(text)
+    except ParseError:
+        return ""
+    return str(found.get("sha256", "")) if isinstance(found, dict) else ""
 
 
 def _last(entries: Entries, run: str, action: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from clients.encoding import Encoded, encode
@@ -12,6 +12,7 @@ from clients.look import implausible
 from clients.party_data import PartyData, PartyError, PartyFile, store_of
 from clients.table import read_table
 from wire.schema import Schema, SchemaError
+from wire.terminal import Screen
 from wire.text import listed
 
 __all__ = ["check_file"]
@@ -23,7 +24,7 @@ def check_file(
     holdout: float,
     holdout_path: Path | None,
     party: str,
-    console: Console,
+    console: Screen,
     store: Path | None = None,
 ) -> int:
     """Print the columns, what is wrong and what would be sent; returns the exit status, 1 where something is wrong.
@@ -78,7 +79,7 @@ def check_file(
 
 
 def _columns(schema: Schema, encoded: Encoded, title: str) -> Table:
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     for name in ("column", "type", "allowed", "gaps", "then"):
         table.add_column(name, justify="right" if name == "gaps" else "left")
     for column in schema.columns:
@@ -88,7 +89,8 @@ def _columns(schema: Schema, encoded: Encoded, title: str) -> Table:
         then = {"refuse": "refused", "drop": "row dropped"}.get(str(column.missing), f"taken as {column.missing}")
         gaps = encoded.gaps.get(column.name)
         target = " (target)" if column.name == schema.target else ""
-        table.add_row(column.name + target, column.type, allowed, "absent" if gaps is None else str(gaps), then)
+        cells = (column.name + target, column.type, allowed, "absent" if gaps is None else str(gaps), then)
+        table.add_row(*map(escape, cells))
     return table
 
 

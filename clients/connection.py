@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import socket
 import ssl
 import time
@@ -25,6 +24,7 @@ import httpx
 from cryptography import x509
 
 from clients.errors import PartyError
+from wire.parsing import read_json
 from wire.signing import KeyFileError, fingerprint, read_private_key
 
 __all__ = ["AHEAD", "BEHIND", "Mediator", "Skew", "check_own_port"]
@@ -291,7 +291,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _flower_error(text: str) -> tuple[int, str]:
     """The code of one of Flower's errors and what it says of it; 0 where it is none."""
     try:
-        found = json.loads(text)
+        found = read_json(text)
     except ValueError:
         return 0, ""
     code = found.get("code") if isinstance(found, dict) else None

@@ -21,6 +21,7 @@ from wire.defaults import CHOSEN_LATER
 from wire.files import append_line, make_folder, read_lines, write_whole
 from wire.formats import LEDGER, FormatError
 from wire.messages import Proposal
+from wire.parsing import ParseError, read_json
 from wire.schema import Schema
 from wire.text import listed
 
@@ -88,7 +89,7 @@ def keep_proposal(store: Path, proposal: Proposal, bring: Mapping[str, Any]) -> 
         "dry_run": proposal.dry_run,
         "terms": dict(proposal.terms),
         "parties": list(proposal.parties),
-        "schema": json.loads(proposal.schema) if proposal.schema else None,
+        "schema": read_json(proposal.schema) if proposal.schema else None,
         **bring,
     }
     write_whole(path, json.dumps(about, indent=1).encode())
@@ -104,7 +105,7 @@ def keep_later_proposal(store: Path, proposal: Proposal) -> None:
         More has changed than what is open until rewards are made (``CHOSEN_LATER``), or leaves the party less sure.
     """
     path = store / "_proposals" / f"{proposal.run}.json"
-    agreed = json.loads(path.read_text(encoding="utf-8"))
+    agreed = read_json(path.read_text(encoding="utf-8"))
     was, now = agreed["terms"], dict(proposal.terms)
     since = {key: text for key, text in sorted(now.items()) if was.get(key) != text}
     changed = [key for key in sorted({*was, *now} - {*CHOSEN_LATER, RETAIN_UNTIL}) if was.get(key) != now.get(key)]
@@ -112,7 +113,7 @@ def keep_later_proposal(store: Path, proposal: Proposal) -> None:
         changed.append(RETAIN_UNTIL)
     if agreed["parties"] and not (proposal.parties and set(proposal.parties) <= set(agreed["parties"])):
         changed.append("parties")
-    if (json.loads(proposal.schema) if proposal.schema else None) != agreed["schema"]:
+    if (read_json(proposal.schema) if proposal.schema else None) != agreed["schema"]:
         changed.append("schema")
     if changed:
         raise PartyError(
@@ -125,14 +126,14 @@ def keep_later_proposal(store: Path, proposal: Proposal) -> None:
 
 def proposals(store: Path) -> list[dict[str, Any]]:
     """The proposals kept, the oldest first."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in (store / "_proposals").glob("*.json")]
-    return sorted(found, key=lambda about: str(about["time"]))
+    found = [_kept(path, dict) for path in (store / "_proposals").glob("*.json")]
+    return sorted(found, key=lambda about: str(about.get("time", "")))
 
 
 def withdrawn(store: Path) -> frozenset[str]:
     """The runs that this party has withdrawn from; ``ALL`` among them where it has from all."""
     path = store / "_withdrawn.json"
-    return frozenset(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else frozenset()
+    return frozenset(map(str, _kept(path, list))) if path.exists() else frozenset()
 
 
 def set_withdrawn(store: Path, run: str, undo: bool = False) -> frozenset[str]:
@@ -164,6 +165,24 @@ def read_ledger(store: Path) -> list[dict[str, Any]]:
         return [LEDGER.read(entry) for entry in read_lines(store / "_ledger.jsonl")]
     except FormatError as error:
         raise PartyError(f"this party's own ledger can't be read: {error}", here=f"it is in {store}") from error
+
+
+def _kept(path: Path, kind: type) -> Any:
+    """What a file of the store holds.
+
+    Raises
+    ------
+    PartyError
+        It can't be read: nothing is sent by a party that can't tell what it has agreed to.
+    """
+    try:
+        found = read_json(path.read_bytes())
+        if isinstance(found, kind):
+            return found
+        why = f"expected a {kind.__name__}, got a {type(found).__name__}"
+    except (OSError, ParseError) as error:
+        why = str(error)
+    raise PartyError(f"{path.name} in this party's store can't be read", here=f"{path}: {why}; restore it from a copy")
 
 
 def _now() -> str:

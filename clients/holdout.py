@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from clients.errors import PartyError
 from wire.files import make_folder, read_arrays, write_arrays, write_whole
 from wire.formats import HOLDOUT_SECRET, FormatError
+from wire.parsing import read_json
 from wire.text import listed
 
 __all__ = ["Dealer", "Hashes", "drawn", "has_secret", "remember_held_out", "row_hashes"]
@@ -96,7 +97,7 @@ class Dealer:
         if not has_secret(store):
             return None
         try:
-            kept = HOLDOUT_SECRET.read(json.loads((store / SECRET).read_text(encoding="utf-8")))
+            kept = HOLDOUT_SECRET.read(read_json((store / SECRET).read_text(encoding="utf-8")))
             secret, turn = bytes.fromhex(kept["secret"]), int(kept["turn"])
             columns = tuple(str(name) for name in kept["columns"])
             held = read_arrays(store / HELD)["held"] if (store / HELD).exists() else ()

@@ -9,7 +9,7 @@ from typing import Any
 
 from clients.errors import PartyError
 from wire.defaults import HOLDOUT, MIN_HELD_OUT
-from wire.text import shown, tidy
+from wire.text import is_line, shown, tidy
 
 __all__ = [
     "ANY_SCHEMA",
@@ -28,6 +28,9 @@ KEYS = (
     *("key", "mediator-key", "confirm-schema"),
 )
 
+TEXTS = ("party", "data-path", "target", "holdout-path", "reward-dir", "key", "mediator-key", "confirm-schema")
+PATH_LIMIT, NAME_LIMIT = 4000, 200  # what Linux takes, less what is put behind
+
 FLOWERS = ("partition-id", "num-partitions")
 """Keys of simulated nodes."""
 
@@ -36,7 +39,7 @@ ANY_SCHEMA = "any"
 
 
 def check_keys(node_config: Mapping[str, Any]) -> None:
-    """Refuse a key that nobody reads: it is a protection that was spelled wrongly.
+    """Refuse a key that nobody reads, which is a protection that was spelled wrongly, and a value not of its kind.
 
     Raises
     ------
@@ -47,6 +50,16 @@ def check_keys(node_config: Mapping[str, Any]) -> None:
             near = get_close_matches(key, KEYS, 1)
             meant = f"did you mean {near[0]}?" if near else f"it has {', '.join(KEYS)}"
             raise PartyError(f"the node config has no key {shown(key)}; {meant}")
+    for key in TEXTS:
+        text = node_config.get(key, "")
+        if not isinstance(text, str) or (text and not is_line(text, PATH_LIMIT)):
+            raise PartyError(f"{key} in the node config is a text of one line that can be printed, got {shown(text)}")
+        if any(len(part.encode()) > NAME_LIMIT for part in text.split("/")):
+            raise PartyError(f"{key} in the node config has a name of more than {NAME_LIMIT} bytes in it")
+    partition = node_config.get("partition-id", 0)
+    if type(partition) is not int or partition < 0:
+        raise PartyError(f"partition-id in the node config is a whole number from 0, got {shown(partition)}")
+    noise_of(node_config)
 
 
 def holdout_of(node_config: Mapping[str, Any]) -> float:

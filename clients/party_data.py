@@ -24,6 +24,7 @@ from clients.table import HEADLESS, PartyTable, read_table
 from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
 from wire.defaults import MIN_HELD_OUT
+from wire.parsing import ParseError, read_json
 from wire.schema import Schema
 from wire.text import listed, nearly, tidy
 
@@ -119,7 +120,12 @@ def _simulated(partition: int, data_dir: str) -> tuple[str, Path]:
             "the run config names no data-dir with a parties.json: prepare the parties' files first, "
             "python -m simulations prepare SCENARIO"
         )
-    names = json.loads(index.read_text())
+    try:
+        names = read_json(index.read_bytes())
+    except (OSError, ParseError) as error:
+        raise PartyError(f"{index.name} can't be read", here=f"{index}: {error}") from error
+    if not isinstance(names, list):
+        raise PartyError(f"{index.name} should hold a list of names")
     if not 0 <= partition < len(names):
         raise PartyError(f"{index} lists {len(names)} parties, so there is none with partition-id {partition}")
     images = index.parent / f"{names[partition]}.npz"

@@ -8,8 +8,9 @@ from pathlib import Path
 from clients.errors import PartyError
 from wire.files import make_folder, read_arrays, write_arrays, write_whole
 from wire.formats import REWARD, FormatError
-from wire.kinds import kind_of
+from wire.kinds import kind_of, understood
 from wire.messages import MessageError, Reward, check_party_name
+from wire.parsing import read_json
 
 __all__ = ["load_reward", "save_reward"]
 
@@ -34,7 +35,8 @@ def save_reward(store: Path, run: str, reward: Reward) -> Path:
     make_folder(folder)
     write_arrays(folder / "reward.npz", reward.arrays)
     write_whole(folder / "reward.json", json.dumps(description, indent=1, allow_nan=False).encode())
-    kind_of(reward.about).save(reward, folder)
+    with understood(reward):
+        kind_of(reward.about).save(reward, folder)
     return folder
 
 
@@ -48,7 +50,7 @@ def load_reward(folder: Path) -> Reward:
     """
     folder = folder.parent if folder.is_file() else folder
     try:
-        about = REWARD.read(json.loads((folder / "reward.json").read_text(encoding="utf-8")))
+        about = REWARD.read(read_json((folder / "reward.json").read_bytes()))
         arrays = read_arrays(folder / "reward.npz")
     except FileNotFoundError as error:
         raise PartyError(f"{folder} holds no reward: expected reward.npz and reward.json") from error

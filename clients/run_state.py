@@ -27,6 +27,7 @@ from clients.errors import PartyError
 from wire.files import make_folder, write_whole
 from wire.formats import RUN_STATE, FormatError
 from wire.messages import Proposal
+from wire.parsing import read_json
 from wire.signing import Proof
 
 __all__ = ["RunState"]
@@ -56,7 +57,7 @@ class RunState:
         if not path.exists():
             return cls(path, {})
         try:
-            return cls(path, RUN_STATE.read(json.loads(path.read_text(encoding="utf-8"))))
+            return cls(path, RUN_STATE.read(read_json(path.read_text(encoding="utf-8"))))
         except (OSError, ValueError, FormatError) as error:
             raise PartyError(
                 f"this party's state of run {run} can't be read: restore _runs/{run}.json in its store from a copy, or "

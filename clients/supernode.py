@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wire import terminal
 from wire.environment import QUIET, past_proxies
+from wire.terminal import say
 
 if TYPE_CHECKING:
     from clients.connection import Mediator
@@ -81,7 +83,7 @@ def supernode(
 
     try:
         if tell:
-            typer.echo(approval.app_hash(app))
+            say(approval.app_hash(app, lambda text: say(f"Note: {text}.", err=True)))
             return
         approved = approval.Approved.of(approve)
         options = approval.parse_options(context.args)
@@ -89,7 +91,7 @@ def supernode(
         check_start(approval.node_config_of(options))
         approval.guard(approved)
     except (approval.ApprovalError, PartyError) as error:
-        typer.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         raise typer.Exit(2) from None
     from clients.connection import Mediator, check_own_port
 
@@ -98,11 +100,11 @@ def supernode(
     try:
         check_own_port(options.host, options.port)
         if warning := mediator.check():
-            typer.echo(f"Warning: {warning}", err=True)
+            say(f"Warning: {warning}", err=True)
         os.environ[approval.APPROVED] = ",".join(sorted(approved.hashes))
         _run(mediator, options, context.args)
     except PartyError as error:
-        typer.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         raise typer.Exit(1) from None
 
 
@@ -218,6 +220,8 @@ def _is_loopback(host: str) -> bool:
 
 def main() -> None:
     """The command line."""
+    terminal.prepare()
+    os.environ.setdefault("PYTHONIOENCODING", f"{sys.stdout.encoding}:backslashreplace")  # of the processes it starts
     cli(prog_name="python -m clients.supernode")
 
 

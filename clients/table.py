@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from clients.cells import BLANKS, gaps_in, looks_like_data
 from clients.errors import PartyError
-from wire.text import CONTROL, listed, tidy
+from wire.text import is_line, listed, tidy
 
 __all__ = ["HEADLESS", "PartyTable", "read_table"]
 
@@ -218,7 +218,7 @@ def _names(file: str, names: Sequence[str]) -> list[str]:
             f"{file}: a column's name holds the sign {REPLACED}, which stands for letters that were lost when the file "
             "was converted: take the file that it was made from, or write the name anew"
         )
-    if any(CONTROL.search(name) for name in tidied):
+    if not all(is_line(name) for name in tidied):
         raise PartyError(f"{file}: a column's name holds control characters: write the name anew")
     twice = [k for k, name in enumerate(tidied) if tidied.index(name) != k]
     if twice and 2 * sum(map(looks_like_data, tidied)) > len(tidied):

@@ -12,7 +12,9 @@ import typer
 from server.credentials import AUTHORITY, MEDIATOR, CredentialsError, make_credentials
 from server.door import CONNECTION, Door, DoorError
 from server.run_directory import RunDirectory, RunDirectoryError
+from wire import terminal
 from wire.formats import LEDGER
+from wire.terminal import say
 
 __all__ = ["cli", "main"]
 
@@ -41,8 +43,8 @@ def credentials(
     """
     written = make_credentials(folder, party, name)
     for path in written:
-        typer.echo(f"{'private' if path.stat().st_mode & 0o077 == 0 else 'public '}  {path}")
-    typer.echo(
+        say(f"{'private' if path.stat().st_mode & 0o077 == 0 else 'public '}  {path}")
+    say(
         "\nFor trying out. A real consortium replaces\n"
         "  each party's key pair   by one that the party makes on its own machine,\n"
         "                            ssh-keygen -t ecdsa -b 384 -N '' -f NAME\n"
@@ -84,11 +86,11 @@ def door(
     """
     place = Door(folder, listen, superlink_port, certificate, key, name)
     for warning in place.check():
-        typer.echo(f"Warning: {warning}", err=True)
+        say(f"Warning: {warning}", err=True)
     for path in place.write():
-        typer.echo(f"Wrote {path}")
+        say(f"Wrote {path}")
     keys = shlex.quote(str(folder.resolve() / "parties"))
-    typer.echo(
+    say(
         f"Known to it: {', '.join(place.parties()) or 'no party'}\n"
         "\nIn every shell on this machine, first:\n"
         f"  . {shlex.quote(str(folder.resolve() / 'environment'))}\n"
@@ -124,9 +126,9 @@ def purge_expired(
     for directory in expired:
         until = directory.retain_until()
         purge(directory)
-        typer.echo(f"{directory.path}: kept until {until}, deleted; its record stays")
+        say(f"{directory.path}: kept until {until}, deleted; its record stays")
     if not expired:
-        typer.echo(f"No run in {folder} is beyond its day.")
+        say(f"No run in {folder} is beyond its day.")
 
 
 @cli.command()
@@ -143,15 +145,16 @@ def extract(
     if not own:
         raise RunDirectoryError(f"{run} has no entry on a party {party!r} in its ledger")
     for entry in own:
-        typer.echo(json.dumps(LEDGER.numbered({**entry, "run": directory.name})))
+        say(json.dumps(LEDGER.numbered({**entry, "run": directory.name})))
 
 
 def main() -> None:
     """The command line; an expected error is one sentence and exit status 1."""
+    terminal.prepare()
     try:
         cli(prog_name="python -m server")
     except (CredentialsError, DoorError, RunDirectoryError) as error:
-        typer.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}", err=True)
         raise SystemExit(1) from None
 
 

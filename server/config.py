@@ -31,6 +31,7 @@ from strategies import (
 from wire.messages import MessageError, check_party_name
 from wire.schema import Schema, SchemaError
 from wire.signing import KeyFileError, MediatorSeal, read_party_keys, read_private_key
+from wire.text import is_line
 
 __all__ = ["OFFERS", "PART_KEYS", "ConfigError", "Parts", "RunConfig", "parts_taken"]
 
@@ -181,6 +182,25 @@ class RunConfig(BaseModel):
     def _paths_are_absolute(cls, value: str) -> str:
         if value and not Path(value).expanduser().is_absolute():
             raise ValueError(f"write an absolute path, since the apps don't run in your directory; got {value!r}")
+        return value
+
+    @field_validator("run_dir")
+    @classmethod
+    def _run_can_be_named(cls, value: str) -> str:
+        try:
+            check_party_name(Path(value).name) if value else ""
+        except MessageError:
+            raise ValueError(
+                "its last folder is the run's name, which every party's store has a folder of: 1 to 64 letters, "
+                f"digits, dots, dashes and underscores, a letter or digit first; got {Path(value).name!r}"
+            ) from None
+        return value
+
+    @field_validator("target", "noise_column", "dataset", "partition")
+    @classmethod
+    def _is_one_line(cls, value: str) -> str:
+        if value and not is_line(value):
+            raise ValueError(f"write one line that can be printed; got {value!r}")
         return value
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from wire.files import append_line, make_folder, read_arrays, read_lines, write_arrays, write_whole
 from wire.formats import ALLOCATION, LEDGER, POOL, REWARD, REWARDS, FormatError, KeptFormat
+from wire.parsing import ParseError, read_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -145,7 +147,7 @@ class RunDirectory:
 
         about = self._content(POOL, _json(marker))
         folder = self.path / "pool"
-        pool = [restored(p, read_arrays(folder / f"{p}.npz"), about["features"]) for p in about["parties"]]
+        pool = [restored(p, _arrays(folder / f"{p}.npz"), about["features"]) for p in about["parties"]]
         return pool, about
 
     # The rewards.
@@ -172,7 +174,7 @@ class RunDirectory:
         for party, sha256 in about["sha256"].items():
             folder = self.path / "rewards" / party
             description = self._content(REWARD, _json(folder / "reward.json"))
-            rewards[party] = Reward(read_arrays(folder / "reward.npz"), description)
+            rewards[party] = Reward(_arrays(folder / "reward.npz"), description)
             if rewards[party].hash != sha256:
                 raise RunDirectoryError(f"the reward in {folder} is not the one that was made: its hash differs")
         return rewards, about["made_with"]
@@ -184,7 +186,7 @@ class RunDirectory:
 
     def load_generator(self) -> dict[str, NDArray[Any]] | None:
         path = self.path / "generator.npz"
-        return read_arrays(path) if path.exists() else None
+        return _arrays(path) if path.exists() else None
 
     def forget_generator(self) -> None:
         (self.path / "generator.npz").unlink(missing_ok=True)
@@ -201,7 +203,7 @@ class RunDirectory:
 
     def load_view(self) -> dict[str, NDArray[Any]] | None:
         path = self.path / "view.npz"
-        return read_arrays(path) if path.exists() else None
+        return _arrays(path) if path.exists() else None
 
     def secret_seed(self) -> int:
         """GUERDON_NOISE_SEED where it is set (reproducible simulations), else drawn from the operating system and kept.
@@ -215,7 +217,10 @@ class RunDirectory:
             if not seed.isdigit():
                 raise RunDirectoryError(f"GUERDON_NOISE_SEED must be a non-negative whole number, got {seed!r}")
             write_whole(path, seed.encode())
-        return int(path.read_text())
+        kept = path.read_text(encoding="ascii", errors="replace").strip()
+        if not re.fullmatch(r"[0-9]{1,100}", kept):
+            raise RunDirectoryError(f"{path} should hold the whole number that seeds the noise: restore it from a copy")
+        return int(kept)
 
     # Afterwards.
 
@@ -268,7 +273,29 @@ class RunDirectory:
 
 
 def _json(path: Path) -> object:
-    return json.loads(path.read_text(encoding="utf-8"))
+    """What a JSON file of a run holds.
+
+    Raises
+    ------
+    RunDirectoryError
+    """
+    try:
+        return read_json(path.read_bytes())
+    except (OSError, ParseError) as error:
+        raise RunDirectoryError(f"{path} can't be read: {error}; restore it from a copy") from error
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays in a file of a run.
+
+    Raises
+    ------
+    RunDirectoryError
+    """
+    try:
+        return read_arrays(path)
+    except (OSError, ParseError) as error:
+        raise RunDirectoryError(f"{path} can't be read: {error}; restore it from a copy") from error
 
 
 def _now() -> str:

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
+
+from wire import terminal
+from wire.csv_text import csv_text
+from wire.terminal import Screen, put, say
 
 if TYPE_CHECKING:
     from simulations.prepare import Prepared
@@ -108,7 +111,7 @@ def list_scenarios() -> None:
 
     names = scenario_names()
     for name in names:
-        typer.echo(f"{name:<{max(map(len, names))}}  {load_scenario(name).description}")
+        say(f"{name:<{max(map(len, names))}}  {load_scenario(name).description}")
 
 
 @app.command()
@@ -128,7 +131,7 @@ def prepare(
     """
     from simulations.handoff import hand_off
 
-    typer.echo(hand_off(_prepared(scenario, overrides, parties, seed, output_dir)))
+    say(hand_off(_prepared(scenario, overrides, parties, seed, output_dir)))
 
 
 @app.command()
@@ -152,7 +155,7 @@ def report(runs: RunsArgument) -> None:
     from server.run_directory import RunDirectory
 
     for run in runs:
-        typer.echo(write_report(RunDirectory(run)).resolve())
+        say(write_report(RunDirectory(run)).resolve())
 
 
 @app.command()
@@ -166,7 +169,7 @@ def compare(
     """
     from server.report import write_comparison
 
-    typer.echo(write_comparison(runs, output).resolve())
+    say(write_comparison(runs, output).resolve())
 
 
 @app.command()
@@ -183,12 +186,12 @@ def export(
     from server.run_directory import RunDirectory
     from simulations.spread import allocation_table
 
-    text = allocation_table(RunDirectory(run).read_allocation()).write_csv()
+    text = csv_text(allocation_table(RunDirectory(run).read_allocation()))
     if csv is None:
-        typer.echo(text, nl=False)
+        put(text)
     else:
         csv.write_text(text, encoding="utf-8")
-        typer.echo(f"Wrote {csv}")
+        say(f"Wrote {csv}")
 
 
 @app.command()
@@ -218,10 +221,10 @@ def purge(runs: RunsArgument) -> None:
     for run in runs:
         gone = purge_run(RunDirectory(run))
         for path in gone:
-            typer.echo(f"deleted {path}")
+            say(f"deleted {path}")
         if (run / "report.html").exists():
-            typer.echo(f"drew {run / 'report.html'} again, without the data")
-        typer.echo(f"The record of the run stays in {run}." if gone else f"There was nothing left to delete in {run}.")
+            say(f"drew {run / 'report.html'} again, without the data")
+        say(f"The record of the run stays in {run}." if gone else f"There was nothing left to delete in {run}.")
 
 
 @app.command()
@@ -287,7 +290,7 @@ def _prepared(
 
     prepared = prepare(scenario, overrides, parties=parties, seed=seed, output_dir=output_dir)
     for note in prepared.notes:
-        typer.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     return prepared
 
 
@@ -312,8 +315,8 @@ def _launch_all(
     if records:
         spread = spread_table(records)
         path = prepared.run.with_name(f"{prepared.run.name}-{len(records)}-seeds.csv")
-        spread.write_csv(path)
-        console = Console()
+        path.write_text(csv_text(spread), encoding="utf-8")
+        console = Screen()
         console.print(spread_view(spread, len(records), console.width), highlight=False)
         console.print(f"All measures: {path}", highlight=False, markup=False, soft_wrap=True)
     if failed:
@@ -326,7 +329,7 @@ def _launch(prepared: Prepared) -> None:
     from simulations.launch import launch
     from simulations.progress import Progress
 
-    console = Console()
+    console = Screen()
     console.print(f"Run directory: {prepared.run}", highlight=False, markup=False, soft_wrap=True)
     with Progress(console) as progress:
         outcome = launch(
@@ -352,21 +355,22 @@ def _show(run: Path) -> str:
     directory = RunDirectory(run)
     ledger = directory.read_ledger()
     if directory.load_allocation() is None and any(entry.get("dry_run") for entry in ledger):
-        present_rehearsal(ledger, Console())
+        present_rehearsal(ledger, Screen())
         return "rehearsed"
     allocation = directory.read_allocation()
-    present(allocation, run.resolve(), Console())
+    present(allocation, run.resolve(), Screen())
     return str(allocation["stage"])
 
 
 def _complain(text: str) -> None:
-    Console(stderr=True).print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+    Screen(stderr=True).print(text, style="red", highlight=False, markup=False, soft_wrap=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit status; expected errors become a sentence on stderr."""
     from simulations.errors import exit_status
 
+    terminal.prepare()
     try:
         return int(app(arguments, standalone_mode=False) or 0)
     except BrokenPipeError:  # the reader of our output has gone; everything was stopped on the way here

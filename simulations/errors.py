@@ -34,7 +34,7 @@ def exit_status(error: BaseException) -> tuple[int | None, str]:
         case click.NoSuchOption() if error.option_name.lstrip("-") in (*KEYS, "dataset"):
             return MISUSED, f"No such option: {error.option_name}. {OWN_DATA}"
         case click.ClickException():
-            error.show()
+            error.show(sys.stderr)  # of itself it takes a terminal of ASCII for one of UTF-8
             return error.exit_code, ""
         case _ if isinstance(error, _loaded(*MISUSES)):
             return MISUSED, str(error)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from wire.parsing import ParseError, read_json
 
 __all__ = ["Event", "EventTail"]
 
@@ -41,7 +42,7 @@ class EventTail:
 
 def _parse(line: bytes) -> Event | None:
     try:
-        event = json.loads(line)
-    except ValueError:
+        event = read_json(line)
+    except ParseError:
         return None
     return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None

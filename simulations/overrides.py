@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from typing import Any
+
+from wire.parsing import ParseError, read_toml
 
 __all__ = ["OverrideError", "parse_overrides"]
 
@@ -43,8 +44,8 @@ def parse_overrides(texts: Iterable[str], reserved: dict[str, str] | None = None
 def _typed(text: str) -> Any:
     """A number, a boolean, a quoted text, a list or a table as TOML reads it; anything else is a text as it stands."""
     try:
-        parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        parsed = read_toml(f"value = {text}")
+    except ParseError:
         return text
     value = parsed["value"]
     return value if set(parsed) == {"value"} and isinstance(value, bool | int | float | str | list | dict) else text

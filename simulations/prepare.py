@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tomllib
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from simulations.own_data import KEYS, OWN_DATA, is_data_file
 from simulations.scenarios import Scenario
 from simulations.staging import CHECKOUT, StagingError, check_modules, importable, stage
 from wire.files import write_arrays
+from wire.parsing import ParseError, read_json, read_toml
 
 __all__ = ["PrepareError", "Prepared", "prepare", "prepare_resume"]
 
@@ -74,7 +74,7 @@ class Prepared:
     @property
     def parties(self) -> tuple[str, ...]:
         """Names in the order of the partition ids."""
-        return tuple(json.loads((self.run / "data" / "parties.json").read_text(encoding="utf-8")))
+        return tuple(read_json((self.run / "data" / "parties.json").read_bytes()))
 
 
 def prepare(
@@ -160,13 +160,13 @@ def prepare_resume(run: Path, overrides: Iterable[str] = (), *, caller: Path | N
         lacks = CONFIG if not path.is_file() else "data/ (was it purged?)"
         raise PrepareError(f"{run} can't be resumed: it has no {lacks}")
     try:
-        earlier = tomllib.loads(path.read_text(encoding="utf-8"))
+        earlier = read_toml(path.read_text(encoding="utf-8"))
         given = earlier | {"stop-after": ""} | parse_overrides(overrides, FIXED_BY_THE_RUN) | {"resume": True}
         home = _home_of_modules(given, caller, run / "app")
         with importable(home) as sources:
             config = _check(given, home)
         _check_made(run, config)
-    except tomllib.TOMLDecodeError as error:
+    except (ParseError, UnicodeDecodeError) as error:
         raise PrepareError(f"{path} is not a TOML file: {error}") from error
     except (OverrideError, ConfigError, StagingError, PluginError) as error:
         raise PrepareError(str(error)) from error

@@ -8,12 +8,15 @@ from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from wire.kinds import Column, columns_of, kind_of
 from wire.pages.numbers import count_text, number_text
+from wire.terminal import fitted
+from wire.text import cleaned
 
 __all__ = ["present", "present_rehearsal"]
 
@@ -31,6 +34,7 @@ def present(allocation: Record, run: Path, console: Console) -> None:
     run : run directory, named at the end
     console : where to print; its width decides between one table and two
     """
+    allocation = cleaned(allocation)
     unit = str(allocation.get("unit", "nats"))
     tables = _tables(allocation["parties"], unit, columns_of(allocation), console)
     parts: list[RenderableType] = [*tables, *_refusals(allocation.get("refused") or []), ""]
@@ -47,25 +51,32 @@ def present(allocation: Record, run: Path, console: Console) -> None:
 
 def present_rehearsal(ledger: Sequence[Record], console: Console) -> None:
     """Print what came of the last dry run: who would bring what, and who was refused and why."""
+    ledger = cleaned(ledger)
     last = max(k for k, entry in enumerate(ledger) if entry["action"] == "started")
     entries = ledger[last + 1 :]
     columns = [Column(name, name) for name in ("rows", "columns", "target")]
     came = [entry for entry in entries if entry["action"] == "introduced"]
     longest = max((len(str(entry["party"])) for entry in came), default=LEAST_NAME_WIDTH)
     table = _table(
-        "Dry run: what each party would bring; no data was asked for", columns, came, min(longest, NAME_WIDTH)
+        "Dry run: what each party would bring; no data was asked for",
+        columns,
+        came,
+        min(longest, NAME_WIDTH),
+        console.encoding,
     )
     refused = [entry for entry in entries if entry["action"] == "refused"]
-    console.print(Group(table, *_refusals(refused)), highlight=False)
+    foreseen = [str(entry["reason"]) for entry in entries if entry["action"] == "foreseen"]
+    console.print(Group(table, *_refusals(refused), *_notes(foreseen)), highlight=False)
 
 
-def _table(title: str, columns: Sequence[Column], parties: Sequence[Record], name_width: int) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(title: str, columns: Sequence[Column], parties: Sequence[Record], name_width: int, encoding: str) -> Table:
+    table = Table(title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("party", style="bold", overflow="fold", width=name_width)
     for column in columns:
-        table.add_column(column.header, justify="right", no_wrap=True)
+        table.add_column(escape(fitted(column.header, encoding)), justify="right", no_wrap=True)
     for party in parties:
-        table.add_row(Text(str(party["party"])), *(column.cell(party) for column in columns))
+        cells = (Text(fitted(column.cell(party), encoding)) for column in columns)
+        table.add_row(Text(str(party["party"])), *cells)
     return table
 
 
@@ -86,11 +97,12 @@ def _tables(parties: Sequence[Record], unit: str, columns: Sequence[Column], con
     widest, narrowest = min(longest, NAME_WIDTH), min(longest, LEAST_NAME_WIDTH)
     for layout in layouts:
         layout = [(title, part) for title, part in layout if part]
-        excess = [_width(_table(title, part, parties, widest), console) - console.width for title, part in layout]
+        tables = [_table(title, part, parties, widest, console.encoding) for title, part in layout]
+        excess = [_width(table, console) - console.width for table in tables]
         if max(excess, default=0) <= widest - narrowest:
             break
     return [
-        _table(title, part, parties, max(1, widest - max(0, over)))
+        _table(title, part, parties, max(1, widest - max(0, over)), console.encoding)
         for (title, part), over in zip(layout, excess, strict=True)
     ]
 

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulations.events import Event
+from wire.text import cleaned
 
 __all__ = ["STAGES", "Progress"]
 
@@ -93,6 +94,7 @@ class Progress:
 
     def show(self, event: Event) -> None:
         """Take one event of the run."""
+        event = cleaned(event)
         match event["event"]:
             case "stage":
                 self._close(None)

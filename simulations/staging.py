@@ -22,6 +22,8 @@ __all__ = ["CHECKOUT", "StagingError", "check_modules", "importable", "stage"]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGES = ("guerdon", "wire", "server", "clients", "strategies")
+LITTER = (".*", "*~", "*.orig", "*.bak", "*.swp")
+"""What other programs leave beside files; .gitignore keeps the same out of an app that is not staged."""
 OURS = (*PACKAGES, "simulations", "tests", "benchmarks")
 
 
@@ -145,6 +147,6 @@ def stage(sources: Iterable[Path], target: Path) -> Path:
 
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", *LITTER))
     else:
         shutil.copy2(source, target)

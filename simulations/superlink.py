@@ -37,6 +37,8 @@ SETTINGS = QUIET | {
     "RAY_DEDUP_LOGS": "0",
     "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
     "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.1",
+    "PYTHONUTF8": "1",  # logs are UTF-8, whatever the terminal is
+    "PYTHONIOENCODING": "utf-8:backslashreplace",
 }
 
 

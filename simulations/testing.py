@@ -120,7 +120,9 @@ class StrategySuite(Suite):
 
     def test_no_row_is_written_where_others_look(self) -> None:
         with self._run() as directory:
-            written = "".join((directory.path / f"{name}.jsonl").read_text() for name in ("events", "ledger"))
+            written = "".join(
+                (directory.path / f"{name}.jsonl").read_text(encoding="utf-8") for name in ("events", "ledger")
+            )
             rows = [repr(float(x)) for table in _tables(self.labels).values() for x in table["x1"]]
             assert not [x for x in rows if x in written], "events and ledger hold no value of a row"
 

@@ -135,6 +135,10 @@ class Conversation(Strategy):
         else:
             self.note(f"{party} did not score what it has: {reason}")
 
+    def foresee(self) -> str:
+        """Why this run would fail with the parties that have introduced themselves; "" where nothing speaks for it."""
+        return ""
+
     # Before any round, and without data.
 
     def rehearse(self, grid: Grid) -> None:
@@ -181,6 +185,11 @@ class Conversation(Strategy):
         for party, reason in refused.items():
             self.refuse(party, "join", reason)
         self.require_quorum(len(self.nodes))
+        if reason := self.foresee():
+            if not self.settings.dry_run:
+                raise AggregationError(f"{reason}. No party was asked for data")
+            self.note(reason)
+            self.journal.ledger("foreseen", reason=reason)
         self.target = next(iter(self.introductions.values())).target
 
     # The rounds, as Flower calls them.

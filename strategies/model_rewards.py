@@ -11,12 +11,13 @@ import numpy as np
 
 from guerdon.models import FitReport, GaussianProcessPosterior, Predictor, Pretrainable
 from guerdon.models import Model as BayesianModel
-from guerdon.models.protocols import Posterior
+from guerdon.models.protocols import Heavy, Posterior
 from guerdon.pipeline import Allocation, Given, MadeReward, allocate
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, ModelGame, lacks
 from guerdon.valuation import InformationGain, noise_sensitivity
 from strategies.fitting import check_made, check_parts, unit_of
+from strategies.memory import free_memory
 from strategies.pooling import PoolingMediator
 from strategies.record import allocation_record, party_view
 from strategies.session import Outcome, Session
@@ -67,6 +68,19 @@ class ModelRewards(PoolingMediator):
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
         return check_parts(parts, texts, InformationGain(), WORDS, self.parts["realization"], things=("model",))
+
+    def foresee(self) -> str:
+        model, rows = self.session.parts["model"], sum(i.rows for i in self.introductions.values())
+        if not isinstance(model, Heavy):
+            return ""
+        needed, memory = model.memory(rows), free_memory()
+        if needed <= memory.free:
+            return ""
+        return (
+            f"model = {self.session.texts['model']!r} does not fit into memory: for {rows:,} rows in all it needs "
+            f"about {needed / 1e9:.3g} GB, and {memory.free / 1e9:.3g} GB are free {memory.bound}. Take another model, "
+            f'model = "{model.lighter}", fewer rows, or a machine with more memory'
+        )
 
     def accept(self, contribution: Contribution) -> None:
         if contribution.y is None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wire.parsing import ParseError, read_json
 
 __all__ = ["append_line", "make_folder", "read_arrays", "read_lines", "write_arrays", "write_whole"]
 
@@ -33,9 +38,39 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an npz file; never a pickle."""
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    """The arrays of an npz file; never a pickle.
+
+    Raises
+    ------
+    ParseError
+        It is no such file, or an array's header speaks of other bytes than are there: no small file is large.
+    """
+    try:
+        with zipfile.ZipFile(path) as members:
+            for member in members.infolist():
+                _check_array(members, member)
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except ParseError:
+        raise
+    except (EOFError, KeyError, NotImplementedError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise ParseError(f"{path.name} is no npz file of numbers and text") from error
+
+
+def _check_array(members: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Refuse an array before anything of its size is made."""
+    if member.file_size > MOST_PACKED * max(1, member.compress_size):
+        raise ParseError(f"an array in it is packed to less than a part in {MOST_PACKED} of its size")
+    with members.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, kind = read(stream)
+        if kind.hasobject or math.prod(shape) * kind.itemsize != member.file_size - stream.tell():
+            raise ParseError(f"an array in it says that it has shape {shape}, but other than that many bytes are there")
+
+
+MOST_PACKED = 1100
+"""What zip's own packing can do; no array of ours is packed at all."""
 
 
 def append_line(path: Path, entry: Mapping[str, Any]) -> None:
@@ -51,10 +86,10 @@ def append_line(path: Path, entry: Mapping[str, Any]) -> None:
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Every entry of a JSON-lines file, none where there is no file; a line that a crash cut short is left out."""
     entries = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for line in path.read_bytes().split(b"\n") if path.exists() else []:
         try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError:
+            entries.append(read_json(line))
+        except ParseError:
             continue
     return entries
 

@@ -13,6 +13,7 @@ import io
 import json
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,8 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Error, MetricRecord, RecordDict
 from numpy.typing import NDArray
 
-from wire.text import listed, printable
+from wire.parsing import ParseError, read_json
+from wire.text import is_line, listed, printable
 
 __all__ = [
     "ABOUT",
@@ -56,6 +58,7 @@ __all__ = [
     "error_sentence",
     "read_about",
     "read_arrays",
+    "read_name",
     "read_names",
     "read_text",
     "with_proposal",
@@ -72,6 +75,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LIMIT_TEXT = 1_000_000
 MOST_SAID = 100
 """Columns and remarks of an introduction that are read at most."""
+
+NAME_LIMIT = 500
+"""Characters of a column's name at most."""
 
 
 class MessageError(ValueError):
@@ -176,17 +182,16 @@ def decode_proposal(content: RecordDict) -> Proposal:
     record = content.get(_PROPOSAL)
     if not isinstance(record, ConfigRecord):
         raise MessageError(f"the {_PROPOSAL!r} record is missing")
-    try:
-        terms = json.loads(read_text(record.get("terms"), "terms", _LIMIT_TEXT))
-    except json.JSONDecodeError as error:
-        raise MessageError(f"the proposal's terms are not JSON: {error}") from error
+    terms = _plain(record.get("terms"), "proposal's terms")
     if not isinstance(terms, dict) or not all(isinstance(text, str) for text in terms.values()):
         raise MessageError("the proposal's terms must be texts by name")
     parties = record.get("parties")
+    if not isinstance(parties, list):
+        raise MessageError(f"the proposal's parties must be a list of names, got {type(parties).__name__}")
     return Proposal(
         run=check_party_name(record.get("run")),
         terms={read_text(name, "name of a term"): read_text(text, "term") for name, text in terms.items()},
-        parties=tuple(check_party_name(name) for name in parties) if isinstance(parties, list) else (),
+        parties=tuple(check_party_name(name) for name in parties),
         schema=read_text(record.get("schema"), "schema", _LIMIT_TEXT),
         dry_run=record.get("dry-run") is True,
     )
@@ -198,6 +203,14 @@ def encode_refusal(party: str, reason: str) -> RecordDict:
 
 
 def encode_introduction(introduction: Introduction) -> RecordDict:
+    """Who a node is and what it would bring.
+
+    Raises
+    ------
+    MessageError
+        A column's name is none that the other side takes.
+    """
+    read_names(introduction.feature_names)
     about = ConfigRecord(
         {
             "party": introduction.party,
@@ -221,7 +234,7 @@ def decode_introduction(content: RecordDict) -> Introduction:
         check_party_name(about.get("party")),
         rows,
         read_names(about.get("features")),
-        read_text(about.get("target"), "target"),
+        read_name(about.get("target"), "target's name"),
         dict(zip(_said(about, "left-out"), _said(about, "reasons"), strict=False)),
         _said(about, "remarks"),
     )
@@ -239,11 +252,7 @@ def encode_reward(reward: Reward) -> RecordDict:
 
 
 def decode_reward(content: RecordDict, max_megabytes: float = math.inf) -> Reward:
-    text = read_text(read_about(content).get("json"), "description of the reward", _LIMIT_TEXT)
-    try:
-        about = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise MessageError(f"the reward's description is not JSON: {error}") from error
+    about = _plain(read_about(content).get("json"), "reward's description")
     if not isinstance(about, dict):
         raise MessageError(f"the reward's description must be a mapping, got {type(about).__name__}")
     return Reward(read_arrays(content, max_megabytes), about)
@@ -288,7 +297,9 @@ def decode_scores(content: RecordDict) -> dict[str, float]:
         raise MessageError("scores are missing")
     scores = {name: value for name, value in record.items() if isinstance(value, (int, float))}
     bad = [
-        name for name, value in scores.items() if not np.isfinite(value) or not re.fullmatch(r"[a-z][a-z0-9_]*", name)
+        name
+        for name, value in scores.items()
+        if not np.isfinite(value) or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name)
     ]
     if bad or len(scores) != len(record) or len(scores) > 20:
         raise MessageError("scores must be at most 20 finite numbers with plain names")
@@ -358,22 +369,36 @@ def check_size(size: int, max_megabytes: float) -> None:
 
 def _decoded(name: str, array: Array) -> NDArray[Any]:
     """One array, once its header is known to speak of exactly the bytes that came: no small message is large."""
+    shown = printable(name, 60)
     try:
         stream = io.BytesIO(array.data)
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(stream)
     except Exception as error:  # NumPy's parser raises whatever the bytes lead it to
-        raise MessageError(f"array {name!r} can't be read: it is not in NumPy's own format") from error
-    if dtype.kind not in "fiubU":
-        raise MessageError(f"array {name!r} must hold numbers or text, got {dtype}")
-    if math.prod(shape) * dtype.itemsize != len(array.data) - stream.tell():
-        raise MessageError(f"array {name!r} says that it has shape {shape}, but other than that many bytes came")
-    return array.numpy()
+        raise MessageError(f"array {shown!r} can't be read: it is not in NumPy's own format") from error
+    if dtype.kind not in "fiubU" or dtype.itemsize == 0:
+        raise MessageError(f"array {shown!r} must hold numbers or text, got {printable(str(dtype), 60)}")
+    whole = all(type(size) is int and 0 <= size <= sys.maxsize for size in shape)
+    if not whole or math.prod(shape) * dtype.itemsize != len(array.data) - stream.tell():
+        raise MessageError(f"array {shown!r} says that it has shape {shape}, but other than that many bytes came")
+    try:
+        found = array.numpy()
+    except (OverflowError, TypeError, ValueError) as error:  # of another library's format, or larger than an address
+        raise MessageError(f"array {shown!r} can't be read: it is not in NumPy's own format") from error
+    if dtype.kind == "U" and not _is_text(found):
+        raise MessageError(f"array {shown!r} holds what is no text")
+    return found
+
+
+def _is_text(array: NDArray[Any]) -> bool:
+    """Every code point of a text array is a character's: no other makes a string."""
+    points = np.frombuffer(array.tobytes(), array.dtype.str[0] + "u4")
+    return bool(np.all((points < 0xD800) | ((points > 0xDFFF) & (points <= 0x10FFFF))))
 
 
 def read_names(value: object) -> tuple[str, ...]:
-    """Names of features: at least one, and no two the same.
+    """Names of features: at least one, each one printable line, and no two the same.
 
     Raises
     ------
@@ -382,9 +407,41 @@ def read_names(value: object) -> tuple[str, ...]:
     names = tuple(value) if isinstance(value, (list, tuple)) else ()
     if not names or not all(isinstance(name, str) and name for name in names):
         raise MessageError("feature names are missing or not text")
+    for k, name in enumerate(names):
+        read_name(name, f"name of feature {k + 1} of {len(names)}")
     if len(set(names)) < len(names):
         raise MessageError(f"feature names must differ from each other, got {listed(names)}")
     return names
+
+
+def read_name(value: object, what: str) -> str:
+    """A name as it is, or "" where there is none: one line that can be printed; who sent another has to rename it.
+
+    Raises
+    ------
+    MessageError
+        It does not quote the name.
+    """
+    if not isinstance(value, str):
+        raise MessageError(f"the {what} must be a text, got {type(value).__name__}")
+    if value and not is_line(value, NAME_LIMIT):
+        raise MessageError(
+            f"the {what} must be one line of at most {NAME_LIMIT} characters that can be printed; it is blank or "
+            "longer, or holds control characters, line ends or marks of direction: rename it"
+        )
+    return value
+
+
+def _plain(value: object, what: str) -> Any:
+    """What a text of JSON in a message holds."""
+    if not isinstance(value, str):
+        raise MessageError(f"the {what} must be a text, got {type(value).__name__}")
+    if len(value) > _LIMIT_TEXT:
+        raise MessageError(f"the {what} has {len(value):,} characters; the limit is {_LIMIT_TEXT:,}")
+    try:
+        return read_json(value)
+    except ParseError as error:
+        raise MessageError(f"the {what} can't be read: {error}") from error
 
 
 def read_text(value: object, what: str, limit: int = 500) -> str:

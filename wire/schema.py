@@ -35,13 +35,13 @@ import hashlib
 import json
 import math
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self, get_args
 
-from wire.text import listed, nearly, printable, shown, tidy
+from wire.parsing import ParseError, read_json, read_toml
+from wire.text import is_line, listed, nearly, shown, tidy
 
 __all__ = ["FALSE", "TRUE", "Column", "Schema", "SchemaError", "as_whole", "whole_categories"]
 
@@ -114,10 +114,9 @@ class Schema:
         """
         _check_length(text)
         try:
-            found = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
-            raise SchemaError(f"it is not TOML: {_reason(error)}") from error
-        return cls._of(found)
+            return cls._of(read_toml(text))
+        except ParseError as error:
+            raise SchemaError(str(error)) from error
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -129,10 +128,10 @@ class Schema:
         """
         _check_length(text)
         try:
-            found = json.loads(text)
+            found = read_json(text)
             named = [(column.pop("name"), column) for column in found.pop("columns")]
             columns = dict(named)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise SchemaError("it is not what a schema is sent as") from error
         if len(columns) < len(named) or not all(isinstance(name, str) for name in columns):
             raise SchemaError("it is not what a schema is sent as: columns have names, each its own")
@@ -225,11 +224,6 @@ def whole_categories(values: Sequence[str]) -> dict[str, str]:
 def _check_length(text: str) -> None:
     if len(text) > LIMIT:
         raise SchemaError(f"it is longer than {LIMIT:,} characters")
-
-
-def _reason(error: Exception) -> str:
-    """Why a parser gave up."""
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _check_gaps(column: Column, nothing: Sequence[str]) -> None:
@@ -338,22 +332,13 @@ def _text(value: Any, what: str) -> str:
     if not isinstance(value, str):
         raise SchemaError(f"{what} must be a text, got {shown(value)}")
     text = tidy(value)
-    if printable(text, LIMIT) != text or not _encodes(text):
-        raise SchemaError(f"{what} must be a text that can be printed, got {shown(value)}")
+    if text and not is_line(text, LIMIT):
+        raise SchemaError(f"{what} must be one line that can be printed, got {shown(value)}")
     return text
 
 
 def _texts(values: Any, what: str) -> tuple[str, ...]:
     return tuple(_text(value, what) for value in _list(values, what))
-
-
-def _encodes(text: str) -> bool:
-    """It is no half of a character, as JSON can write one."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _list(value: Any, what: str) -> Sequence[Any]:

@@ -1,17 +1,35 @@
-"""Texts that come from elsewhere: made safe to print, compared as people read them, and listed in a sentence."""
+"""Texts that come from elsewhere: made safe to show, compared as people read them, and listed in a sentence."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-__all__ = ["alike", "listed", "nearly", "printable", "shown", "tidy"]
+__all__ = ["alike", "cell_text", "cleaned", "is_line", "listed", "nearly", "printable", "shown", "tidy"]
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-"""Control characters, which could rewrite an operator's screen."""
+UNSEEN = re.compile(
+    "["
+    # control characters, which could rewrite an operator's screen; marks of direction; line ends; halves of characters
+    "\x00-\x1f\x7f-\x9f"
+    "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+    "\u2028\u2029"
+    "\ud800-\udfff"
+    "]+"
+)
+"""What a line of text does not hold: what can't be seen, and changes how the rest is seen."""
 
-UNSEEN = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+FORMULA = re.compile(r"[=+\-@\t\r]")
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+
+
+def is_line(text: str, limit: int = 500) -> bool:
+    """Whether a text can be a name: one line that can be printed as it is, neither blank nor beyond the limit."""
+    return bool(text.strip()) and len(text) <= limit and not UNSEEN.search(text)
+
+
+WIDTHLESS = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 """Characters of no width: soft hyphens, marks of direction and of byte order."""
 
 JOINERS = "\u200c\u200d"
@@ -19,14 +37,39 @@ JOINERS = "\u200c\u200d"
 
 
 def printable(text: str, limit: int = 500) -> str:
-    """The text with a blank for control characters, cut at the limit."""
-    return CONTROL.sub(" ", text)[:limit]
+    """The text on one line, with a blank for what can't be printed, cut at the limit."""
+    return UNSEEN.sub(" ", text)[:limit]
+
+
+def cleaned(value: Any) -> Any:
+    """A record read from a file or a message with every text in it fit to be shown; line ends in texts stay."""
+    if isinstance(value, str):
+        return "\n".join(UNSEEN.sub(" ", line) for line in value.split("\n"))
+    if isinstance(value, Mapping):
+        return {cleaned(key): cleaned(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [cleaned(item) for item in value]
+    return value
+
+
+def cell_text(text: str) -> str:
+    """A text as a cell of a CSV file that a spreadsheet takes for a text too: before a formula stands an apostrophe.
+
+    Numbers, and a sign by itself, are no formulas.
+
+    Examples
+    --------
+    >>> [cell_text(text) for text in ("=1+1", "-1.5", "-", "-x", "A+")]
+    ["'=1+1", '-1.5', '-', "'-x", 'A+']
+    """
+    formula = len(text) > 1 and FORMULA.match(text) and not NUMBER.fullmatch(text)
+    return f"'{text}" if formula else text
 
 
 def tidy(text: str) -> str:
     """A name or a category as it is compared: composed (NFC), one blank for any between words, none around, and nothing
     that can't be seen."""
-    return unicodedata.normalize("NFC", " ".join(UNSEEN.sub("", text).split())).strip(JOINERS + " ")
+    return unicodedata.normalize("NFC", " ".join(WIDTHLESS.sub("", text).split())).strip(JOINERS + " ")
 
 
 def alike(text: str) -> str:

@@ -6,7 +6,7 @@ from guerdon.models.gaussian_process import GaussianProcess, GaussianProcessPost
 from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior
 from guerdon.models.neural_features import NeuralFeatures
 from guerdon.models.predictor import Predictor
-from guerdon.models.protocols import FitReport, Model, NoiseResponse, Posterior, Pretrainable
+from guerdon.models.protocols import FitReport, Heavy, Model, NoiseResponse, Posterior, Pretrainable
 from guerdon.models.sparse_gaussian_process import SparseGaussianProcess
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "FitReport",
     "GaussianProcess",
     "GaussianProcessPosterior",
+    "Heavy",
     "LinearGaussianPosterior",
     "Model",
     "NeuralFeatures",

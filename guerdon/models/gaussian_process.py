@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -24,7 +25,7 @@ from guerdon.linalg import (
     whitened,
 )
 from guerdon.models.kernel_model import KernelModel
-from guerdon.models.kernels import as_kernel, covariance, covariance_diagonal, kernel_text
+from guerdon.models.kernels import as_kernel, covariance, covariance_diagonal, kernel_text, missing_hyperparameters
 from guerdon.models.likelihoods import Likelihood, exact_likelihood
 from guerdon.models.pool import blocks, require_known, row_noise
 from guerdon.models.protocols import Arrays, FitReport, SpectralResponse
@@ -120,6 +121,23 @@ class GaussianProcess(KernelModel):
         B = self._whitened(X, np.concatenate([self.noise_of(c) for c in contributions]))
         inverse = solve_triangular(psd_cholesky(B, "the pooled data"), np.eye(len(B)), lower=True, check_finite=False)
         return float(len(B) - np.sum(np.square(inverse)))
+
+    def memory(self, rows: int) -> float:
+        """Bytes that a pool of so many rows takes at its height.
+
+        In matrices of rows x rows, as measured: 6 to value and reward; to learn hyperparameters 6.5, and 2 for each
+        term of the kernel.
+        """
+        text = self.kernel if isinstance(self.kernel, str) else ""
+        learns = bool(missing_hyperparameters(self.kernel)) or self.learn or self.noise is None or self.mean is None
+        terms = 1 + len(re.findall(r"(?<![eE])\+", text))
+        return 8.0 * float(rows) ** 2 * (6.5 + 2.0 * terms if learns else 6.0)
+
+    @property
+    def lighter(self) -> str:
+        """The model to take where that is too much: the same kernel on inducing points."""
+        kernel = self.kernel if isinstance(self.kernel, str) else "rbf"
+        return f"SparseGaussianProcess(kernel={kernel!r}, inducing=200)"
 
     def noise_response(self, own: Contribution, others: Contribution) -> SpectralResponse:
         """How IG falls as noise is added to the others' outputs: one eigendecomposition for every eta.

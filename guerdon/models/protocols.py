@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from guerdon.types import Contribution, FloatArray, Progress
 
-__all__ = ["Arrays", "Curve", "FitReport", "Model", "NoiseResponse", "Posterior", "Pretrainable", "SpectralResponse"]
+__all__ = [
+    "Arrays",
+    "Curve",
+    "FitReport",
+    "Heavy",
+    "Model",
+    "NoiseResponse",
+    "Posterior",
+    "Pretrainable",
+    "SpectralResponse",
+]
 
 Arrays = Mapping[str, NDArray[Any]]
 """Named arrays of numbers or text, enough to rebuild what they came from; no pickle."""
@@ -155,6 +165,20 @@ class Pretrainable(Protocol):
 
     def pretrain(self, public: Contribution, *, rng: np.random.Generator, progress: Progress = ...) -> Model:
         """The model with that part trained, which then stays as it is."""
+        ...
+
+
+@runtime_checkable
+class Heavy(Protocol):
+    """A model whose matrices grow with the pool, so that a large one needs more memory than there may be."""
+
+    def memory(self, rows: int) -> float:
+        """Bytes that valuing and rewarding a pool of so many rows takes at its height."""
+        ...
+
+    @property
+    def lighter(self) -> str:
+        """The model to take where that is too much, as a run config has it."""
         ...
 
 

@@ -102,7 +102,10 @@ def relative_shapley(
     phi = shapley_array(shapley)
     top = float(phi.max())
     if top <= 0.0:
-        raise ValueError(f"no party has a positive Shapley value ({phi.tolist()}): the pooled data is worth nothing")
+        raise ValueError(
+            f"no party has a positive Shapley value (the largest is {top:.6g}): the pooled data is worth nothing, as "
+            "where no input varies or all parties sent the same single row"
+        )
     alpha = phi / top
     alpha[np.abs(alpha) <= TIE] = 0.0
     alpha[alpha >= 1.0 - TIE] = 1.0

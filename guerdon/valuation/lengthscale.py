@@ -51,7 +51,8 @@ def smallest_lengthscale(holds: Holds, scale: float, progress: Progress) -> floa
         else:
             raise ValueError(
                 f"every party's data is worth at least 0 down to a length-scale of {high:.3g} (a party holds half of "
-                "all points or more), so there is no smallest one: give lengthscale as a number, or add synthetic data"
+                "all points or more, or the parties hold the same ones), so there is no smallest one: give lengthscale "
+                "as a number, or add synthetic data"
             )
     else:
         for _ in range(DOUBLINGS):

@@ -130,10 +130,11 @@ def _require_a_value(game: MaximumMeanDiscrepancyGame, of_all: float) -> None:
     pool = float(game(np.ones((1, game.n), dtype=bool))[0])
     if not pool > WORTHLESS * of_all:
         who = "there is one party only" if game.n == 1 else "the parties' rows are (almost) the same"
+        such = f", such as {2.0 * game.lengthscale:.3g}" if game.lengthscale > 1e-9 else ", such as the data's spread"
         raise ValueError(
             f"with lengthscale='auto' the pooled data is worth nothing ({pool:.2g}): that is the smallest length-scale "
             f"at which no party's data has a negative value, where the least of them is 0, and {who}, so that the pool "
-            f"is worth as little. Give lengthscale as a number, such as {2.0 * game.lengthscale:.3g}"
+            f"is worth as little. Give lengthscale as a number{such}"
         )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +19,7 @@ from rich.progress import (
 
 from simulations.papers import find_studies
 from simulations.papers.study import Options, StudyError, run_study
+from wire.terminal import Screen
 
 __all__ = ["run_papers"]
 
@@ -41,7 +41,7 @@ def run_papers(
     """
     studies = find_studies(name)
     options = Options(quick, seed, repeats, _parts(only), generator_file, jobs or os.cpu_count() or 1, folder)
-    console = Console()
+    console = Screen()
     if len(studies) > 1:  # of a whole paper, what --only leaves
         studies = tuple(study for study in studies if study.tasks(options))
         if not studies:
@@ -72,6 +72,6 @@ def _parts(only: Sequence[str]) -> dict[str, str]:
     return parts
 
 
-def _bar(console: Console) -> Progress:
+def _bar(console: Screen) -> Progress:
     columns = (TextColumn("  "), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simulations.own_data import KEYS, OWN_DATA, is_data_file
+from wire.parsing import ParseError, read_toml
 
 __all__ = ["Scenario", "ScenarioError", "load_scenario", "scenario_names"]
 
@@ -56,10 +56,10 @@ def load_scenario(name: str) -> Scenario:
             "or give the path of a .toml file of your own (docs/scenarios.md)."
         )
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = read_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ScenarioError(f"{path} can't be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ParseError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path} is not a TOML file: {error}") from error
     return _check(path, content)
 

@@ -257,3 +257,28 @@ def test_the_hash_is_that_of_the_files_not_of_the_place_or_the_time(tmp_path: Pa
     assert app_hash(copy) != wanted
     with pytest.raises(ApprovalError, match="holds no app"):
         app_hash(tmp_path)
+
+
+def test_what_other_programs_leave_beside_files_does_not_change_the_hash(tmp_path: Path) -> None:
+    ignore = shutil.ignore_patterns("__pycache__", ".git", "runs", "site")
+    app = tmp_path / "guerdon"
+    app.mkdir()
+    for name in ("guerdon", "wire", "server", "clients", "strategies"):
+        shutil.copytree(ROOT / name, app / name, ignore=ignore)
+    for name in ("pyproject.toml", "LICENSE", ".gitignore"):
+        shutil.copy2(ROOT / name, app / name)
+    said: list[str] = []
+    before = app_hash(app, said.append)
+    for name in (
+        *("._app.py", ".DS_Store", "app.py~", "app.py.orig", "app.py.bak", ".#app.py", ".app.py.swp"),
+        *(".ipynb_checkpoints/app-checkpoint.py", "__pycache__/app.cpython-311.pyc"),
+    ):
+        path = app / "server" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"\x00\x05\x16\x07 left here")
+    assert app_hash(app, said.append) == before
+    assert not said
+    (app / "server" / "app.py").write_bytes((app / "server" / "app.py").read_bytes().replace(b"\n", b"\r\n"))
+    assert app_hash(app, said.append) != before
+    assert len(said) == 1
+    assert "such as server/app.py, end their lines as on Windows (CRLF)" in said[0]

@@ -9,12 +9,12 @@ from typing import Any
 
 from wire.kinds.classifier import Classifier
 from wire.kinds.columns import Column
-from wire.kinds.kind import Kind
+from wire.kinds.kind import Kind, understood
 from wire.kinds.model import Model
 from wire.kinds.synthetic import Synthetic
 from wire.pages.glossary import MEANINGS
 
-__all__ = ["KINDS", "Column", "Kind", "columns_of", "kind_of"]
+__all__ = ["KINDS", "Column", "Kind", "columns_of", "kind_of", "understood"]
 
 KINDS: Mapping[str, Kind] = {
     **{kind.name: kind for kind in (Model(), Synthetic(), Classifier())},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
@@ -28,6 +29,7 @@ __all__ = [
     "Score",
     "held_inputs",
     "reward_columns",
+    "understood",
 ]
 
 
@@ -219,6 +221,21 @@ class Kind:
     def pictures(self, reward: Reward, data: HeldRows | None, folder: Path) -> list[Picture]:
         """For the party's own page, of rows that only it may see; ``data`` is None before they are known."""
         return []
+
+
+@contextmanager
+def understood(reward: Reward) -> Iterator[None]:
+    """While entered, whatever a method of a kind stumbles over in a reward's arrays or description is a MessageError.
+
+    To be entered where nothing but the reward is read: what else is read could not be told from it.
+    """
+    try:
+        yield
+    except MessageError:
+        raise
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        what = f"a {reward.about.get('kind')} reward"
+        raise MessageError(f"this reward does not hold what {what} holds: {type(error).__name__} {error}") from error
 
 
 def held_inputs(data: HeldRows, features: Sequence[str]) -> FloatArray:

@@ -7,7 +7,7 @@ bring (``wire.handlers``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from flwr.app import RecordDict
 from guerdon.federated import Recipe, Weights, check_labels, predict, train
 from guerdon.types import Contribution, FloatArray
 from wire.handlers import Handler
-from wire.messages import MessageError, Reward, decode_reward, encode_reward, encode_scores
+from wire.messages import MessageError, Reward, decode_reward, encode_reward, encode_scores, read_names
 from wire.signing import content_digest
 from wire.text import listed
 
@@ -24,6 +24,9 @@ __all__ = ["HANDLERS", "LEARN_ALONE", "UPDATE", "Lesson", "decode_lesson", "deco
 
 UPDATE = "train.update"
 LEARN_ALONE = "evaluate.learn_alone"
+
+MOST = 100_000
+"""Epochs, or rows a step, that a party lets itself be asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +57,37 @@ def decode_lesson(content: RecordDict) -> Lesson:
     MessageError
     """
     found = decode_reward(content)
-    try:
-        features = tuple(str(name) for name in found.about["features"])
-        return Lesson(dict(found.arrays), features, Recipe(**found.about["recipe"]), int(found.about["seed"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise MessageError(
-            f"a lesson holds features, a recipe and a seed; something is wrong with it: {error}"
-        ) from error
+    features = read_names(found.about.get("features"))
+    recipe, seed = found.about.get("recipe"), found.about.get("seed")
+    if type(seed) is not int or not 0 <= seed < 2**63:
+        raise MessageError("a lesson's seed is a whole number from 0 to 2^63")
+    if not isinstance(recipe, dict) or set(recipe) != {field.name for field in fields(Recipe)}:
+        raise MessageError(f"a lesson's recipe holds {', '.join(field.name for field in fields(Recipe))}")
+    counts, lengths = [recipe["epochs"], recipe["batch"]], [recipe["learning_rate"], recipe["scale"]]
+    if not all(type(count) is int and 1 <= count <= MOST for count in counts):
+        raise MessageError(f"a lesson's epochs and batch are whole numbers from 1 to {MOST:,}")
+    if not all(type(length) in (int, float) and length > 0.0 for length in lengths):
+        raise MessageError("a lesson's learning_rate and scale are positive numbers")
+    _check_network(found.arrays, len(features))
+    return Lesson(dict(found.arrays), features, Recipe(**recipe), seed)
+
+
+def _check_network(weights: Weights, inputs: int) -> None:
+    """Layers 0, 1, ... whose matrices fit each other and take so many inputs, float64 and finite."""
+    layers, width = len(weights) // 2, inputs
+    if layers == 0 or set(weights) != {f"{k}.{part}" for k in range(layers) for part in ("weight", "bias")}:
+        raise MessageError(f"a network's weights are 0.weight, 0.bias and so on, got {listed(sorted(weights))}")
+    for k in range(layers):
+        weight, bias = weights[f"{k}.weight"], weights[f"{k}.bias"]
+        if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1] or not len(bias):
+            raise MessageError(
+                f"layer {k} of a network takes {width} inputs, got a weight of shape {weight.shape} and a bias of "
+                f"shape {bias.shape}"
+            )
+        for array in (weight, bias):
+            if array.dtype != np.float64 or not np.all(np.isfinite(array)):
+                raise MessageError(f"layer {k} of a network must hold finite float64 numbers")
+        width = len(bias)
 
 
 def decode_update(content: RecordDict, like: Weights, max_megabytes: float) -> dict[str, FloatArray]:

@@ -22,6 +22,7 @@ from wire.messages import (
     digest,
     read_about,
     read_arrays,
+    read_name,
     read_names,
 )
 
@@ -73,8 +74,9 @@ def decode_contribution(
     X = arrays["X"]
     if X.ndim != 2 or X.shape[1] != len(features):
         raise MessageError(f"X must have one column for each of the {len(features)} feature names, got shape {X.shape}")
-    if about.get("target") != target:
-        raise MessageError(f"its target is {about.get('target')!r}, it was asked for {target!r}")
+    sent = read_name(about.get("target"), "target's name")
+    if sent != target:
+        raise MessageError(f"its target is {sent!r}, it was asked for {target!r}")
     if bool(target) != ("y" in arrays):
         missing = f"outputs y are missing: the values of the target {target!r}"
         raise MessageError(missing if target else "it holds outputs y that nobody asked for")

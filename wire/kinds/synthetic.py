@@ -11,6 +11,7 @@ import numpy as np
 
 from guerdon.images import Pixels, from_pixels, image_shape
 from guerdon.types import FloatArray
+from wire.csv_text import csv_text
 from wire.files import write_whole
 from wire.kinds.columns import Column
 from wire.kinds.kind import ACCURACY, HELD_OUT, WORTH, HeldRows, Kind, Score, reward_columns
@@ -107,7 +108,7 @@ class Synthetic(Kind):
         if "images" not in reward.arrays:
             table = synthetic_table(reward)
             table.write_parquet(folder / "reward.parquet")
-            table.write_csv(folder / "reward.csv")
+            write_whole(folder / "reward.csv", csv_text(table).encode())
             return
         shown = synthetic_images(reward)[:SHOWN]
         if len(shown):

@@ -8,6 +8,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 from wire.pages.numbers import count_text, number_text, percent_text
 from wire.pages.style import STYLE, colour_name
+from wire.text import cleaned
 
 __all__ = ["LIMIT", "Picture", "render"]
 
@@ -78,7 +79,7 @@ MACROS = """
 
 
 def render(template: str, **values: Any) -> str:
-    """A page from a template that extends ``skeleton`` and imports ``macros``; everything but SVG is escaped."""
+    """A page from a template that extends ``skeleton`` and imports ``macros``; everything but SVG is escaped, and shown."""
     environment = Environment(
         loader=DictLoader({"skeleton": SKELETON, "macros": MACROS, "page": template}),
         autoescape=True,
@@ -87,7 +88,7 @@ def render(template: str, **values: Any) -> str:
     )
     environment.filters |= {"number": number_text, "count": count_text, "percent": percent_text}
     environment.globals |= {"colour": colour_name}
-    return environment.get_template("page").render(style=_Raw(STYLE), **values)
+    return str(cleaned(environment.get_template("page").render(style=_Raw(STYLE), **values)))
 
 
 class _Raw(str):
