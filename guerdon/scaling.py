@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from guerdon.row_marks import RowMarks
 from guerdon.types import Contribution, FloatArray
 
 __all__ = ["Scaling"]
@@ -43,6 +44,26 @@ class Scaling:
         y = np.concatenate(outputs) if outputs else np.zeros(1)
         return cls(X.mean(axis=0), _scale(X), float(y.mean()), float(_scale(y[:, None])[0]))
 
+    def blurred(self, contributions: Sequence[Contribution]) -> Self:
+        """Nearly the same, for others to see: of the rows as their marks weigh them, where these have weights."""
+        marks = [c.marks for c in contributions]
+        if all(m is None or m.weights is None for m in marks):
+            return self
+        rows = zip(contributions, marks, strict=True)
+        w = np.concatenate([np.ones(len(c)) if m is None or m.weights is None else m.weights for c, m in rows])
+        X, outputs = np.concatenate([c.X for c in contributions]), [c.y for c in contributions if c.y is not None]
+        mean, scale = _weighted(X, w, self.feature_scale)
+        if len(outputs) < len(contributions):
+            return replace(self, feature_mean=mean, feature_scale=scale)
+        y_mean, y_scale = _weighted(np.concatenate(outputs)[:, None], w, np.array([self.target_scale]))
+        return replace(
+            self,
+            feature_mean=mean,
+            feature_scale=scale,
+            target_mean=float(y_mean[0]),
+            target_scale=float(y_scale[0]),
+        )
+
     @property
     def is_identity(self) -> bool:
         """Whether it leaves everything as it is."""
@@ -64,6 +85,7 @@ class Scaling:
             X=self.features(contribution.X),
             y=None if y is None else (y - self.target_mean) / self.target_scale,
             noise=None if noise is None else np.asarray(noise) / self.target_scale**2,
+            marks=None if y is None else (contribution.marks or RowMarks.of(contribution)).divided(self.target_scale),
         )
 
     def target(self, mean: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -94,3 +116,11 @@ def _scale(columns: FloatArray) -> FloatArray:
     deviation = columns.std(axis=0)
     constant = deviation <= 1e-12 * np.maximum(np.abs(columns).max(axis=0), np.finfo(np.float64).tiny)
     return np.where(constant, 1.0, deviation)
+
+
+def _weighted(columns: FloatArray, w: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation of each column (m, d) by weights (m,); a scale of 1, as of constants, stays."""
+    mean = np.average(columns, axis=0, weights=w)
+    deviation = np.sqrt(np.average(np.square(columns - mean), axis=0, weights=w))
+    constant = np.ptp(columns, axis=0) <= 1e-12 * np.abs(columns).max(axis=0, initial=0.0)
+    return mean, np.where(constant | (deviation == 0.0), scale, deviation)
