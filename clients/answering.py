@@ -14,6 +14,7 @@ from flwr.app import Context, Message, RecordDict
 from flwr.common.logger import log
 
 from clients.consent import consent, note
+from clients.disclosure import confirm_disclosure
 from clients.errors import PartyError
 from clients.party_data import PartyData, PartyFile
 from wire import messages
@@ -66,6 +67,7 @@ def _identified(message: Message, context: Context, seal: PartySeal | None) -> P
         raise PartyError("this run says that it is a dry run, and asks for data all the same; it gets none")
     if kind not in NOTHING_ASKED:
         consent(file.store, proposal, schema, str(context.node_config.get("confirm-schema") or ""))
+        confirm_disclosure(context.node_config, proposal)
     return Party(file, proposal, seal, proof)
 
 

@@ -13,7 +13,7 @@ __all__ = ["ANY_SCHEMA", "KEYS", "check_keys", "holdout_of"]
 
 KEYS = (
     *("party", "data-path", "target", "noise", "holdout", "holdout-path", "reward-dir"),
-    *("key", "mediator-key", "confirm-schema"),
+    *("key", "mediator-key", "confirm-schema", "discloses-rows", "min-difference"),
 )
 
 FLOWERS = ("partition-id", "num-partitions")

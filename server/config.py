@@ -127,6 +127,18 @@ class RunConfig(BaseModel):
     generator_file: str = ""
     holdout: float = Field(Settings.holdout, ge=0.0, le=0.9)
     standardize: bool = Settings.standardize
+    discloses_rows: bool = Field(Settings.discloses_rows, description="rewards may hold rows of other parties")
+    reward_precision: float = Field(
+        Settings.reward_precision,
+        ge=0.0,
+        description="rewards are as exact as if so many of a party's rows were unknown",
+    )
+    min_noise: float = Field(
+        Settings.min_noise,
+        ge=0.0,
+        lt=1.0,
+        description="the least noise to declare, as a share of the target's variance",
+    )
     deduplicate: bool = Settings.deduplicate
     parties: str = ""
     min_parties: int = Field(Settings.min_parties, ge=1)
@@ -265,6 +277,14 @@ class RunConfig(BaseModel):
         if self.generator_file and not isinstance(parts.get("generator"), ResumableGenerator):
             problems.append(
                 'generator-file: name the generator that it holds too, such as generator = "MmdGan(shape=(28, 28, 1))"'
+            )
+        if not problems and (reason := getattr(parts.get("model"), "discloses_rows", "")) and not self.discloses_rows:
+            problems.append(
+                f"model: {texts['model']!r} puts parties' rows into each other's rewards: {reason}. If that is what "
+                "the parties want, say it aloud: discloses-rows = true (on a command line --set discloses-rows=true; each "
+                "party confirms it in its own node config, discloses-rows=true). If not, take a model whose rewards "
+                "hold weights only, such as BayesianLinear(features='Affine()'), or a SparseGaussianProcess with "
+                "inducing points that you give, inducing=[[0.0, 0.0], [1.0, 0.5]]"
             )
         if not problems:
             try:

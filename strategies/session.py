@@ -62,6 +62,11 @@ class Journal(Protocol):
         """The seed of what is drawn for the rewards, which no party may know; the same whenever this run is resumed."""
         ...
 
+    def noise_key(self) -> int:
+        """The seed of what belongs to a row whatever the run, which no party may know: the same in all of a mediator's
+        runs, so that repeated runs don't average out what hides a row."""
+        ...
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -80,6 +85,9 @@ class Settings:
     seed: int = 0
     standardize: bool = True
     deduplicate: bool = False
+    discloses_rows: bool = False
+    reward_precision: float = 2.0
+    min_noise: float = 1e-3
     holdout: float = HOLDOUT
     stop_after: str = ""
     resume: bool = False
@@ -93,7 +101,7 @@ class Settings:
     @property
     def fixed(self) -> dict[str, Any]:
         """What a resumed run may not change: what was pooled, and how."""
-        names = ("seed", "holdout", "standardize", "deduplicate", "generator_file", "public_file")
+        names = ("seed", "holdout", "standardize", "deduplicate", "generator_file", "public_file", "discloses_rows")
         fixed = {name.replace("_", "-"): getattr(self, name) for name in names}
         return {**fixed, "schema": self.schema.hash if self.schema else ""}
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ALLOCATION", "LEDGER", "POOL", "REWARD", "REWARDS", "FormatError", "KeptFormat"]
+__all__ = ["ALLOCATION", "EARLIER", "LEDGER", "POOL", "REWARD", "REWARDS", "FormatError", "KeptFormat"]
 
 KEY = "format"
 UNNUMBERED = 1
@@ -117,3 +117,4 @@ POOL = KeptFormat("pool.json")
 REWARDS = KeptFormat("rewards.json")
 REWARD = KeptFormat("reward.json")
 LEDGER = KeptFormat("the ledger")
+EARLIER = KeptFormat("_earlier.json")

@@ -77,6 +77,16 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
         else:
             object.__setattr__(self, "inducing", as_inducing(self.inducing))
 
+    @property
+    def discloses_rows(self) -> str:
+        """How others' rows come into a reward: by inducing points that are chosen from the pool; "" where none do."""
+        if not isinstance(self.inducing, int):
+            return ""
+        return (
+            f"the {self.inducing} inducing points in every reward are centres of clusters of the pool's inputs, and "
+            "the centre of a cluster of one row is that row's inputs exactly"
+        )
+
     def fit(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> Self:
         """The model with its inducing points chosen and every open hyperparameter learned on the pool, to convergence.
 

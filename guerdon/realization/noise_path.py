@@ -86,7 +86,7 @@ class NoisePath:
                 high, b, at_b = middle, t, at_t
             else:
                 low, a, at_a = middle, t, at_t
-        return at_b
+        return np.asarray(at_b)
 
     def _normal(self, keys: NDArray[np.uint8], t: float) -> FloatArray:
         return np.asarray(ndtri(uniform(self.secret, b"path" + struct.pack("<d", t), keys)))
