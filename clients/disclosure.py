@@ -56,7 +56,8 @@ def confirm_disclosure(node_config: Mapping[str, Any], proposal: Proposal) -> No
     if proposal.terms.get(DISCLOSES_ROWS) == "true" and not confirmed and "partition-id" not in node_config:
         raise PartyError(
             "in this run others' rewards may hold this party's rows (discloses-rows = true), which it has not "
-            "confirmed: discloses-rows=true in its node config does; or the run takes a model whose rewards hold weights only"
+            "confirmed. Put discloses-rows=true into its node config if it agrees; otherwise the run takes a "
+            "model that ships weights"
         )
 
 

@@ -60,11 +60,12 @@ class RowMarks:
 
         Sums over the party's m rows then hold an error as large as ``rows`` of them: the weights' standard deviation is
         rows / sqrt(m), at most 1. They follow from the secret and from all of the party's rows together: the same rows
-        have the same weights in every run, and one row more or less gives new ones to all. Gamma distributed.
+        have the same weights in every run, and one row more or less gives new ones to all. Gamma distributed; all 1
+        where ``rows`` is 0.
         """
         m = len(self.keys)
         if rows <= 0.0 or not m:
-            return replace(self, weights=None)
+            return replace(self, weights=np.ones(m))
         shape = max(m / rows**2, 1.0)
         everything = blake2b(np.sort(self.keys.view("V16"), axis=0).tobytes(), digest_size=16).digest()
         weights = gammaincinv(shape, uniform(secret, b"weights" + everything, self.keys)) / shape

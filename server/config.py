@@ -281,10 +281,9 @@ class RunConfig(BaseModel):
         if not problems and (reason := getattr(parts.get("model"), "discloses_rows", "")) and not self.discloses_rows:
             problems.append(
                 f"model: {texts['model']!r} puts parties' rows into each other's rewards: {reason}. If that is what "
-                "the parties want, say it aloud: discloses-rows = true (on a command line --set discloses-rows=true; each "
-                "party confirms it in its own node config, discloses-rows=true). If not, take a model whose rewards "
-                "hold weights only, such as BayesianLinear(features='Affine()'), or a SparseGaussianProcess with "
-                "inducing points that you give, inducing=[[0.0, 0.0], [1.0, 0.5]]"
+                "the parties want, say it aloud: discloses-rows = true (on a command line --set discloses-rows=true; "
+                "each party confirms it in its own node config, discloses-rows=true). If not, take a model whose "
+                "rewards hold weights only: BayesianLinear(features='Affine()') or SparseGaussianProcess(kernel='rbf')"
             )
         if not problems:
             try:

@@ -148,6 +148,11 @@ class RunDirectory:
         pool = [restored(p, read_arrays(folder / f"{p}.npz"), about["features"]) for p in about["parties"]]
         return pool, about
 
+    def pooled_before(self, key: str) -> bool:
+        """Whether its data were pooled before a run could fix this key."""
+        marker = self.path / "pool.json"
+        return marker.exists() and key not in self._content(POOL, _json(marker))["fixed"]
+
     # The rewards.
 
     def save_rewards(self, rewards: Mapping[str, Reward], made_with: Mapping[str, str]) -> None:

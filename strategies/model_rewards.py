@@ -90,24 +90,26 @@ class ModelRewards(PoolingMediator):
         return dict.fromkeys(low, reason)
 
     def discloses(self) -> dict[str, str]:
-        reason = getattr(self.session.parts["model"], "discloses_rows", "")
+        weights = "weights of a model trained on all parties' rows, and none of the rows"
+        aloud, rows = self.settings.discloses_rows, getattr(self.session.parts["model"], "discloses_rows", None)
         return {
-            "discloses-rows": "true" if self.settings.discloses_rows else "false",
-            "rewards-contain": reason or "weights of a model trained on all parties' rows, and none of the rows",
-            "reward-precision": f"{self.precision:g} rows",
+            "discloses-rows": "not said" if self.settings.agreed_before else "true" if aloud else "false",
+            "rewards-contain": (rows or "whatever the model keeps of all parties' rows, as it is")
+            if aloud
+            else weights,
+            "reward-precision": "exact" if aloud else f"{self.settings.reward_precision:g} rows of each party",
         }
 
-    @property
-    def precision(self) -> float:
-        """How many of each party's rows are hidden among the others in what others get; 0 where rewards hold rows."""
-        if getattr(self.session.parts["model"], "discloses_rows", ""):
-            return 0.0
-        return self.settings.reward_precision
-
     def _marked(self, contributions: Sequence[Contribution]) -> list[Contribution]:
-        """The contributions with the marks that noise and weights of rows follow from, the same in every run."""
-        secret = np.random.default_rng([self.journal.noise_key(), WEIGHTS]).bytes(32)
-        return [replace(c, marks=RowMarks.of(c).weighted(secret, self.precision)) for c in contributions]
+        """The contributions with the marks that noise on their rows follows from, the same in every run.
+
+        Unless rewards may hold rows, the marks have weights, so that statistics of the rows are blurred in rewards.
+        """
+        marks = [RowMarks.of(c) for c in contributions]
+        if not self.settings.discloses_rows:
+            secret = np.random.default_rng([self.journal.noise_key(), WEIGHTS]).bytes(32)
+            marks = [m.weighted(secret, self.settings.reward_precision) for m in marks]
+        return [replace(c, marks=m) for c, m in zip(contributions, marks, strict=True)]
 
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         contributions = self._marked(contributions)
@@ -240,7 +242,8 @@ def _check_rows_stay(rewards: Sequence[MadeReward], contributions: Sequence[Cont
         if whose:
             raise ValueError(
                 f"the reward of {made.party!r} would hold rows of {', '.join(whose)}: no party has been sent any. Take "
-                "a model whose rewards hold weights only, or say aloud that rows may be in rewards, discloses-rows = true"
+                "a model whose rewards hold weights only, or say aloud that rows may be in rewards, "
+                "discloses-rows = true"
             )
 
 

@@ -73,6 +73,7 @@ class Settings:
     """The protocol's numbers; the names are those of the run config, and what each is by default stands here.
 
     ``simulated`` is Flower's own word on whether it runs the parties too; they are waited for while their nodes live.
+    ``agreed_before`` is whether a run that goes on was agreed on before ``discloses_rows`` was one of its terms.
     """
 
     run: str
@@ -97,6 +98,7 @@ class Settings:
     dry_run: bool = False
     retain_until: str = ""
     simulated: bool = False
+    agreed_before: bool = False
 
     @property
     def fixed(self) -> dict[str, Any]:
