@@ -114,8 +114,7 @@ class ModelRewards(PoolingMediator):
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         contributions = self._marked(contributions)
         public = self._public(contributions[0].feature_names or ())
-        scaling = self._scaling(contributions if public is None else [public])
-        work = _Work(contributions, self.target, scaling, public is None and self.settings.standardize)
+        work = _Work(contributions, self.target, self._scaling(contributions if public is None else [public]))
         model = self._fit(self._pretrained(public, work.scaling), work.scaled)
         parts, settings = self.session.parts, self.settings
         self.stage("value", 2 ** len(contributions))
@@ -161,7 +160,10 @@ class ModelRewards(PoolingMediator):
         return Contribution("public-file", X, columns[self.target], tuple(features))
 
     def _scaling(self, rows: Sequence[Contribution]) -> Scaling:
-        return Scaling.of_pool(rows) if self.settings.standardize else Scaling.identity(rows[0].X.shape[1])
+        """Means and deviations of all rows, which every party gets: blurred as all statistics in rewards are."""
+        return (
+            Scaling.of_pool(rows).blurred(rows) if self.settings.standardize else Scaling.identity(rows[0].X.shape[1])
+        )
 
     def _pretrained(self, public: Contribution | None, scaling: Scaling) -> BayesianModel:
         model: BayesianModel = self.session.parts["model"]
@@ -273,19 +275,13 @@ class _Work:
     contributions: Sequence[Contribution]
     target: str
     scaling: Scaling
-    blurs: bool  # whether the scaling is the pool's own, which shows something of its rows
 
     @cached_property
     def scaled(self) -> list[Contribution]:
         return [self.scaling.apply(c) for c in self.contributions]
 
-    @cached_property
-    def shown(self) -> Scaling:
-        """The scaling as parties get it: means and deviations of all rows, blurred as rewards are."""
-        return self.scaling.blurred(self.contributions) if self.blurs else self.scaling
-
     def reward(self, i: int, posterior: Posterior, about: dict[str, Any]) -> Reward:
         c = self.contributions[i]
         own_noise = None if c.noise is None else float(np.mean(c.noise))
-        predictor = Predictor(posterior, self.shown, c.feature_names or (), self.target, own_noise)
+        predictor = Predictor(posterior, self.scaling, c.feature_names or (), self.target, own_noise)
         return Reward(predictor.arrays(), about)
