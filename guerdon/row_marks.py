@@ -16,7 +16,7 @@ from guerdon.keyed import uniform
 if TYPE_CHECKING:
     from guerdon.types import Contribution, FloatArray
 
-__all__ = ["RowMarks"]
+__all__ = ["RowMarks", "shown"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +31,15 @@ class RowMarks:
         What the outputs were divided by since (``Scaling``), so that what is drawn for a row can stay the same.
     weights : (m,) array, optional
         How heavily each row counts in what others get, about 1; None where every row counts as 1.
+    shown : Contribution, optional
+        The same rows in the units that rewards are made and sent in, where these are others than the values are taken
+        in: units that follow from all rows exactly would tell of them. See ``shown``.
     """
 
     keys: NDArray[np.uint8]
     unit: float = 1.0
     weights: FloatArray | None = None
+    shown: Contribution | None = None
 
     @classmethod
     def of(cls, contribution: Contribution) -> Self:
@@ -76,3 +80,9 @@ class RowMarks:
     def divided(self, unit: float) -> Self:
         """The marks of the same rows with their outputs divided by this."""
         return replace(self, unit=self.unit * unit)
+
+
+def shown(contribution: Contribution) -> Contribution:
+    """The contribution as rewards are made of it, the party's own too; itself where its marks say nothing else."""
+    marks = contribution.marks
+    return contribution if marks is None or marks.shown is None else marks.shown

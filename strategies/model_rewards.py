@@ -13,7 +13,7 @@ from guerdon.models import FitReport, GaussianProcessPosterior, Predictor, Pretr
 from guerdon.models import Model as BayesianModel
 from guerdon.models.protocols import Posterior
 from guerdon.pipeline import Allocation, Given, MadeReward, allocate
-from guerdon.row_marks import RowMarks
+from guerdon.row_marks import RowMarks, shown
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, ModelGame, lacks
 from guerdon.valuation import InformationGain, noise_sensitivity
@@ -114,7 +114,8 @@ class ModelRewards(PoolingMediator):
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         contributions = self._marked(contributions)
         public = self._public(contributions[0].feature_names or ())
-        work = _Work(contributions, self.target, self._scaling(contributions if public is None else [public]))
+        of_pool = public is None and self.settings.standardize
+        work = _Work(contributions, self.target, self._scaling(contributions if public is None else [public]), of_pool)
         model = self._fit(self._pretrained(public, work.scaling), work.scaled)
         parts, settings = self.session.parts, self.settings
         self.stage("value", 2 ** len(contributions))
@@ -131,7 +132,7 @@ class ModelRewards(PoolingMediator):
         )
         check_made(allocation)
         if not self.settings.discloses_rows and not hasattr(self.session.parts["model"], "discloses_rows"):
-            _check_rows_stay(allocation.rewards, work.scaled)
+            _check_rows_stay(allocation.rewards, [shown(c) for c in work.scaled])
         if self.carried and allocation.rewards:
             self.note(self.carried)
         return Outcome(
@@ -140,7 +141,7 @@ class ModelRewards(PoolingMediator):
                 c.party: work.reward(
                     i, model.posterior(s.X, np.asarray(s.y), s.noise), {"kind": Model.name, "alone": True}
                 )
-                for i, (c, s) in enumerate(zip(contributions, work.scaled, strict=True))
+                for i, (c, s) in enumerate(zip(contributions, map(shown, work.scaled), strict=True))
             },
             rewards={
                 made.party: work.reward(i, _posterior(made), self._about(allocation, i, made, model))
@@ -160,10 +161,7 @@ class ModelRewards(PoolingMediator):
         return Contribution("public-file", X, columns[self.target], tuple(features))
 
     def _scaling(self, rows: Sequence[Contribution]) -> Scaling:
-        """Means and deviations of all rows, which every party gets: blurred as all statistics in rewards are."""
-        return (
-            Scaling.of_pool(rows).blurred(rows) if self.settings.standardize else Scaling.identity(rows[0].X.shape[1])
-        )
+        return Scaling.of_pool(rows) if self.settings.standardize else Scaling.identity(rows[0].X.shape[1])
 
     def _pretrained(self, public: Contribution | None, scaling: Scaling) -> BayesianModel:
         model: BayesianModel = self.session.parts["model"]
@@ -275,13 +273,27 @@ class _Work:
     contributions: Sequence[Contribution]
     target: str
     scaling: Scaling
+    of_pool: bool  # whether the scaling is of the parties' own rows
 
     @cached_property
     def scaled(self) -> list[Contribution]:
-        return [self.scaling.apply(c) for c in self.contributions]
+        """In standard units, with the same in the units that others see where these differ."""
+        scaled = [self.scaling.apply(c) for c in self.contributions]
+        if self.shown is self.scaling:
+            return scaled
+        return [
+            replace(s, marks=replace(s.marks, shown=self.shown.apply(c)))
+            for s, c in zip(scaled, self.contributions, strict=True)
+            if s.marks is not None
+        ]
+
+    @cached_property
+    def shown(self) -> Scaling:
+        """The scaling that goes with rewards, of which all are made: blurred, where it is of the pool's own rows."""
+        return self.scaling.blurred(self.contributions) if self.of_pool else self.scaling
 
     def reward(self, i: int, posterior: Posterior, about: dict[str, Any]) -> Reward:
         c = self.contributions[i]
         own_noise = None if c.noise is None else float(np.mean(c.noise))
-        predictor = Predictor(posterior, self.scaling, c.feature_names or (), self.target, own_noise)
+        predictor = Predictor(posterior, self.shown, c.feature_names or (), self.target, own_noise)
         return Reward(predictor.arrays(), about)

@@ -20,6 +20,7 @@ from guerdon.models.likelihoods import Likelihood, inducing_likelihood
 from guerdon.models.linear_gaussian import LinearGaussian
 from guerdon.models.pool import require_known
 from guerdon.models.protocols import FitReport
+from guerdon.row_marks import shown
 from guerdon.types import Contribution, FloatArray, Progress, silent
 
 __all__ = ["SparseGaussianProcess"]
@@ -110,7 +111,7 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
     def _with_points(self, contributions: Sequence[Contribution]) -> Self:
         if not isinstance(self.inducing, int):
             return self
-        X = np.concatenate([c.X for c in contributions])
+        X = np.concatenate([shown(c).X for c in contributions])
         weights = [c.marks.weights for c in contributions if c.marks is not None and c.marks.weights is not None]
         if len(weights) == len(contributions):
             X = _lookalikes(X, np.concatenate(weights), DRAWS * self.inducing, np.random.default_rng(self.seed))

@@ -7,6 +7,7 @@ from guerdon.realization.noise import (
     noise_responses,
     noise_variances,
     others_noise,
+    own_posterior,
     reward_data,
     solve_noise,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "noise_responses",
     "noise_variances",
     "others_noise",
+    "own_posterior",
     "reward_data",
     "solve_noise",
     "tempered_data",

@@ -19,6 +19,7 @@ from guerdon.linalg import PRECISION
 from guerdon.metrics import expected_mnlp
 from guerdon.models.protocols import Model, NoiseResponse, Posterior
 from guerdon.realization.noise_path import NoisePath
+from guerdon.row_marks import shown
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets
 from guerdon.valuation.information_gain import InformationGainGame
@@ -32,6 +33,7 @@ __all__ = [
     "others_noise",
     "others_of",
     "outputs_of",
+    "own_posterior",
     "own_values",
     "posterior_of",
     "reward_data",
@@ -128,7 +130,7 @@ class NoiseInjection:
     ) -> ModelReward:
         own = game.contributions[i]
         draws = others_noise(game, i, eta, path)
-        alone = posterior_of(game.model, own)
+        alone = own_posterior(game, i)
         return ModelReward(
             party=own.party,
             target=target,
@@ -229,7 +231,12 @@ def solve_noise(response: NoiseResponse, gain: float, deficit: float) -> float:
 def others_noise(game: ModelGame, i: int, eta: float, path: NoisePath) -> FloatArray:
     """The noise of VARIANCE eta on the outputs of all rows but party i's, in the pool's order; empty for eta = inf."""
     others = [c for k, c in enumerate(game.contributions) if k != i and np.isfinite(eta)]
-    return np.concatenate([np.empty(0), *(path.draws(c, eta) for c in others)])
+    return np.concatenate([np.empty(0), *(path.draws(shown(c), eta) for c in others)])
+
+
+def own_posterior(game: ModelGame, i: int) -> Posterior:
+    """What party i's own rows give, in the units that rewards are sent in."""
+    return posterior_of(game.model, shown(game.contributions[i]))
 
 
 def reward_data(game: InformationGainGame, i: int, eta: float, draws: FloatArray) -> Contribution:
@@ -238,7 +245,7 @@ def reward_data(game: InformationGainGame, i: int, eta: float, draws: FloatArray
     Where the others' rows are marked with weights (``RowMarks.weighted``), their noise variances are divided by these.
     """
     parts, start = [], 0
-    for k, c in enumerate(game.contributions):
+    for k, c in enumerate(map(shown, game.contributions)):
         noise = game.model.noise_of(c)
         y = outputs_of(c)
         if k != i:

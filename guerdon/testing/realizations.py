@@ -116,7 +116,7 @@ class RealizationSuite(Suite):
         sizes = [len(c) for c in game.contributions]
         for i, j in combinations(range(game.n), 2):
             one, other = (
-                np.concatenate([_on_others_of(made[k].draws, sizes, k, {i, j}) for made in drawn]) for k in (i, j)
+                np.concatenate([_on_others_of(getattr(made[k], "draws"), sizes, k, {i, j}) for made in drawn]) for k in (i, j)
             )
             a, b, both = one @ one, other @ other, one @ other
             apart = a + b - 2.0 * both
