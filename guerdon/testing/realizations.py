@@ -110,13 +110,15 @@ class RealizationSuite(Suite):
         pool, alone = float(game(np.ones((1, game.n), dtype=bool))[0]), game(np.eye(game.n, dtype=bool))
         values = alone + np.linspace(0.4, 0.6, game.n) * (pool - alone)
         targets = RewardTargets(values, rho=None, maximum=pool, ceilings=np.full(game.n, pool))
-        drawn = [self.make()(game, targets, rng=np.random.default_rng(seed)) for seed in range(REPETITIONS)]
+        drawn: list[Sequence[Any]] = [
+            self.make()(game, targets, rng=np.random.default_rng(seed)) for seed in range(REPETITIONS)
+        ]
         if not all(hasattr(made, "draws") and np.isfinite(getattr(made, "eta", np.inf)) for made in drawn[0]):
             return
         sizes = [len(c) for c in game.contributions]
         for i, j in combinations(range(game.n), 2):
             one, other = (
-                np.concatenate([_on_others_of(getattr(made[k], "draws"), sizes, k, {i, j}) for made in drawn]) for k in (i, j)
+                np.concatenate([_on_others_of(made[k].draws, sizes, k, {i, j}) for made in drawn]) for k in (i, j)
             )
             a, b, both = one @ one, other @ other, one @ other
             apart = a + b - 2.0 * both
