@@ -209,6 +209,10 @@ class ModelRewards(PoolingMediator):
                 self.note(sentence)
             else:
                 record["diagnostics"].append(sentence)
+        if self.settings.discloses_rows and (reason := getattr(model, "discloses_rows", "")):
+            exact = [made.party for made in allocation.rewards if made.facts().get("eta") == 0.0]
+            whose = f"; here that is {', '.join(exact)}" if exact else ""
+            record["diagnostics"].append(f"discloses-rows = true: {reason}{whose}")
         return record
 
     def _about(self, allocation: Allocation, i: int, made: MadeReward, model: BayesianModel) -> dict[str, Any]:

@@ -55,6 +55,10 @@ ROUNDING = PRECISION
 from the game's values and respect rho_r, are not refused for less."""
 
 
+UNHIDDEN = "eta = 0, so that no noise was added and what is in it of the others' outputs is as they were sent"
+"""What the best party's reward discloses."""
+
+
 @dataclass(frozen=True, eq=False)
 class ModelReward:
     """One party's model reward.
@@ -88,7 +92,7 @@ class ModelReward:
     @property
     def contains(self) -> str:
         """What whoever gets the reward can read from it."""
-        return self.posterior.contains
+        return f"{self.posterior.contains}; {UNHIDDEN}" if self.eta == 0.0 else self.posterior.contains
 
     def facts(self) -> Mapping[str, Any]:
         """The noise VARIANCE ``eta``."""

@@ -112,6 +112,11 @@ def test_a_party_that_has_not_confirmed_sends_nothing(tmp_path: Path) -> None:
     assert "others' rewards may hold this party's rows" in refusal["reason"]
     assert not (tmp_path / "west-reward" / "_earlier.json").exists()
     assert "posterior.X" in reward(tmp_path, "north")
+    (best,) = [p["party"] for p in record["parties"] if p["eta"] == 0.0]
+    assert record["diagnostics"][-1].endswith(f"it gets the others' rows exactly; here that is {best}")
+    assert "eta = 0, so that no noise was added" in str(
+        load_reward(tmp_path / f"{best}-reward" / "run").about["contains"]
+    )
 
 
 def test_a_model_of_ones_own_that_keeps_rows_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
