@@ -94,7 +94,9 @@ def _report(directory: RunDirectory) -> None:
 
 
 def _strategy(config: RunConfig, directory: RunDirectory, simulated: bool, agreed_before: bool) -> tuple[Any, Session]:
-    strategy, parts, texts = config.build_parts()
+    built = config.build_parts()
+    config.require_disclosure(built)
+    strategy, parts, texts = built
     session = Session(
         replace(config.settings(directory.name), simulated=simulated, agreed_before=agreed_before),
         parts,

@@ -278,13 +278,6 @@ class RunConfig(BaseModel):
             problems.append(
                 'generator-file: name the generator that it holds too, such as generator = "MmdGan(shape=(28, 28, 1))"'
             )
-        if not problems and (reason := getattr(parts.get("model"), "discloses_rows", "")) and not self.discloses_rows:
-            problems.append(
-                f"model: {texts['model']!r} puts parties' rows into each other's rewards: {reason}. If that is what "
-                "the parties want, say it aloud: discloses-rows = true (on a command line --set discloses-rows=true; "
-                "each party confirms it in its own node config, discloses-rows=true). If not, take a model whose "
-                "rewards hold weights only: BayesianLinear(features='Affine()') or SparseGaussianProcess(kernel='rbf')"
-            )
         if not problems:
             try:
                 strategy.check(parts, {"strategy": self.strategy, **texts})
@@ -293,6 +286,23 @@ class RunConfig(BaseModel):
         if problems:
             raise ConfigError("\n".join(problems))
         return Parts(strategy, parts, {"strategy": self.strategy, **texts})
+
+    def require_disclosure(self, built: Parts) -> None:
+        """Make sure that rewards which hold parties' rows were chosen aloud.
+
+        Raises
+        ------
+        ConfigError
+        """
+        reason = getattr(built.parts.get("model"), "discloses_rows", "")
+        if reason and not self.discloses_rows:
+            raise ConfigError(
+                f"model: {built.texts['model']!r} puts parties' rows into each other's rewards: {reason}. If that is "
+                "what the parties want, say it aloud: discloses-rows = true (on a command line --set "
+                "discloses-rows=true; each party confirms it in its own node config, discloses-rows=true). If not, take "
+                "a model whose rewards hold weights only: BayesianLinear(features='Affine()') or "
+                "SparseGaussianProcess(kernel='rbf')"
+            )
 
     def read_schema(self) -> Schema | None:
         """The schema in the schema-file, where there is one.
