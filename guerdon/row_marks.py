@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv
 
 from guerdon.keyed import uniform
 
@@ -67,6 +66,8 @@ class RowMarks:
         have the same weights in every run, and one row more or less gives new ones to all. Gamma distributed; all 1
         where ``rows`` is 0.
         """
+        from scipy.special import gammaincinv  # a party that only reads its file loads no SciPy
+
         m = len(self.keys)
         if rows <= 0.0 or not m:
             return replace(self, weights=np.ones(m))

@@ -299,8 +299,8 @@ class RunConfig(BaseModel):
             raise ConfigError(
                 f"model: {built.texts['model']!r} puts parties' rows into each other's rewards: {reason}. If that is "
                 "what the parties want, say it aloud: discloses-rows = true (on a command line --set "
-                "discloses-rows=true; each party confirms it in its own node config, discloses-rows=true). If not, take "
-                "a model whose rewards hold weights only: BayesianLinear(features='Affine()') or "
+                "discloses-rows=true; each party confirms it in its own node config, discloses-rows=true). If not, "
+                "take a model whose rewards hold weights only: BayesianLinear(features='Affine()') or "
                 "SparseGaussianProcess(kernel='rbf')"
             )
 

@@ -66,9 +66,7 @@ class StrategySuite(Suite):
         return self.strategy
 
     def test_the_run_config_takes_it(self) -> None:
-        strategy, _, texts = RunConfig.parse(
-            {"discloses-rows": True, "strategy": self.make(), **self.config}
-        ).build_parts()
+        strategy, _, texts = RunConfig.parse({"strategy": self.make(), **self.config}).build_parts()
         assert texts["strategy"] == self.make(), f"expected the text {self.make()!r}, got {texts['strategy']!r}"
         assert isinstance(strategy.rounds, int), f"rounds is a whole number, got {strategy.rounds!r}"
         for kind in strategy.handlers:

@@ -99,7 +99,8 @@ def test_rows_in_rewards_are_chosen_aloud_before_anybody_is_asked(tmp_path: Path
     assert "the best party's eta is 0: it gets the others' rows exactly" in words
     assert "BayesianLinear(features='Affine()')" in words
     assert not RunDirectory(tmp_path / "run").read_ledger()
-    assert RunConfig.parse({"model": GP, "discloses-rows": True}).build_parts()
+    aloud = RunConfig.parse({"model": GP, "discloses-rows": True})
+    aloud.require_disclosure(aloud.build_parts())
 
 
 def test_a_party_that_has_not_confirmed_sends_nothing(tmp_path: Path) -> None:
