@@ -91,6 +91,7 @@ def _identified(message: Message, context: Context, seal: PartySeal | None) -> P
         raise PartyError("this run says that it is a dry run, and asks for data all the same; it gets none")
     if kind != messages.REWARD:
         consent(file.store, proposal, schema, str(context.node_config.get("confirm-schema") or ""))
+        confirm_disclosure(context.node_config, proposal)
     run = RunState.of(file.store, proposal.run)
     run.hear(proof)
     if kind != messages.INTRODUCE:

@@ -13,6 +13,7 @@ from flwr.common.logger import log
 from clients.answering import Party, answered
 from clients.approval import running_app
 from clients.consent import keep_later_proposal, keep_proposal, read_ledger
+from clients.disclosure import check_difference, remember
 from clients.errors import PartyError
 from clients.report import write_report
 from clients.reward_store import load_reward, save_reward
@@ -71,8 +72,10 @@ def contribute(message: Message, context: Context) -> Message:
         limit = float(context.run_config.get("max-contribution-mb", MAX_CONTRIBUTION_MB))
         if size > limit:
             raise PartyError(f"the contribution is {size:.1f} MB; the limit is max-contribution-mb = {limit:g}")
+        check_difference(party.file.store, context.node_config, party.proposal.run, own)
         sha256 = rows.content_hash(own)
         party.run.contribute(data.fate, party.proof)
+        remember(party.file.store, party.proposal.run, own)
         party.note(
             "contributed",
             sha256=sha256,

@@ -24,7 +24,7 @@ __all__ = [
 
 KEYS = (
     *("party", "data-path", "target", "noise", "holdout", "holdout-path", "holdout-by", "reward-dir"),
-    *("min-held-out", "share-scores"),
+    *("min-held-out", "share-scores", "discloses-rows", "min-difference"),
     *("key", "mediator-key", "confirm-schema"),
 )
 

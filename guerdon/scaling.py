@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from guerdon.row_marks import RowMarks
 from guerdon.types import Contribution, FloatArray
 
 __all__ = ["Scaling"]
@@ -61,6 +62,29 @@ class Scaling:
             return cls(np.median(X, axis=0), _robust_scale(X), float(np.median(y)), float(_robust_scale(y[:, None])[0]))
         return cls(X.mean(axis=0), _scale(X), float(y.mean()), float(_scale(y[:, None])[0]))
 
+    def blurred(self, contributions: Sequence[Contribution]) -> Self:
+        """Nearly the same, for others to see: of the rows as their marks weigh them, where these have weights."""
+        marks = [c.marks for c in contributions]
+        if all(m is None or m.weights is None for m in marks):
+            return self
+        rows = zip(contributions, marks, strict=True)
+        w = np.concatenate([np.ones(len(c)) if m is None or m.weights is None else m.weights for c, m in rows])
+        X, outputs = np.concatenate([c.X for c in contributions]), [c.y for c in contributions if c.y is not None]
+        shift, stretch = _blur(X, w)
+        blurred = replace(
+            self,
+            feature_mean=self.feature_mean + shift * self.feature_scale,
+            feature_scale=self.feature_scale * stretch,
+        )
+        if len(outputs) < len(contributions):
+            return blurred
+        y_shift, y_stretch = _blur(np.concatenate(outputs)[:, None], w)
+        return replace(
+            blurred,
+            target_mean=self.target_mean + float(y_shift[0]) * self.target_scale,
+            target_scale=self.target_scale * float(y_stretch[0]),
+        )
+
     @property
     def is_identity(self) -> bool:
         """Whether it leaves everything as it is."""
@@ -82,6 +106,7 @@ class Scaling:
             X=self.features(contribution.X),
             y=None if y is None else (y - self.target_mean) / self.target_scale,
             noise=None if noise is None else np.asarray(noise) / self.target_scale**2,
+            marks=None if y is None else (contribution.marks or RowMarks.of(contribution)).divided(self.target_scale),
         )
 
     def target(self, mean: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -122,3 +147,13 @@ def _robust_scale(columns: FloatArray) -> FloatArray:
         distances = np.abs(columns[:, j] - np.median(columns[:, j]))
         scale[j] = np.median(distances[distances > 0.0]) if distances.any() else 1.0
     return np.asarray(scale)
+
+
+def _blur(columns: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """How weights (m,) of the rows move each column's mean, in its standard deviations, and stretch these."""
+    mean, deviation = columns.mean(axis=0), _scale(columns)
+    weighted = np.average(columns, axis=0, weights=w)
+    spread = np.sqrt(np.average(np.square(columns - weighted), axis=0, weights=w))
+    constant = np.ptp(columns, axis=0) <= 1e-12 * np.abs(columns).max(axis=0, initial=0.0)
+    still = constant | (spread == 0.0)
+    return np.where(still, 0.0, (weighted - mean) / deviation), np.where(still, 1.0, spread / deviation)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from guerdon.row_marks import RowMarks
 
 __all__ = [
     "CeilingGame",
@@ -58,6 +61,8 @@ class Contribution:
     noise : None, float or (m,) array
         The party's own measurement noise VARIANCE, in squared units of y. Where given it replaces the model's noise
         variance for these rows: in the value, in the realization and in prediction.
+    marks : RowMarks, optional
+        What tells the rows apart whatever units they are in, where they were marked (``guerdon.row_marks``).
 
     Raises
     ------
@@ -70,6 +75,7 @@ class Contribution:
     y: FloatArray | None = None
     feature_names: tuple[str, ...] | None = None
     noise: float | FloatArray | None = None
+    marks: RowMarks | None = None
 
     def __post_init__(self) -> None:
         X = _finite(self.X, f"X of party {self.party!r}")
@@ -98,6 +104,8 @@ class Contribution:
                 )
                 raise ValueError(f"noise variances of party {self.party!r} must be positive, {wrong}")
             object.__setattr__(self, "noise", float(noise) if noise.ndim == 0 else noise)
+        if self.marks is not None and len(self.marks.keys) != len(X):
+            raise ValueError(f"party {self.party!r} has {len(X)} rows and marks of {len(self.marks.keys)}")
 
     def __len__(self) -> int:
         return len(self.X)

@@ -49,8 +49,11 @@ def mediate(grid: Grid, run_config: Any, app_sha256: str = "", *, simulated: boo
     """
     config = RunConfig.parse(run_config)
     directory = _open(config)
+    before = config.resume and directory.pooled_before("discloses-rows")
+    if before:  # its parties sent their rows to a run whose terms had no such word, and get what they were promised
+        config = config.model_copy(update={"discloses_rows": True})
     try:
-        strategy, session = _strategy(config, directory, simulated)
+        strategy, session = _strategy(config, directory, simulated, before)
         strategy.begin(session)
         directory.ledger("started", **_circumstances(config, session, app_sha256))
         if config.dry_run:
@@ -91,10 +94,12 @@ def _report(directory: RunDirectory) -> None:
         )
 
 
-def _strategy(config: RunConfig, directory: RunDirectory, simulated: bool) -> tuple[Any, Session]:
-    strategy, parts, texts = config.build_parts()
+def _strategy(config: RunConfig, directory: RunDirectory, simulated: bool, agreed_before: bool) -> tuple[Any, Session]:
+    built = config.build_parts()
+    config.require_disclosure(built)
+    strategy, parts, texts = built
     session = Session(
-        replace(config.settings(directory.name), simulated=simulated),
+        replace(config.settings(directory.name), simulated=simulated, agreed_before=agreed_before),
         parts,
         texts,
         directory,

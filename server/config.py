@@ -128,6 +128,18 @@ class RunConfig(BaseModel):
     generator_file: str = ""
     holdout: float = Field(Settings.holdout, ge=0.0, le=0.9)
     standardize: Literal[True, False, "robust"] = Settings.standardize
+    discloses_rows: bool = Field(Settings.discloses_rows, description="rewards may hold rows of other parties")
+    reward_precision: float = Field(
+        Settings.reward_precision,
+        ge=0.0,
+        description="rewards are as exact as if so many of a party's rows were unknown",
+    )
+    min_noise: float = Field(
+        Settings.min_noise,
+        ge=0.0,
+        lt=1.0,
+        description="the least noise to declare, as a share of the target's variance",
+    )
     deduplicate: bool = Settings.deduplicate
     on_finding: Literal["note", "refuse"] = Settings.on_finding
     parties: str = ""
@@ -295,6 +307,23 @@ class RunConfig(BaseModel):
         if problems:
             raise ConfigError("\n".join(problems))
         return Parts(strategy, parts, {"strategy": self.strategy, **texts})
+
+    def require_disclosure(self, built: Parts) -> None:
+        """Make sure that rewards which hold parties' rows were chosen aloud.
+
+        Raises
+        ------
+        ConfigError
+        """
+        reason = getattr(built.parts.get("model"), "discloses_rows", "")
+        if reason and not self.discloses_rows:
+            raise ConfigError(
+                f"model: {built.texts['model']!r} puts parties' rows into each other's rewards: {reason}. If that is "
+                "what the parties want, say it aloud: discloses-rows = true (on a command line --set "
+                "discloses-rows=true; each party confirms it in its own node config, discloses-rows=true). If not, "
+                "take a model whose rewards hold weights only: BayesianLinear(features='Affine()') or "
+                "SparseGaussianProcess(kernel='rbf')"
+            )
 
     def read_schema(self) -> Schema | None:
         """The schema in the schema-file, where there is one.

@@ -150,6 +150,11 @@ class RunDirectory:
         pool = [restored(p, _arrays(folder / f"{p}.npz"), about["features"]) for p in about["parties"]]
         return pool, about
 
+    def pooled_before(self, key: str) -> bool:
+        """Whether its data were pooled before a run could fix this key."""
+        marker = self.path / "pool.json"
+        return marker.exists() and key not in self._content(POOL, _json(marker))["fixed"]
+
     # The rewards.
 
     def save_rewards(self, rewards: Mapping[str, Reward], made_with: Mapping[str, str]) -> None:
@@ -213,14 +218,39 @@ class RunDirectory:
         """
         path = self.path / "noise_seed"
         if not path.exists():
-            seed = os.environ.get("GUERDON_NOISE_SEED") or str(secrets.randbits(128))
-            if not seed.isdigit():
-                raise RunDirectoryError(f"GUERDON_NOISE_SEED must be a non-negative whole number, got {seed!r}")
-            write_whole(path, seed.encode())
+            seed = os.environ.get("GUERDON_NOISE_SEED")
+            write_whole(path, str(_seed(seed) if seed else secrets.randbits(128)).encode())
         kept = path.read_text(encoding="ascii", errors="replace").strip()
         if not re.fullmatch(r"[0-9]{1,100}", kept):
             raise RunDirectoryError(f"{path} should hold the whole number that seeds the noise: restore it from a copy")
         return int(kept)
+
+    def noise_key(self) -> int:
+        """GUERDON_NOISE_SEED where it is set, else the mediator's own key, in ``noise.key`` beside its run directories.
+
+        The noise on a row follows from it, and so does what blurs rewards, in every run: the same row has the same
+        noise again. Who knows it can take the noise off. Drawn once; whoever deletes it lets the next run draw anew.
+        """
+        path = self.path.parent / "noise.key"
+        if seed := os.environ.get("GUERDON_NOISE_SEED"):
+            return _seed(seed)
+        try:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+                file.write(str(secrets.randbits(256)))
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise RunDirectoryError(
+                f"{path} can't be written ({error.strerror}): the key of all noise lies beside the run directories; "
+                "let the mediator write there, or choose another output-dir"
+            ) from error
+        text = path.read_text(encoding="ascii")
+        if not text.strip().isdigit():
+            raise RunDirectoryError(
+                f"{path} should hold the key of all noise, one whole number: restore it, or delete it so that a new "
+                "one is drawn, after which repeated runs of an old pool average noise out once"
+            )
+        return int(text)
 
     # Afterwards.
 
@@ -270,6 +300,12 @@ class RunDirectory:
     def _require_run(self) -> None:
         if not any((self.path / name).is_file() for name in ("config.toml", "events.jsonl", "ledger.jsonl")):
             raise RunDirectoryError(f"{self.path} is not a run directory: it has neither config, events nor ledger")
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit():
+        raise RunDirectoryError(f"GUERDON_NOISE_SEED must be a non-negative whole number, got {text!r}")
+    return int(text)
 
 
 def _json(path: Path) -> object:

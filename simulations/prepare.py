@@ -196,7 +196,7 @@ def _check(given: Mapping[str, Any], directory: Path) -> RunConfig:
         raise ConfigError(f"dataset: {given['dataset']!r} is a file, not a data set. {OWN_DATA}")
     config = RunConfig.parse(given)
     check_modules({key: given[key] for key in (*PART_KEYS, "dataset", "partition") if given.get(key)}, directory)
-    config.build_parts()
+    config.require_disclosure(config.build_parts())
     return config
 
 

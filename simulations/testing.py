@@ -98,7 +98,7 @@ class StrategySuite(Suite):
 
     def test_same_secret_same_rewards(self) -> None:
         with self._run() as one, self._run() as other:
-            assert _hashes(one) == _hashes(other), "draw from journal.secret_seed() and settings.seed only"
+            assert _hashes(one) == _hashes(other), "draw from the journal's secrets and settings.seed only"
 
     def test_a_missed_reward_comes_as_it_was(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -154,11 +154,17 @@ class StrategySuite(Suite):
                 "join-timeout": 1.0,
                 "timeout": 0.2,
                 "resume": resume,
+                "discloses-rows": True,  # the parties agree to whatever the parts do
                 **self.config,
                 "strategy": self.make(),
             }
             nodes = {
-                NODES[party]: {"party": party, "data-path": str(data / f"{party}.parquet"), "min-held-out": 1}
+                NODES[party]: {
+                    "party": party,
+                    "data-path": str(data / f"{party}.parquet"),
+                    "min-held-out": 1,
+                    "discloses-rows": True,
+                }
                 for party in order
             }
             yield mediate(LocalGrid(app, nodes, settings, tamper), settings)

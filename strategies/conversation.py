@@ -86,7 +86,11 @@ class Conversation(Strategy):
         self.seal = session.seal
         self.proposal = Proposal(
             run=self.settings.run,
-            terms={**session.texts, "retain-until": self.settings.retain_until or "not said"},
+            terms={
+                **session.texts,
+                **self.discloses(),
+                "retain-until": self.settings.retain_until or "not said",
+            },
             parties=self.settings.parties,
             schema=self.settings.schema.to_json() if self.settings.schema else "",
             dry_run=self.settings.dry_run,
@@ -112,6 +116,10 @@ class Conversation(Strategy):
         texts : mapping of str to str
             As they are written there, with the strategy's own.
         """
+
+    def discloses(self) -> dict[str, str]:
+        """Terms on what each party's reward shows of the others, for the proposal that every party is told."""
+        return {}
 
     @abstractmethod
     def requests(self, server_round: int, grid: Grid) -> list[Message]:

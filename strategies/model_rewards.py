@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
@@ -13,6 +13,7 @@ from guerdon.models import FitReport, GaussianProcessPosterior, Predictor, Pretr
 from guerdon.models import Model as BayesianModel
 from guerdon.models.protocols import Heavy, Posterior
 from guerdon.pipeline import Allocation, Given, MadeReward, allocate
+from guerdon.row_marks import RowMarks, shown
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, ModelGame, lacks
 from guerdon.valuation import InformationGain, noise_sensitivity
@@ -30,6 +31,9 @@ __all__ = ["ModelRewards"]
 WORDS = "the information gain of a model"
 """What rewards are made by, whatever the data are valued by."""
 
+WEIGHTS = 2
+"""Beside the mediator's key, what seeds the weights that blur rewards."""
+
 PRETRAINING = 1
 """Beside the run's seed, what seeds the training on public rows; nothing about it is secret."""
 
@@ -44,7 +48,7 @@ class ModelRewards(PoolingMediator):
     """
 
     parts: ClassVar[Mapping[str, str]] = {
-        "model": "GaussianProcess(kernel='rbf')",
+        "model": "BayesianLinear(features='Affine()')",
         "valuation": "InformationGain()",
         "shapley": "Auto()",
         "scheme": "RhoShapley(rho='stable')",
@@ -86,9 +90,48 @@ class ModelRewards(PoolingMediator):
         if contribution.y is None:
             raise MessageError("outputs y are missing, and a model reward is trained on them: name the target column")
 
+    def misfits(self, contributions: Sequence[Contribution]) -> dict[str, str]:
+        """Parties that declare less noise than the run allows: it would make their rows count for as much as they like.
+
+        The bound is a share of the outputs' variance, the median over the parties, which no single one moves far.
+        """
+        if not contributions:
+            return {}
+        least = self.settings.min_noise * float(np.median([np.var(np.asarray(c.y)) for c in contributions]))
+        low = sorted(c.party for c in contributions if c.noise is not None and np.min(c.noise, initial=np.inf) < least)
+        reason = (
+            f"it declares a noise variance below what this run allows, min-noise = {self.settings.min_noise:g} of the "
+            "target's variance: rows that are called (almost) noiseless would outweigh all others"
+        )
+        return dict.fromkeys(low, reason)
+
+    def discloses(self) -> dict[str, str]:
+        weights = "weights of a model trained on all parties' rows, and none of the rows"
+        aloud, rows = self.settings.discloses_rows, getattr(self.session.parts["model"], "discloses_rows", None)
+        return {
+            "discloses-rows": "not said" if self.settings.agreed_before else "true" if aloud else "false",
+            "rewards-contain": (rows or "whatever the model keeps of all parties' rows, as it is")
+            if aloud
+            else weights,
+            "reward-precision": "exact" if aloud else f"{self.settings.reward_precision:g} rows of each party",
+        }
+
+    def _marked(self, contributions: Sequence[Contribution]) -> list[Contribution]:
+        """The contributions with the marks that noise on their rows follows from, the same in every run.
+
+        Unless rewards may hold rows, the marks have weights, so that statistics of the rows are blurred in rewards.
+        """
+        marks = [RowMarks.of(c) for c in contributions]
+        if not self.settings.discloses_rows:
+            secret = np.random.default_rng([self.journal.noise_key(), WEIGHTS]).bytes(32)
+            marks = [m.weighted(secret, self.settings.reward_precision) for m in marks]
+        return [replace(c, marks=m) for c, m in zip(contributions, marks, strict=True)]
+
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
+        contributions = self._marked(contributions)
         public = self._public(contributions[0].feature_names or ())
-        work = _Work(contributions, self.target, self._scaling(contributions if public is None else [public]))
+        of_pool = public is None and bool(self.settings.standardize)
+        work = _Work(contributions, self.target, self._scaling(contributions if public is None else [public]), of_pool)
         model = self._fit(self._pretrained(public, work.scaling), work.scaled)
         parts, settings = self.session.parts, self.settings
         self.stage("value", 2 ** len(contributions))
@@ -99,11 +142,13 @@ class ModelRewards(PoolingMediator):
             parts["scheme"],
             None if settings.stop_after == "valuation" else parts["realization"],
             rng=np.random.default_rng(settings.seed),
-            secret_rng=np.random.default_rng(self.journal.secret_seed()),
+            secret_rng=np.random.default_rng(self.journal.noise_key()),
             carrier=InformationGain(model),
             progress=self._tell,
         )
         check_made(allocation)
+        if not self.settings.discloses_rows and not hasattr(self.session.parts["model"], "discloses_rows"):
+            _check_rows_stay(allocation.rewards, [shown(c) for c in work.scaled])
         if self.carried and allocation.rewards:
             self.note(self.carried)
         return Outcome(
@@ -112,7 +157,7 @@ class ModelRewards(PoolingMediator):
                 c.party: work.reward(
                     i, model.posterior(s.X, np.asarray(s.y), s.noise), {"kind": Model.name, "alone": True}
                 )
-                for i, (c, s) in enumerate(zip(contributions, work.scaled, strict=True))
+                for i, (c, s) in enumerate(zip(contributions, map(shown, work.scaled), strict=True))
             },
             rewards={
                 made.party: work.reward(i, _posterior(made), self._about(allocation, i, made, model))
@@ -181,6 +226,10 @@ class ModelRewards(PoolingMediator):
                 self.note(sentence)
             else:
                 record["diagnostics"].append(sentence)
+        if self.settings.discloses_rows and (reason := getattr(model, "discloses_rows", "")):
+            exact = [made.party for made in allocation.rewards if made.facts().get("eta") == 0.0]
+            whose = f"; here that is {', '.join(exact)}" if exact else ""
+            record["diagnostics"].append(f"discloses-rows = true: {reason}{whose}")
         return record
 
     def _about(self, allocation: Allocation, i: int, made: MadeReward, model: BayesianModel) -> dict[str, Any]:
@@ -214,6 +263,28 @@ def _check_target(schema: Schema | None) -> None:
         )
 
 
+def _check_rows_stay(rewards: Sequence[MadeReward], contributions: Sequence[Contribution]) -> None:
+    """Make sure that no reward of a model that does not say whether it ``discloses_rows`` holds a row of another party.
+
+    Raises
+    ------
+    ValueError
+        An array of a reward has some party's inputs among its rows, number by number.
+    """
+    of_party = {c.party: {row.tobytes() for row in np.ascontiguousarray(c.X)} for c in contributions}
+    width = contributions[0].X.shape[1]
+    for made in rewards:
+        arrays = [a for a in _posterior(made).arrays().values() if a.ndim == 2 and a.shape[1] == width]
+        held = {row.tobytes() for a in arrays if a.dtype == np.float64 for row in np.ascontiguousarray(a)}
+        whose = [p for p, own in of_party.items() if p != made.party and held & (own - of_party.get(made.party, set()))]
+        if whose:
+            raise ValueError(
+                f"the reward of {made.party!r} would hold rows of {', '.join(whose)}: no party has been sent any. Take "
+                "a model whose rewards hold weights only, or say aloud that rows may be in rewards, "
+                "discloses-rows = true"
+            )
+
+
 def _posterior(made: Any) -> Posterior:
     """The model in a reward that was made."""
     posterior: Posterior | None = getattr(made, "posterior", None)
@@ -240,13 +311,27 @@ class _Work:
     contributions: Sequence[Contribution]
     target: str
     scaling: Scaling
+    of_pool: bool  # whether the scaling is of the parties' own rows
 
     @cached_property
     def scaled(self) -> list[Contribution]:
-        return [self.scaling.apply(c) for c in self.contributions]
+        """In standard units, with the same in the units that others see where these differ."""
+        scaled = [self.scaling.apply(c) for c in self.contributions]
+        if self.shown is self.scaling:
+            return scaled
+        return [
+            replace(s, marks=replace(s.marks, shown=self.shown.apply(c)))
+            for s, c in zip(scaled, self.contributions, strict=True)
+            if s.marks is not None
+        ]
+
+    @cached_property
+    def shown(self) -> Scaling:
+        """The scaling that goes with rewards, of which all are made: blurred, where it is of the pool's own rows."""
+        return self.scaling.blurred(self.contributions) if self.of_pool else self.scaling
 
     def reward(self, i: int, posterior: Posterior, about: dict[str, Any]) -> Reward:
         c = self.contributions[i]
         own_noise = None if c.noise is None else float(np.mean(c.noise))
-        predictor = Predictor(posterior, self.scaling, c.feature_names or (), self.target, own_noise)
+        predictor = Predictor(posterior, self.shown, c.feature_names or (), self.target, own_noise)
         return Reward(predictor.arrays(), about)

@@ -58,6 +58,10 @@ class PoolingMediator(Conversation):
     def accept(self, contribution: Contribution) -> None:
         """Raise MessageError where a contribution can't be used."""
 
+    def misfits(self, contributions: Sequence[Contribution]) -> dict[str, str]:
+        """Why some of the contributions can't be pooled with the others, by party; they are refused for it."""
+        return {}
+
     @abstractmethod
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         """Value the pool (sorted by party) and make the rewards."""
@@ -141,6 +145,9 @@ class PoolingMediator(Conversation):
                 **answer.signed,
             }
         self.stage("pool")
+        for party, reason in self.misfits([pool[party] for party in sorted(pool)]).items():
+            self.refuse(party, "contribute", reason)
+            del pool[party]
         contributions = self._plausible([pool[party] for party in sorted(pool)])
         for party in [c.party for c in contributions]:
             self.journal.ledger("contributed", party=party, node=str(self.nodes[party]), **entries[party])

@@ -66,6 +66,11 @@ class Journal(Protocol):
         """The seed of what is drawn for the rewards, which no party may know; the same whenever this run is resumed."""
         ...
 
+    def noise_key(self) -> int:
+        """The seed of what belongs to a row whatever the run, which no party may know: the same in all of a mediator's
+        runs, so that repeated runs don't average out what hides a row."""
+        ...
+
 
 @dataclass(frozen=True)
 class Unwritten:
@@ -103,12 +108,16 @@ class Unwritten:
     def secret_seed(self) -> int:
         return self.journal.secret_seed()
 
+    def noise_key(self) -> int:
+        return self.journal.noise_key()
+
 
 @dataclass(frozen=True)
 class Settings:
     """The protocol's numbers; the names are those of the run config, and what each is by default stands here.
 
     ``simulated`` is Flower's own word on whether it runs the parties too; they are waited for while their nodes live.
+    ``agreed_before`` is whether a run that goes on was agreed on before ``discloses_rows`` was one of its terms.
     """
 
     run: str
@@ -122,6 +131,9 @@ class Settings:
     standardize: bool | Literal["robust"] = True
     deduplicate: bool = False
     on_finding: Literal["note", "refuse"] = "note"
+    discloses_rows: bool = False
+    reward_precision: float = 2.0
+    min_noise: float = 1e-3
     holdout: float = HOLDOUT
     stop_after: str = ""
     resume: bool = False
@@ -131,11 +143,15 @@ class Settings:
     dry_run: bool = False
     retain_until: str = ""
     simulated: bool = False
+    agreed_before: bool = False
 
     @property
     def fixed(self) -> dict[str, Any]:
         """What a resumed run may not change: what was pooled, and how."""
-        names = ("seed", "holdout", "standardize", "deduplicate", "on_finding", "generator_file", "public_file")
+        names = (
+            *("seed", "holdout", "standardize", "deduplicate", "on_finding", "discloses_rows"),
+            *("generator_file", "public_file"),
+        )
         fixed = {name.replace("_", "-"): getattr(self, name) for name in names}
         return {**fixed, "schema": self.schema.hash if self.schema else ""}
 

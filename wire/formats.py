@@ -17,6 +17,7 @@ from typing import Any
 
 __all__ = [
     "ALLOCATION",
+    "EARLIER",
     "HOLDOUT_SECRET",
     "LEDGER",
     "POOL",
@@ -129,3 +130,4 @@ REWARD = KeptFormat("reward.json")
 LEDGER = KeptFormat("the ledger")
 HOLDOUT_SECRET = KeptFormat("_holdout.json")
 RUN_STATE = KeptFormat("the state of a run")
+EARLIER = KeptFormat("_earlier.json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import gpytorch
 import numpy as np
@@ -50,6 +50,9 @@ class BayesianLinear(LinearGaussian):
     >>> round(BayesianLinear(noise=0.5).information_gain(np.array([[1.0]])), 6)  # 1/2 log(1 + 1/0.5)
     0.549306
     """
+
+    discloses_rows: ClassVar[str] = ""
+    """How others' rows come into a reward: they don't."""
 
     noise: float | None = None
     features: Features | str | None = None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from gpytorch.kernels import Kernel
@@ -62,6 +62,13 @@ class GaussianProcess(KernelModel):
     >>> round(model.information_gain(np.array([[0.0]])), 6)  # 1/2 log(1 + 1/0.5)
     0.549306
     """
+
+    discloses_rows: ClassVar[str] = (
+        "an exact Gaussian process predicts from the rows it was trained on, so that every reward holds all parties' "
+        "inputs as they are and the others' outputs with noise of variance eta, and the best party's eta is 0: it gets "
+        "the others' rows exactly"
+    )
+    """How others' rows come into a reward."""
 
     kernel: Kernel | str = "rbf"
     noise: float | None = None

@@ -131,8 +131,9 @@ class InducingPoints:
     def contains(self) -> str:
         """What the holder of these features can read from them."""
         return (
-            f"the kernel and {len(self.points)} inducing points, as they were given, or else centres of clusters of "
-            "the pool's inputs, where the centre of a cluster of one row is that row's inputs"
+            f"the kernel and {len(self.points)} inducing points: as they were given, or centres of clusters of draws "
+            "with the pool's mean and covariance, or, in a run that discloses rows, of the pool's inputs, where the "
+            "centre of a cluster of one row is that row's inputs"
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:

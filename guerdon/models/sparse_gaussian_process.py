@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from gpytorch.kernels import Kernel
@@ -20,9 +20,13 @@ from guerdon.models.likelihoods import Likelihood, inducing_likelihood
 from guerdon.models.linear_gaussian import LinearGaussian
 from guerdon.models.pool import require_known
 from guerdon.models.protocols import FitReport
+from guerdon.row_marks import shown
 from guerdon.types import Contribution, FloatArray, Progress, silent
 
 __all__ = ["SparseGaussianProcess"]
+
+DRAWS = 50
+"""Draws for each inducing point that is chosen without showing rows: enough for even clusters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,9 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
     0.549306
     """
 
+    discloses_rows: ClassVar[str] = ""
+    """How others' rows come into a reward: they don't, where rows are marked with weights."""
+
     kernel: Kernel | str = "rbf"
     noise: float | None = None
     inducing: FloatArray | int = 100
@@ -81,7 +88,9 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
         """The model with its inducing points chosen and every open hyperparameter learned on the pool, to convergence.
 
         Where the points are a number, they are the centres of k-means on the pool's inputs, whatever the order of
-        arrival; they stay where they are while the hyperparameters are learned. Rows with a noise variance of their own
+        arrival; where the rows are marked with weights (``RowMarks.weighted``), so that others may not read them, on
+        draws from a normal distribution with the mean and covariance of the rows so weighted. They stay where they are
+        while the hyperparameters are learned. Rows with a noise variance of their own
         keep it. Where nothing is open, outputs only serve the report.
 
         Raises
@@ -102,7 +111,10 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
     def _with_points(self, contributions: Sequence[Contribution]) -> Self:
         if not isinstance(self.inducing, int):
             return self
-        X = np.concatenate([c.X for c in contributions])
+        X = np.concatenate([shown(c).X for c in contributions])
+        weights = [c.marks.weights for c in contributions if c.marks is not None and c.marks.weights is not None]
+        if len(weights) == len(contributions):
+            X = _lookalikes(X, np.concatenate(weights), DRAWS * self.inducing, np.random.default_rng(self.seed))
         return replace(self, inducing=centres(X, self.inducing, self.seed))
 
     @property
@@ -142,3 +154,11 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
     @cached_property
     def _inducing_features(self) -> InducingPoints:
         return InducingPoints(self._kernel(self._points.shape[1]), self._points)
+
+
+def _lookalikes(X: FloatArray, weights: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
+    """Draws (count, d) from the normal distribution with the mean and covariance of rows X (m, d) by their weights."""
+    mean = np.average(X, axis=0, weights=weights)
+    centred = (X - mean) * np.sqrt(weights / weights.sum())[:, None]
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    return np.asarray(mean + rng.standard_normal((count, len(mean))) * np.sqrt(np.clip(values, 0.0, None)) @ vectors.T)

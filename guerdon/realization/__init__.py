@@ -6,9 +6,12 @@ from guerdon.realization.noise import (
     expected_reward_mnlp,
     noise_responses,
     noise_variances,
+    others_noise,
+    own_posterior,
     reward_data,
     solve_noise,
 )
+from guerdon.realization.noise_path import NoisePath
 from guerdon.realization.sampling import Sample, SyntheticReward, WeightedSampling
 from guerdon.realization.tempering import (
     LikelihoodTempering,
@@ -23,6 +26,7 @@ __all__ = [
     "LikelihoodTempering",
     "ModelReward",
     "NoiseInjection",
+    "NoisePath",
     "Sample",
     "SyntheticReward",
     "TemperedReward",
@@ -31,6 +35,8 @@ __all__ = [
     "mnlp_with_noise_instead",
     "noise_responses",
     "noise_variances",
+    "others_noise",
+    "own_posterior",
     "reward_data",
     "solve_noise",
     "tempered_data",

@@ -1,7 +1,9 @@
 """Model rewards by noise on the others' outputs: Sim et al. (ICML 2020), section 4.3.
 
 Party i's model is trained on its own rows as they are and on everybody else's outputs with noise N(0, eta_i) added,
-eta_i chosen so that the model is worth r_i. eta = 0 is the pool's model, eta = inf the party's own.
+eta_i chosen so that the model is worth r_i. eta = 0 is the pool's model, eta = inf the party's own. The noise is nested
+(``guerdon.realization.noise_path``): a lesser reward is a noisier version of a better one, so that parties that lay
+their rewards side by side, or runs that are repeated, average nothing out.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from guerdon.linalg import PRECISION
 from guerdon.metrics import expected_mnlp
 from guerdon.models.protocols import Model, NoiseResponse, Posterior
+from guerdon.realization.noise_path import NoisePath
+from guerdon.row_marks import shown
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets
 from guerdon.valuation.information_gain import InformationGainGame
@@ -26,12 +30,15 @@ __all__ = [
     "expected_reward_mnlp",
     "noise_responses",
     "noise_variances",
+    "others_noise",
     "others_of",
     "outputs_of",
+    "own_posterior",
     "own_values",
     "posterior_of",
     "reward_data",
     "solve_noise",
+    "weights_of",
 ]
 
 OWN_ONLY = 1e-10
@@ -46,6 +53,10 @@ TOO_MUCH = 1e-9
 ROUNDING = PRECISION
 """Two ways to one value may differ by this share of it, as much as a value may be off: a scheme's targets, which come
 from the game's values and respect rho_r, are not refused for less."""
+
+
+UNHIDDEN = "eta = 0, so that no noise was added and what is in it of the others' outputs is as they were sent"
+"""What the best party's reward discloses."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +92,7 @@ class ModelReward:
     @property
     def contains(self) -> str:
         """What whoever gets the reward can read from it."""
-        return self.posterior.contains
+        return f"{self.posterior.contains}; {UNHIDDEN}" if self.eta == 0.0 else self.posterior.contains
 
     def facts(self) -> Mapping[str, Any]:
         """The noise VARIANCE ``eta``."""
@@ -99,15 +110,16 @@ class NoiseInjection:
     ) -> tuple[ModelReward, ...]:
         """One reward a party, in the game's order.
 
-        Every party's noise comes from a generator of its own, spawned from ``rng``, so that it does not depend on how
-        many rows the others have. Whoever knows ``rng``'s seed can take the noise off again: keep it secret.
+        ``rng`` gives the secret of the rows' noise paths: with the same seed a row has one path in every run and in
+        every party's reward, whatever the order of parties and rows. Whoever knows the seed can take the noise off
+        again: keep it secret.
         """
         values = _values_of(targets, game.n)
         alone = own_values(game)
         solved = [_solve(game, i, targets, float(alone[i])) for i in range(game.n)]
-        rewards = []
-        for i, generator in enumerate(rng.spawn(game.n)):
-            rewards.append(self._reward(game, i, float(values[i]), *solved[i], generator))
+        path, rewards = NoisePath.of(rng), []
+        for i in range(game.n):
+            rewards.append(self._reward(game, i, float(values[i]), *solved[i], path))
             game.progress("realize", i + 1, game.n)
         return tuple(rewards)
 
@@ -118,12 +130,11 @@ class NoiseInjection:
         target: float,
         eta: float,
         reached: float,
-        rng: np.random.Generator,
+        path: NoisePath,
     ) -> ModelReward:
         own = game.contributions[i]
-        others = sum(len(c) for k, c in enumerate(game.contributions) if k != i)
-        draws = np.sqrt(eta) * rng.standard_normal(others) if np.isfinite(eta) else np.empty(0)
-        alone = posterior_of(game.model, own)
+        draws = others_noise(game, i, eta, path)
+        alone = own_posterior(game, i)
         return ModelReward(
             party=own.party,
             target=target,
@@ -221,14 +232,29 @@ def solve_noise(response: NoiseResponse, gain: float, deficit: float) -> float:
     return float(np.exp(x))  # steps of a few ulps back and forth: as close as float64 comes
 
 
+def others_noise(game: ModelGame, i: int, eta: float, path: NoisePath) -> FloatArray:
+    """The noise of VARIANCE eta on the outputs of all rows but party i's, in the pool's order; empty for eta = inf."""
+    others = [c for k, c in enumerate(game.contributions) if k != i and np.isfinite(eta)]
+    return np.concatenate([np.empty(0), *(path.draws(shown(c), eta) for c in others)])
+
+
+def own_posterior(game: ModelGame, i: int) -> Posterior:
+    """What party i's own rows give, in the units that rewards are sent in."""
+    return posterior_of(game.model, shown(game.contributions[i]))
+
+
 def reward_data(game: InformationGainGame, i: int, eta: float, draws: FloatArray) -> Contribution:
-    """D_i^r: the pool with ``draws`` added to the others' outputs and eta to their noise variance; pool order."""
+    """D_i^r: the pool with ``draws`` added to the others' outputs and eta to their noise variance; pool order.
+
+    Where the others' rows are marked with weights (``RowMarks.weighted``), their noise variances are divided by these.
+    """
     parts, start = [], 0
-    for k, c in enumerate(game.contributions):
+    for k, c in enumerate(map(shown, game.contributions)):
         noise = game.model.noise_of(c)
         y = outputs_of(c)
         if k != i:
-            y, noise, start = y + draws[start : start + len(c)], noise + eta, start + len(c)
+            y, noise = y + draws[start : start + len(c)], (noise + eta) / weights_of(c)
+            start += len(c)
         parts.append((y, noise))
     y, noise = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return Contribution(game.contributions[i].party, game.inputs, y, game.contributions[i].feature_names, noise)
@@ -256,6 +282,12 @@ def others_of(model: Model, contributions: Sequence[Contribution], i: int) -> Co
     rest = [c for k, c in enumerate(contributions) if k != i]
     X = np.concatenate([np.empty((0, contributions[i].X.shape[1])), *(c.X for c in rest)])
     return Contribution("others", X, noise=np.concatenate([np.empty(0), *(model.noise_of(c) for c in rest)]))
+
+
+def weights_of(contribution: Contribution) -> FloatArray | float:
+    """How heavily each of a contribution's rows counts in what others get: (m,), or 1."""
+    marks = contribution.marks
+    return 1.0 if marks is None or marks.weights is None else marks.weights
 
 
 def own_values(game: InformationGainGame) -> FloatArray:

@@ -28,7 +28,16 @@ from numpy.typing import ArrayLike, NDArray
 from guerdon.metrics import expected_mnlp
 from guerdon.models.predictor import Predictor
 from guerdon.models.protocols import Model, NoiseResponse, Posterior
-from guerdon.realization.noise import noise_variances, others_of, outputs_of, own_values, posterior_of
+from guerdon.realization.noise import (
+    noise_variances,
+    others_of,
+    outputs_of,
+    own_posterior,
+    own_values,
+    posterior_of,
+    weights_of,
+)
+from guerdon.row_marks import shown
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets
 from guerdon.valuation.information_gain import InformationGainGame
@@ -119,7 +128,7 @@ class LikelihoodTempering:
         own = game.contributions[i]
         others = np.asarray(others_of(game.model, game.contributions, i).noise)
         start = sum(len(c) for c in game.contributions[:i])
-        alone = posterior_of(game.model, own)
+        alone = own_posterior(game, i)
         return TemperedReward(
             party=own.party,
             target=target,
@@ -176,10 +185,14 @@ def tempering_exponents(
 
 
 def tempered_data(game: InformationGainGame, i: int, kappa: float) -> Contribution:
-    """The pool with the others' noise variances divided by kappa > 0, and all outputs as they are; pool order."""
-    noise = [game.model.noise_of(c) / (1.0 if k == i else kappa) for k, c in enumerate(game.contributions)]
+    """The pool with the others' noise variances divided by kappa > 0, and all outputs as they are; pool order.
+
+    Where the others' rows are marked with weights (``RowMarks.weighted``), their noise variances are divided by these.
+    """
+    parts = [shown(c) for c in game.contributions]
+    noise = [game.model.noise_of(c) / (1.0 if k == i else kappa * weights_of(c)) for k, c in enumerate(parts)]
     own = game.contributions[i]
-    y = np.concatenate([outputs_of(c) for c in game.contributions])
+    y = np.concatenate([outputs_of(c) for c in parts])
     return Contribution(own.party, game.inputs, y, own.feature_names, np.concatenate(noise))
 
 

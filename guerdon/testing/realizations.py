@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from guerdon.pipeline import MadeReward, Realization, needs
 from guerdon.testing.suite import CLOSE, NarrowGame, Suite, assert_refused, assert_same, global_state
 from guerdon.types import (
     Contribution,
+    FloatArray,
     RewardTargets,
     lacks,
 )
@@ -20,6 +22,12 @@ if TYPE_CHECKING:  # so that testing a reward scheme does not load torch
     from guerdon.generators import SyntheticData, SyntheticGenerator
 
 __all__ = ["GeneratorSuite", "RealizationSuite"]
+
+REPETITIONS = 30
+"""So many secrets are tried where noise is looked at."""
+
+KEPT = 0.9
+"""The share of the better reward's noise variance that must be left to who holds two; nested noise leaves all of it."""
 
 
 class RealizationSuite(Suite):
@@ -96,6 +104,31 @@ class RealizationSuite(Suite):
             self._realize(game, targets)
         assert global_state() == before, "numpy's global generator was used; draw from the rng argument"
 
+    def test_rewards_side_by_side_average_no_noise_out(self) -> None:
+        """Where rewards say what noise they hold (``eta`` and ``draws``, as ``guerdon.realization.ModelReward``)."""
+        game = self.make_game()
+        pool, alone = float(game(np.ones((1, game.n), dtype=bool))[0]), game(np.eye(game.n, dtype=bool))
+        values = alone + np.linspace(0.4, 0.6, game.n) * (pool - alone)
+        targets = RewardTargets(values, rho=None, maximum=pool, ceilings=np.full(game.n, pool))
+        drawn: list[Sequence[Any]] = [
+            self.make()(game, targets, rng=np.random.default_rng(seed)) for seed in range(REPETITIONS)
+        ]
+        if not all(hasattr(made, "draws") and np.isfinite(getattr(made, "eta", np.inf)) for made in drawn[0]):
+            return
+        sizes = [len(c) for c in game.contributions]
+        for i, j in combinations(range(game.n), 2):
+            one, other = (
+                np.concatenate([_on_others_of(made[k].draws, sizes, k, {i, j}) for made in drawn]) for k in (i, j)
+            )
+            a, b, both = one @ one, other @ other, one @ other
+            apart = a + b - 2.0 * both
+            least = (a * b - both**2) / apart if apart > 1e-9 * (a + b) else min(a, b)
+            share = least / min(a, b) if min(a, b) > 0.0 else 1.0
+            assert share > KEPT, (
+                f"parties {i} and {j} lay their rewards side by side and are left with {share:.0%} of the noise "
+                "variance of the better one: take the noise of a row from guerdon.realization.NoisePath"
+            )
+
     def test_a_target_above_the_ceiling_is_refused(self) -> None:
         game = self.make_game()
         targets = self.targets(game)[0]
@@ -107,6 +140,12 @@ class RealizationSuite(Suite):
 
     def _realize(self, game: Any, targets: RewardTargets) -> Sequence[Any]:
         return self.make()(game, targets, rng=np.random.default_rng(3))
+
+
+def _on_others_of(draws: FloatArray, sizes: Sequence[int], i: int, left_out: set[int]) -> FloatArray:
+    """The noise of party i's reward on the rows of all but these parties; ``draws`` are on the rows of all but i."""
+    owner = np.concatenate([np.full(size, k) for k, size in enumerate(sizes) if k != i])
+    return np.asarray(draws)[~np.isin(owner, sorted(left_out))]
 
 
 def _is_plain(value: Any) -> bool:

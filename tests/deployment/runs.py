@@ -16,7 +16,13 @@ import tomli_w
 from clients.reward_store import load_reward
 from tests.deployment.consortium import PARTIES, Consortium, wait_until
 
-CONFIG = {"target": "y", "model": "GaussianProcess(kernel='rbf', noise=0.1)", "join-timeout": 60.0, "timeout": 240.0}
+CONFIG = {
+    "target": "y",
+    "model": "GaussianProcess(kernel='rbf', noise=0.1)",
+    "discloses-rows": True,
+    "join-timeout": 60.0,
+    "timeout": 240.0,
+}
 
 END = ("finished", "failed")
 
@@ -34,7 +40,9 @@ def node_config(consortium: Consortium, party: str) -> str:
     """Its file, the key with which it signs, and whose signature it answers."""
     folder = consortium.folder / party
     files = {"data-path": folder / "data.csv", "key": folder / party, "mediator-key": folder / "mediator.pub"}
-    return " ".join([*(f'{key}="{path}"' for key, path in files.items()), 'target="y" confirm-schema="any"'])
+    return " ".join(
+        [*(f'{key}="{path}"' for key, path in files.items()), 'target="y" confirm-schema="any" discloses-rows=true']
+    )
 
 
 class Run:

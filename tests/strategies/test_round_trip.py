@@ -61,6 +61,7 @@ def config(data: Path, **changes: Any) -> dict[str, Any]:
         "target": "outcome",
         "parties": ",".join(PARTIES),
         "model": MODEL,
+        "discloses-rows": True,
         "join-timeout": 0.5,
         "timeout": 0.5,
     }

@@ -39,6 +39,7 @@ def settings(tmp_path: Path) -> dict[str, Any]:
         "target": "y",
         "parties": ",".join(PARTIES),
         "model": "GaussianProcess(kernel='rbf(lengthscale=1.0, outputscale=1.0)', noise=0.3)",
+        "discloses-rows": True,
         "join-timeout": 0.2,
         "timeout": 30.0,
     }

@@ -17,7 +17,7 @@ from tests.fakes import LocalGrid
 __all__ = ["MODEL", "PARTIES", "SYNTHETIC", "run"]
 
 PARTIES = ("east", "north", "west")
-MODEL = {"model": "GaussianProcess(kernel='rbf(lengthscale=2.0, outputscale=1.0)', noise=0.3)"}
+MODEL = {"model": "GaussianProcess(kernel='rbf(lengthscale=2.0, outputscale=1.0)', noise=0.3)", "discloses-rows": True}
 SYNTHETIC = {
     "strategy": "SyntheticDataRewards(size=300)",
     "generator": "GaussianMixture(components=3)",
