@@ -107,7 +107,9 @@ class BayesianLinear(LinearGaussian):
         )
         return replace(self, noise=fitted.noise if self.noise is None else self.noise, report=fitted.report)
 
-    def likely(self, contributions: Sequence[Contribution], *, drop: float) -> list[Self]:
+    def likely(
+        self, contributions: Sequence[Contribution], *, drop: float, fitted: BayesianLinear | None = None
+    ) -> list[Self]:
         """Models whose noise is within ``drop`` nats as likely as the likeliest, the likeliest first; one if given."""
         pool = pool_of(contributions, self.noise)
         if not np.any(np.isnan(pool.noise)):

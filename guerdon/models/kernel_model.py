@@ -84,13 +84,18 @@ class KernelModel:
             "report": fitted.report,
         }
 
-    def likely(self, contributions: Sequence[Contribution], *, drop: float) -> list[Self]:
+    def likely(
+        self, contributions: Sequence[Contribution], *, drop: float, fitted: KernelModel | None = None
+    ) -> list[Self]:
         """Models that are within ``drop`` nats as likely on the pool as the likeliest, spread over what v_N then is.
 
-        One where nothing is open. The first is the likeliest.
+        One where nothing is open. The first is the likeliest: what ``fit`` gave, where that is at hand.
         """
         X, y, noise = pool_of(contributions, self.noise)
         problem = Problem(self._open_kernel(X, y), self._likelihood(X), y, noise, self.mean)
+        likeliest = None
+        if fitted is not None:
+            likeliest = problem.theta_of(as_kernel(fitted.kernel, X.shape[1]), fitted.noise, fitted.mean)
 
         def model(theta: FloatArray) -> Any:
             fitted = problem.at(theta)
@@ -103,7 +108,7 @@ class KernelModel:
             there = model(theta)
             return float(there.information_gain(X, np.concatenate([there.noise_of(c) for c in contributions])))
 
-        return [model(theta) for theta, _ in _spread(likely_thetas(problem, X, drop, value))]
+        return [model(theta) for theta, _ in _spread(likely_thetas(problem, X, drop, value, likeliest))]
 
     def _is_open(self, contributions: Sequence[Contribution]) -> bool:
         """Whether there is anything to learn from these contributions."""

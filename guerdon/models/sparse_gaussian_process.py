@@ -95,9 +95,13 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
         learned = chosen._learned(contributions, progress)
         return replace(chosen, **learned) if learned else chosen
 
-    def likely(self, contributions: Sequence[Contribution], *, drop: float) -> list[Self]:
+    def likely(
+        self, contributions: Sequence[Contribution], *, drop: float, fitted: KernelModel | None = None
+    ) -> list[Self]:
         """As ``KernelModel.likely``, with the inducing points where ``fit`` puts them."""
-        return super(SparseGaussianProcess, self._with_points(contributions)).likely(contributions, drop=drop)
+        return super(SparseGaussianProcess, self._with_points(contributions)).likely(
+            contributions, drop=drop, fitted=fitted
+        )
 
     def _with_points(self, contributions: Sequence[Contribution]) -> Self:
         if not isinstance(self.inducing, int):
