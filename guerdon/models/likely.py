@@ -73,11 +73,8 @@ def likely_thetas(
                 break
             if sweep and problem.evaluations - begun > ENOUGH:
                 break
-            if sweep and found:
-                bases = [pick(found, key=lambda pair: pair[1])[0] for pick in (min, max)]
-            else:
-                bases = [best]
-            for base in bases:
+            extremes = [pick(found, key=lambda pair: pair[1])[0] for pick in (min, max)] if sweep and found else [best]
+            for base in extremes:
                 if not any(np.array_equal(base, before) for before in walked):
                     walked.append(base)
                     near = _walk(problem, base, least + drop)
