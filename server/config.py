@@ -128,6 +128,7 @@ class RunConfig(BaseModel):
     holdout: float = Field(Settings.holdout, ge=0.0, le=0.9)
     standardize: bool = Settings.standardize
     deduplicate: bool = Settings.deduplicate
+    uncertainty: bool = Field(Settings.uncertainty, description="how far hyperparameters leave values open, told too")
     parties: str = ""
     min_parties: int = Field(Settings.min_parties, ge=1)
     min_rows: int = Field(Settings.min_rows, ge=1)

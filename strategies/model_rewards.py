@@ -15,7 +15,9 @@ from guerdon.models.protocols import Posterior
 from guerdon.pipeline import Allocation, Given, MadeReward, allocate
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, ModelGame, lacks
-from guerdon.valuation import InformationGain, noise_sensitivity
+from guerdon.valuation import InformationGain, ValueUncertainty, noise_sensitivity, value_uncertainty
+from guerdon.valuation.uncertainty import Learnable
+from strategies.errors import Errors
 from strategies.fitting import check_made, check_parts, unit_of
 from strategies.pooling import PoolingMediator
 from strategies.record import allocation_record, party_view
@@ -73,7 +75,8 @@ class ModelRewards(PoolingMediator):
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         public = self._public(contributions[0].feature_names or ())
         work = _Work(contributions, self.target, self._scaling(contributions if public is None else [public]))
-        model = self._fit(self._pretrained(public, work.scaling), work.scaled)
+        unfitted = self._pretrained(public, work.scaling)
+        model = self._fit(unfitted, work.scaled)
         parts, settings = self.session.parts, self.settings
         self.stage("value", 2 ** len(contributions))
         allocation = allocate(
@@ -90,8 +93,9 @@ class ModelRewards(PoolingMediator):
         check_made(allocation)
         if self.carried and allocation.rewards:
             self.note(self.carried)
+        errors = Errors.of(allocation, self.settings.holdout, self._likely(unfitted, model, allocation, work))
         return Outcome(
-            record=self._record(allocation, work, model),
+            record=self._record(allocation, work, model, errors),
             alone={
                 c.party: work.reward(
                     i, model.posterior(s.X, np.asarray(s.y), s.noise), {"kind": Model.name, "alone": True}
@@ -99,7 +103,7 @@ class ModelRewards(PoolingMediator):
                 for i, (c, s) in enumerate(zip(contributions, work.scaled, strict=True))
             },
             rewards={
-                made.party: work.reward(i, _posterior(made), self._about(allocation, i, made, model))
+                made.party: work.reward(i, _posterior(made), self._about(allocation, i, made, model, errors))
                 for i, made in enumerate(allocation.rewards)
             },
         )
@@ -130,6 +134,21 @@ class ModelRewards(PoolingMediator):
         self.stage("fit")
         return model.fit(scaled, progress=self._tell)
 
+    def _likely(
+        self, unfitted: BayesianModel, model: BayesianModel, allocation: Allocation, work: _Work
+    ) -> ValueUncertainty | None:
+        """The values over hyperparameters that are about as likely; None where nothing was learned that values use."""
+        if not self.settings.uncertainty or lacks(allocation.game, ModelGame) or not isinstance(unfitted, Learnable):
+            return None
+        self.stage("uncertainty")
+        return value_uncertainty(
+            unfitted,
+            work.scaled,
+            fitted=model,
+            scheme=self.session.parts["scheme"],
+            rng=np.random.default_rng(self.settings.seed),
+        )
+
     def _tell(self, stage: str, done: int, total: int) -> None:
         if stage in ("value", "fit", "pretrain") or (stage == "realize" and done):
             self.progress(stage, done, total)
@@ -141,7 +160,7 @@ class ModelRewards(PoolingMediator):
         """Of the values."""
         return unit_of(self.session.parts["valuation"])
 
-    def _record(self, allocation: Allocation, work: _Work, model: BayesianModel) -> dict[str, Any]:
+    def _record(self, allocation: Allocation, work: _Work, model: BayesianModel, errors: Errors) -> dict[str, Any]:
         record = allocation_record(
             allocation,
             work.contributions,
@@ -150,15 +169,17 @@ class ModelRewards(PoolingMediator):
             kind=Model.name,
             unit=self.unit,
             variance_unit=work.scaling.target_scale**2,
+            errors=errors,
         )
         record["model"] = {**model.describe(), "standardized": self.settings.standardize}
-        record["diagnostics"] = []
         report: FitReport | None = getattr(model, "report", None)
         findings = [] if report is None else [(report.sentence, report.noise_at_bound)]
         if not lacks(allocation.game, ModelGame):
             sensitivity = noise_sensitivity(model, work.scaled)
             record["noise_sensitivity"] = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
             findings.append((sensitivity.sentence, sensitivity.counts_noise))
+        for sentence in errors.warnings():
+            self.note(sentence)
         for sentence, warns in findings:
             if warns:
                 self.note(sentence)
@@ -166,10 +187,12 @@ class ModelRewards(PoolingMediator):
                 record["diagnostics"].append(sentence)
         return record
 
-    def _about(self, allocation: Allocation, i: int, made: MadeReward, model: BayesianModel) -> dict[str, Any]:
+    def _about(
+        self, allocation: Allocation, i: int, made: MadeReward, model: BayesianModel, errors: Errors
+    ) -> dict[str, Any]:
         """What a party may know of its reward: its own numbers, and what is common knowledge."""
         return {
-            **party_view(allocation, i, self.settings.run, self.session.texts, unit=self.unit),
+            **party_view(allocation, i, self.settings.run, self.session.texts, unit=self.unit, errors=errors),
             "kind": Model.name,
             "reached": made.reached,
             "target_name": self.target,

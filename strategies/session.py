@@ -80,6 +80,7 @@ class Settings:
     seed: int = 0
     standardize: bool = True
     deduplicate: bool = False
+    uncertainty: bool = True
     holdout: float = HOLDOUT
     stop_after: str = ""
     resume: bool = False
