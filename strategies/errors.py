@@ -19,10 +19,10 @@ from wire.pages.numbers import percent_text
 
 __all__ = ["Errors"]
 
-MUCH = 0.1
+MUCH = 0.2
 """A note says it where nine of ten splits spread a party's alpha by more than this,"""
 
-TIMES = 2.0
+TIMES = 3.0
 """or its synthetic rows by more than this factor."""
 
 NAMED = 4

@@ -17,6 +17,7 @@ from guerdon.scaling import Scaling
 from guerdon.types import Contribution, ModelGame, lacks
 from guerdon.valuation import InformationGain, ValueUncertainty, noise_sensitivity, value_uncertainty
 from guerdon.valuation.uncertainty import Learnable
+from strategies.alone import alone_model, told
 from strategies.errors import Errors
 from strategies.fitting import check_made, check_parts, unit_of
 from strategies.pooling import PoolingMediator
@@ -38,9 +39,9 @@ class ModelRewards(PoolingMediator):
     """Value data by its information gain on a model, and give each party a model with the right amount of noise.
 
     Composes the parts ``model``, ``valuation``, ``shapley``, ``scheme`` and ``realization`` of the run config. Open
-    hyperparameters are learned on the pool; a party's model alone uses the same, so that only the data differ. Where
-    the run has public rows, they train the model's features, and all data are in units of their standard deviations,
-    so that a reward's scaling tells nothing of the pool.
+    hyperparameters are learned on the pool; those of a party's model alone on its own rows, in units of their own, so
+    that what it scores alone depends on nobody else. Where the run has public rows, they train the model's features,
+    and all data are in units of their standard deviations, so that a reward's scaling tells nothing of the pool.
     """
 
     parts: ClassVar[Mapping[str, str]] = {
@@ -96,12 +97,7 @@ class ModelRewards(PoolingMediator):
         errors = Errors.of(allocation, self.settings.holdout, self._likely(unfitted, model, allocation, work))
         return Outcome(
             record=self._record(allocation, work, model, errors),
-            alone={
-                c.party: work.reward(
-                    i, model.posterior(s.X, np.asarray(s.y), s.noise), {"kind": Model.name, "alone": True}
-                )
-                for i, (c, s) in enumerate(zip(contributions, work.scaled, strict=True))
-            },
+            alone=self._alone(unfitted, public, contributions),
             rewards={
                 made.party: work.reward(i, _posterior(made), self._about(allocation, i, made, model, errors))
                 for i, made in enumerate(allocation.rewards)
@@ -133,6 +129,23 @@ class ModelRewards(PoolingMediator):
     def _fit(self, model: BayesianModel, scaled: Sequence[Contribution]) -> BayesianModel:
         self.stage("fit")
         return model.fit(scaled, progress=self._tell)
+
+    def _alone(
+        self, unfitted: BayesianModel, public: Contribution | None, contributions: Sequence[Contribution]
+    ) -> dict[str, Reward]:
+        """Each party's model alone: its own rows in their own units, or those of public rows, and nothing of others."""
+        self.stage("learn alone", len(contributions))
+        made, models = {}, []
+        for k, c in enumerate(contributions):
+            own = _Work([c], self.target, self._scaling([c] if public is None else [public]))
+            (scaled,) = own.scaled
+            models.append(alone_model(unfitted, scaled))
+            posterior = models[-1].model.posterior(scaled.X, np.asarray(scaled.y), scaled.noise)
+            made[c.party] = own.reward(0, posterior, {"kind": Model.name, "alone": True})
+            self.progress("learn alone", k + 1, len(contributions))
+        if sentence := told(models):
+            self.note(sentence)
+        return made
 
     def _likely(
         self, unfitted: BayesianModel, model: BayesianModel, allocation: Allocation, work: _Work

@@ -16,7 +16,7 @@ from guerdon.models.likelihoods import linear_likelihood
 from guerdon.models.linear_gaussian import LinearGaussian
 from guerdon.models.maximum_likelihood import NOISE_BOUNDS, maximize_likelihood
 from guerdon.models.noise_profile import likeliest_noises, noise_profile
-from guerdon.models.pool import check_noise, check_report, has_open_noise, pool_of
+from guerdon.models.pool import check_noise, check_report, has_open_noise, plain_noise, pool_of
 from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, Progress, silent
 
@@ -106,6 +106,10 @@ class BayesianLinear(LinearGaussian):
             gpytorch.Module, likelihood, pool.y, pool.noise, 0.0, noise_starts=peaks, progress=progress
         )
         return replace(self, noise=fitted.noise if self.noise is None else self.noise, report=fitted.report)
+
+    def unlearned(self, own: Contribution) -> Self:
+        """The model with half of the outputs' variance as its noise where that is open, for rows that do not tell it."""
+        return replace(self, noise=plain_noise(own.y) if self.noise is None else self.noise, report=None)
 
     def likely(
         self, contributions: Sequence[Contribution], *, drop: float, fitted: BayesianLinear | None = None

@@ -18,6 +18,7 @@ __all__ = [
     "check_noise",
     "check_report",
     "has_open_noise",
+    "plain_noise",
     "pool_of",
     "require_known",
     "row_noise",
@@ -57,6 +58,11 @@ def pool_of(contributions: Sequence[Contribution], noise: float | None) -> Pool:
         y=np.concatenate([c.y for c in contributions if c.y is not None]),
         noise=np.concatenate([np.broadcast_to(models if c.noise is None else c.noise, len(c)) for c in contributions]),
     )
+
+
+def plain_noise(y: FloatArray | None) -> float:
+    """The noise variance of outputs (m,) that tell none: half of their variance, 1/2 where they do not vary."""
+    return 0.5 * (float(np.var(y)) if y is not None and len(y) else 0.0) or 0.5
 
 
 def check_noise(noise: object) -> None:

@@ -103,6 +103,16 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
             contributions, drop=drop, fitted=fitted
         )
 
+    def alone(self, own: Contribution) -> Self:
+        """The model for one party's rows, with no more inducing points than it has different inputs."""
+        if not isinstance(self.inducing, int):
+            return self
+        return replace(self, inducing=min(self.inducing, len(np.unique(own.X, axis=0))))
+
+    def unlearned(self, own: Contribution) -> Self:
+        """As ``KernelModel.unlearned``, with the inducing points where ``fit`` puts them."""
+        return super(SparseGaussianProcess, self._with_points([own])).unlearned(own)
+
     def _with_points(self, contributions: Sequence[Contribution]) -> Self:
         if not isinstance(self.inducing, int):
             return self
