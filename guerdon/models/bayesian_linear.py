@@ -108,7 +108,7 @@ class BayesianLinear(LinearGaussian):
         return replace(self, noise=fitted.noise if self.noise is None else self.noise, report=fitted.report)
 
     def unlearned(self, own: Contribution) -> Self:
-        """The model with half of the outputs' variance as its noise where that is open, for rows that do not tell it."""
+        """The model with half of the outputs' variance as its noise where that is open: for rows that tell none."""
         return replace(self, noise=plain_noise(own.y) if self.noise is None else self.noise, report=None)
 
     def likely(
