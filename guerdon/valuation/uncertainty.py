@@ -92,8 +92,8 @@ class ValueUncertainty:
         return (
             f"v_N is not identified: hyperparameters that are about as likely (within {self.drop:.2f} nats, "
             f"{self.level:.0%}) make it anything from {low:.4g} to {high:.4g} nats at least, so give the noise "
-            "variance or the lengthscale where they are known, as from public rows that they were learned on before, or "
-            "bring more rows"
+            "variance or the lengthscale where they are known, as from public rows that they were learned on "
+            "before, or bring more rows"
         )
 
     def record(self) -> dict[str, Any]:
