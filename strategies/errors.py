@@ -23,7 +23,7 @@ MUCH = 0.2
 """A note says it where nine of ten splits spread a party's alpha by more than this,"""
 
 TIMES = 3.0
-"""or its synthetic rows by more than this factor."""
+"""or its synthetic rows by more than this factor, and by more than MUCH / 2 of the synthetic pool."""
 
 NAMED = 4
 """Parties that a note names."""
@@ -123,7 +123,7 @@ class Errors:
         for i in np.argsort(sampling.split_range[:, 0] - sampling.split_range[:, 1], kind="stable"):
             low, high = sampling.split_range[i]
             rows = self._rows(int(i), targets)
-            if high - low > MUCH or (rows is not None and rows[1] > TIMES * max(rows[0], 1.0)):
+            if high - low > MUCH or (rows is not None and self._far_apart(*rows)):
                 drawn = "" if rows is None else f", and its synthetic rows {rows[0]:,.0f} to {rows[1]:,.0f}"
                 told.append(f"alpha of {parties[i]} ({alpha[i]:.2f}) would be {low:.2f} to {high:.2f}{drawn}")
         if not told:
@@ -133,6 +133,10 @@ class Errors:
             f"which rows are held out is chance, and decides much here: in nine of ten other splits of the same files "
             f"{'; '.join(told[:NAMED])}{more}. More rows, or fewer of them held out, make it firmer"
         )
+
+    def _far_apart(self, fewest: float, most: float) -> bool:
+        pool = len(getattr(self.allocation.game, "synthetic", ()))
+        return most > TIMES * fewest and most - fewest > 0.5 * MUCH * pool
 
     def _targets(self, alpha: FloatArray) -> FloatArray | None:
         """r_i (n, 2) at these alphas, with the run's rho and best reward; None where rewards do not follow them."""
