@@ -154,7 +154,7 @@ class Errors:
         """
         made = next(iter(self.allocation.rewards[i : i + 1]), None)
         growth = None if made is None else _facts(made).get("growth")
-        if growth is None or targets is None:
+        if growth is None or targets is None or len(growth["rows"]) < 2:  # none drawn tell nothing of more
             return None
         rows, values = np.array(growth["rows"], dtype=float), np.maximum.accumulate(growth["values"])
         pool = len(getattr(self.allocation.game, "synthetic", ())) or np.inf
@@ -162,7 +162,7 @@ class Errors:
         found = []
         for target in targets[i]:
             if target <= values[-1]:
-                found.append(float(np.interp(target, values, rows)) if len(rows) > 1 else 0.0)
+                found.append(float(np.interp(target, values, rows)))
             elif gained <= 0.0 or target >= ceiling:
                 found.append(float(pool))
             else:

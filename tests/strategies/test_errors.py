@@ -104,9 +104,7 @@ def test_synthetic_rows_follow_alpha() -> None:
     errors = Errors.of(allocation, 0.25)
     for i, made in enumerate(allocation.rewards):
         found = errors.entry(i)["sampling"]["synthetic_rows"]
+        if not made.facts()["synthetic_rows"]:
+            assert found is None
+            continue
         assert found["least"] <= made.facts()["synthetic_rows"] <= found["most"] <= 400
-    assert any(
-        errors.entry(i)["sampling"]["synthetic_rows"]["most"] > 1.5 * made.facts()["synthetic_rows"]
-        or errors.entry(i)["sampling"]["synthetic_rows"]["least"] < 0.7 * made.facts()["synthetic_rows"]
-        for i, made in enumerate(allocation.rewards)
-    )
