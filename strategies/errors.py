@@ -23,7 +23,7 @@ MUCH = 0.2
 """A note says it where nine of ten splits spread a party's alpha by more than this,"""
 
 TIMES = 3.0
-"""or its synthetic rows by more than this factor, and by more than MUCH / 2 of the synthetic pool."""
+"""or its synthetic rows by more than this factor, and by more than MUCH of the synthetic pool."""
 
 NAMED = 4
 """Parties that a note names."""
@@ -136,7 +136,7 @@ class Errors:
 
     def _far_apart(self, fewest: float, most: float) -> bool:
         pool = len(getattr(self.allocation.game, "synthetic", ()))
-        return most > TIMES * fewest and most - fewest > 0.5 * MUCH * pool
+        return most > TIMES * fewest and most - fewest > MUCH * pool
 
     def _targets(self, alpha: FloatArray) -> FloatArray | None:
         """r_i (n, 2) at these alphas, with the run's rho and best reward; None where rewards do not follow them."""
