@@ -14,6 +14,7 @@ from flwr.app import Context, Message, RecordDict
 from flwr.common.logger import log
 
 from clients.consent import consent, note
+from clients.disclosure import confirm_disclosure
 from clients.errors import PartyError
 from clients.holdout import remember_held_out
 from clients.party_data import PartyData, PartyFile

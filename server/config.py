@@ -142,6 +142,7 @@ class RunConfig(BaseModel):
     )
     deduplicate: bool = Settings.deduplicate
     on_finding: Literal["note", "refuse"] = Settings.on_finding
+    uncertainty: bool = Field(Settings.uncertainty, description="how far hyperparameters leave values open, told too")
     parties: str = ""
     min_parties: int = Field(Settings.min_parties, ge=1)
     min_rows: int = Field(Settings.min_rows, ge=1)

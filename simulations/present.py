@@ -119,7 +119,9 @@ def _summary(allocation: Record, unit: str) -> Text:
     thresholds = allocation.get("thresholds") or {}
     (name, value), *more = kind_of(allocation).facts(allocation)
     of = f" {unit}" if unit.isalpha() else ""
-    facts = [f"{name} = {number_text(value)}{of}"]
+    likely = (allocation.get("likely") or {}).get("pool")
+    span = "" if likely is None else f" ({number_text(likely['least'])} to {number_text(likely['most'])})"
+    facts = [f"{name} = {number_text(value)}{of}{span}"]
     for symbol, value in (
         *more,
         ("rho", allocation.get("rho")),

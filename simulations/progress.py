@@ -28,6 +28,8 @@ STAGES = {
     "pool": "pooling",
     "pretrain": "training on public rows",
     "fit": "learning hyperparameters",
+    "learn alone": "learning from each alone",
+    "uncertainty": "trying others as likely",
     "learn": "rounds of learning",
     "train": "training the generator",
     "value": "valuing coalitions",

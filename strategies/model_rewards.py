@@ -16,7 +16,10 @@ from guerdon.pipeline import Allocation, Given, MadeReward, allocate
 from guerdon.row_marks import RowMarks, shown
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, ModelGame, lacks
-from guerdon.valuation import InformationGain, noise_sensitivity
+from guerdon.valuation import InformationGain, ValueUncertainty, noise_sensitivity, value_uncertainty
+from guerdon.valuation.uncertainty import Learnable
+from strategies.alone import alone_model, told
+from strategies.errors import Errors
 from strategies.fitting import check_made, check_parts, unit_of
 from strategies.memory import free_memory
 from strategies.pooling import PoolingMediator
@@ -42,9 +45,9 @@ class ModelRewards(PoolingMediator):
     """Value data by its information gain on a model, and give each party a model with the right amount of noise.
 
     Composes the parts ``model``, ``valuation``, ``shapley``, ``scheme`` and ``realization`` of the run config. Open
-    hyperparameters are learned on the pool; a party's model alone uses the same, so that only the data differ. Where
-    the run has public rows, they train the model's features, and all data are in units of their standard deviations,
-    so that a reward's scaling tells nothing of the pool.
+    hyperparameters are learned on the pool; those of a party's model alone on its own rows, in units of their own, so
+    that what it scores alone depends on nobody else. Where the run has public rows, they train the model's features,
+    and all data are in units of their standard deviations, so that a reward's scaling tells nothing of the pool.
     """
 
     parts: ClassVar[Mapping[str, str]] = {
@@ -132,7 +135,8 @@ class ModelRewards(PoolingMediator):
         public = self._public(contributions[0].feature_names or ())
         of_pool = public is None and bool(self.settings.standardize)
         work = _Work(contributions, self.target, self._scaling(contributions if public is None else [public]), of_pool)
-        model = self._fit(self._pretrained(public, work.scaling), work.scaled)
+        unfitted = self._pretrained(public, work.scaling)
+        model = self._fit(unfitted, work.scaled)
         parts, settings = self.session.parts, self.settings
         self.stage("value", 2 ** len(contributions))
         allocation = allocate(
@@ -151,16 +155,12 @@ class ModelRewards(PoolingMediator):
             _check_rows_stay(allocation.rewards, [shown(c) for c in work.scaled])
         if self.carried and allocation.rewards:
             self.note(self.carried)
+        errors = Errors.of(allocation, self.settings.holdout, self._likely(unfitted, model, allocation, work))
         return Outcome(
-            record=self._record(allocation, work, model),
-            alone={
-                c.party: work.reward(
-                    i, model.posterior(s.X, np.asarray(s.y), s.noise), {"kind": Model.name, "alone": True}
-                )
-                for i, (c, s) in enumerate(zip(contributions, map(shown, work.scaled), strict=True))
-            },
+            record=self._record(allocation, work, model, errors),
+            alone=self._alone(unfitted, public, contributions),
             rewards={
-                made.party: work.reward(i, _posterior(made), self._about(allocation, i, made, model))
+                made.party: work.reward(i, _posterior(made), self._about(allocation, i, made, model, errors))
                 for i, made in enumerate(allocation.rewards)
             },
         )
@@ -192,6 +192,38 @@ class ModelRewards(PoolingMediator):
         self.stage("fit")
         return model.fit(scaled, progress=self._tell)
 
+    def _alone(
+        self, unfitted: BayesianModel, public: Contribution | None, contributions: Sequence[Contribution]
+    ) -> dict[str, Reward]:
+        """Each party's model alone: its own rows in their own units, or those of public rows, and nothing of others."""
+        self.stage("learn alone", len(contributions))
+        made, models = {}, []
+        for k, c in enumerate(contributions):
+            own = _Work([c], self.target, self._scaling([c] if public is None else [public]), blurs=False)
+            (scaled,) = own.scaled
+            models.append(alone_model(unfitted, scaled))
+            posterior = models[-1].model.posterior(scaled.X, np.asarray(scaled.y), scaled.noise)
+            made[c.party] = own.reward(0, posterior, {"kind": Model.name, "alone": True})
+            self.progress("learn alone", k + 1, len(contributions))
+        if sentence := told(models):
+            self.note(sentence)
+        return made
+
+    def _likely(
+        self, unfitted: BayesianModel, model: BayesianModel, allocation: Allocation, work: _Work
+    ) -> ValueUncertainty | None:
+        """The values over hyperparameters that are about as likely; None where nothing was learned that values use."""
+        if not self.settings.uncertainty or lacks(allocation.game, ModelGame) or not isinstance(unfitted, Learnable):
+            return None
+        self.stage("uncertainty")
+        return value_uncertainty(
+            unfitted,
+            work.scaled,
+            fitted=model,
+            scheme=self.session.parts["scheme"],
+            rng=np.random.default_rng(self.settings.seed),
+        )
+
     def _tell(self, stage: str, done: int, total: int) -> None:
         if stage in ("value", "fit", "pretrain") or (stage == "realize" and done):
             self.progress(stage, done, total)
@@ -203,7 +235,7 @@ class ModelRewards(PoolingMediator):
         """Of the values."""
         return unit_of(self.session.parts["valuation"])
 
-    def _record(self, allocation: Allocation, work: _Work, model: BayesianModel) -> dict[str, Any]:
+    def _record(self, allocation: Allocation, work: _Work, model: BayesianModel, errors: Errors) -> dict[str, Any]:
         record = allocation_record(
             allocation,
             work.contributions,
@@ -212,15 +244,17 @@ class ModelRewards(PoolingMediator):
             kind=Model.name,
             unit=self.unit,
             variance_unit=work.scaling.target_scale**2,
+            errors=errors,
         )
         record["model"] = {**model.describe(), "standardized": self.settings.standardize}
-        record["diagnostics"] = []
         report: FitReport | None = getattr(model, "report", None)
         findings = [] if report is None else [(report.sentence, report.noise_at_bound)]
         if not lacks(allocation.game, ModelGame):
             sensitivity = noise_sensitivity(model, work.scaled)
             record["noise_sensitivity"] = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
             findings.append((sensitivity.sentence, sensitivity.counts_noise))
+        for sentence in errors.warnings():
+            self.note(sentence)
         for sentence, warns in findings:
             if warns:
                 self.note(sentence)
@@ -232,10 +266,12 @@ class ModelRewards(PoolingMediator):
             record["diagnostics"].append(f"discloses-rows = true: {reason}{whose}")
         return record
 
-    def _about(self, allocation: Allocation, i: int, made: MadeReward, model: BayesianModel) -> dict[str, Any]:
+    def _about(
+        self, allocation: Allocation, i: int, made: MadeReward, model: BayesianModel, errors: Errors
+    ) -> dict[str, Any]:
         """What a party may know of its reward: its own numbers, and what is common knowledge."""
         return {
-            **party_view(allocation, i, self.settings.run, self.session.texts, unit=self.unit),
+            **party_view(allocation, i, self.settings.run, self.session.texts, unit=self.unit, errors=errors),
             "kind": Model.name,
             "reached": made.reached,
             "target_name": self.target,

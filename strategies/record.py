@@ -12,8 +12,10 @@ from guerdon.pipeline import Allocation, MadeReward
 from guerdon.rewards import weaker_coalitions
 from guerdon.shapley.exact import MAX_EXACT_PARTIES
 from guerdon.types import Contribution, game_table
+from strategies.errors import Errors
 from wire.kinds import kind_of
 from wire.pages.numbers import share_of_best
+from wire.pages.party_page import common_errors, own_errors
 
 __all__ = ["allocation_record", "number", "own_record", "party_view", "plain"]
 
@@ -57,6 +59,7 @@ def allocation_record(
     kind: str,
     unit: str,
     variance_unit: float = 1.0,
+    errors: Errors | None = None,
 ) -> dict[str, Any]:
     """Everything the mechanism decided, as allocation.json holds it.
 
@@ -74,6 +77,8 @@ def allocation_record(
         Of the values.
     variance_unit : float
         What a fact named ``eta``, a noise variance, is multiplied by: the realization saw scaled outputs.
+    errors : Errors, optional
+        How well its numbers are known.
     """
     game, shapley, targets = allocation.game, allocation.shapley, allocation.targets
     made = {reward.party: reward for reward in allocation.rewards}
@@ -84,7 +89,7 @@ def allocation_record(
     )
     n = len(allocation.parties)
     alone, floors = game(np.eye(n, dtype=bool)), game(weaker_coalitions(shapley))
-    errors = shapley.standard_errors
+    estimated = shapley.standard_errors
     return {
         "run": run,
         "stage": "rewarded" if allocation.rewards else "valued",
@@ -108,17 +113,20 @@ def allocation_record(
                     "rows": len(contributions[i]),
                     "value": float(alone[i]),
                     "shapley": float(shapley.values[i]),
-                    "shapley_error": None if errors is None else float(errors[i]),
+                    "shapley_error": None if estimated is None else float(estimated[i]),
                     "alpha": float(shapley.alpha[i]),
                     "floor": float(floors[i]),
                     "target": float(targets.values[i]),
                     "ceiling": float(targets.ceilings[i]),
                     "reached": float(made[party].reached) if party in made else None,
+                    **({} if errors is None else errors.entry(i)),
                 },
                 facts.get(party, {}),
             )
             for i, party in enumerate(allocation.parties)
         ],
+        **({} if errors is None else errors.record()),
+        "diagnostics": [] if errors is None else [sentence for sentence, warns in errors.sentences() if not warns],
         "refused": [],
         "certificate": [
             {"name": check.name, "title": check.title, "holds": check.holds, "witness": check.witness}
@@ -128,8 +136,14 @@ def allocation_record(
     }
 
 
-def party_view(allocation: Allocation, i: int, run: str, texts: Mapping[str, str], *, unit: str) -> dict[str, Any]:
-    """What party i may see: names, alpha, rho, thresholds and r / r_max of all; values of its own only."""
+def party_view(
+    allocation: Allocation, i: int, run: str, texts: Mapping[str, str], *, unit: str, errors: Errors | None = None
+) -> dict[str, Any]:
+    """What party i may see: names, alpha, rho, thresholds and r / r_max of all; values of its own only.
+
+    With each how well it is known, as far as the number itself is for it to see.
+    """
+    known = [{} if errors is None else errors.entry(k) for k in range(len(allocation.parties))]
     targets = allocation.targets
     best = float(targets.values.max())
     return {
@@ -143,9 +157,17 @@ def party_view(allocation: Allocation, i: int, run: str, texts: Mapping[str, str
         "rho": targets.rho,
         "thresholds": _thresholds(allocation),
         "parties": [
-            {"party": party, "alpha": float(alpha), "share_of_best": share_of_best(value, best)}
-            for party, alpha, value in zip(allocation.parties, allocation.shapley.alpha, targets.values, strict=True)
+            {
+                "party": party,
+                "alpha": float(alpha),
+                "share_of_best": share_of_best(value, best),
+                **common_errors(entry),
+            }
+            for party, alpha, value, entry in zip(
+                allocation.parties, allocation.shapley.alpha, targets.values, known, strict=True
+            )
         ],
+        **own_errors(known[i]),
     }
 
 

@@ -134,6 +134,7 @@ class Settings:
     discloses_rows: bool = False
     reward_precision: float = 2.0
     min_noise: float = 1e-3
+    uncertainty: bool = True
     holdout: float = HOLDOUT
     stop_after: str = ""
     resume: bool = False

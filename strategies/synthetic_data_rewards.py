@@ -25,6 +25,7 @@ from guerdon.pipeline import Allocation, MadeReward
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, FloatArray
 from guerdon.valuation import MaximumMeanDiscrepancy
+from strategies.errors import Errors
 from strategies.fitting import check_made, check_parts, unit_of
 from strategies.pooling import PoolingMediator
 from strategies.record import allocation_record, party_view
@@ -125,11 +126,14 @@ class SyntheticDataRewards(PoolingMediator):
         columns = None if features is not None else contributions[0].feature_names
         view = synthetic_view(grown.contributions, grown.synthetic.points, allocation, columns, scaling)
         self.journal.save_view(view)
+        errors = Errors.of(allocation, self.settings.holdout)
+        for sentence in errors.warnings():
+            self.note(sentence)
         return Outcome(
-            record=self._record(allocation, work),
+            record=self._record(allocation, work, errors),
             alone={c.party: Reward(scaling.arrays(), {"kind": Synthetic.name, "alone": True}) for c in contributions},
             rewards={
-                made.party: Reward(work.arrays(made), self._about(allocation, i, made, work))
+                made.party: Reward(work.arrays(made), self._about(allocation, i, made, work, errors))
                 for i, made in enumerate(allocation.rewards)
             },
         )
@@ -233,7 +237,7 @@ class SyntheticDataRewards(PoolingMediator):
         """Of the values."""
         return unit_of(self.session.parts["valuation"])
 
-    def _record(self, allocation: Allocation, work: _Work) -> dict[str, Any]:
+    def _record(self, allocation: Allocation, work: _Work, errors: Errors) -> dict[str, Any]:
         record = allocation_record(
             allocation,
             work.contributions,
@@ -241,6 +245,7 @@ class SyntheticDataRewards(PoolingMediator):
             self.session.texts,
             kind=Synthetic.name,
             unit=self.unit,
+            errors=errors,
         )
         record["model"] = {
             "lengthscale": getattr(allocation.game, "lengthscale", None),
@@ -256,9 +261,9 @@ class SyntheticDataRewards(PoolingMediator):
                 self.note(f"{made.party}: sampling ended by {stopped}, {_short(target - made.reached, target)}")
         return record
 
-    def _about(self, allocation: Allocation, i: int, made: MadeReward, work: _Work) -> dict[str, Any]:
+    def _about(self, allocation: Allocation, i: int, made: MadeReward, work: _Work, errors: Errors) -> dict[str, Any]:
         """What a party may know of its reward: how it was made, its own numbers, and what is common knowledge."""
-        own = party_view(allocation, i, self.settings.run, self.session.texts, unit=self.unit)
+        own = party_view(allocation, i, self.settings.run, self.session.texts, unit=self.unit, errors=errors)
         return {
             **own,
             "kind": Synthetic.name,

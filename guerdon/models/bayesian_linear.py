@@ -16,7 +16,7 @@ from guerdon.models.likelihoods import linear_likelihood
 from guerdon.models.linear_gaussian import LinearGaussian
 from guerdon.models.maximum_likelihood import NOISE_BOUNDS, maximize_likelihood
 from guerdon.models.noise_profile import likeliest_noises, noise_profile
-from guerdon.models.pool import check_noise, check_report, has_open_noise, pool_of
+from guerdon.models.pool import check_noise, check_report, has_open_noise, plain_noise, pool_of
 from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, Progress, silent
 
@@ -110,7 +110,13 @@ class BayesianLinear(LinearGaussian):
         )
         return replace(self, noise=fitted.noise if self.noise is None else self.noise, report=fitted.report)
 
-    def likely(self, contributions: Sequence[Contribution], *, drop: float) -> list[Self]:
+    def unlearned(self, own: Contribution) -> Self:
+        """The model with half of the outputs' variance as its noise where that is open: for rows that tell none."""
+        return replace(self, noise=plain_noise(own.y) if self.noise is None else self.noise, report=None)
+
+    def likely(
+        self, contributions: Sequence[Contribution], *, drop: float, fitted: BayesianLinear | None = None
+    ) -> list[Self]:
         """Models whose noise is within ``drop`` nats as likely as the likeliest, the likeliest first; one if given."""
         pool = pool_of(contributions, self.noise)
         if not np.any(np.isnan(pool.noise)):

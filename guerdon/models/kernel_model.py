@@ -15,7 +15,7 @@ from guerdon.models.kernels import as_kernel, check_kernel, kernel_text, missing
 from guerdon.models.likelihoods import Likelihood
 from guerdon.models.likely import likely_thetas
 from guerdon.models.maximum_likelihood import Problem, maximize_likelihood
-from guerdon.models.pool import check_noise, check_report, has_open_noise, pool_of
+from guerdon.models.pool import check_noise, check_report, has_open_noise, plain_noise, pool_of
 from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, FloatArray, Progress
 
@@ -84,13 +84,18 @@ class KernelModel:
             "report": fitted.report,
         }
 
-    def likely(self, contributions: Sequence[Contribution], *, drop: float) -> list[Self]:
+    def likely(
+        self, contributions: Sequence[Contribution], *, drop: float, fitted: KernelModel | None = None
+    ) -> list[Self]:
         """Models that are within ``drop`` nats as likely on the pool as the likeliest, spread over what v_N then is.
 
-        One where nothing is open. The first is the likeliest.
+        One where nothing is open. The first is the likeliest: what ``fit`` gave, where that is at hand.
         """
         X, y, noise = pool_of(contributions, self.noise)
         problem = Problem(self._open_kernel(X, y), self._likelihood(X), y, noise, self.mean)
+        likeliest = None
+        if fitted is not None:
+            likeliest = problem.theta_of(as_kernel(fitted.kernel, X.shape[1]), fitted.noise, fitted.mean)
 
         def model(theta: FloatArray) -> Any:
             fitted = problem.at(theta)
@@ -103,7 +108,22 @@ class KernelModel:
             there = model(theta)
             return float(there.information_gain(X, np.concatenate([there.noise_of(c) for c in contributions])))
 
-        return [model(theta) for theta, _ in _spread(likely_thetas(problem, X, drop, value))]
+        return [model(theta) for theta, _ in _spread(likely_thetas(problem, X, drop, value, likeliest))]
+
+    def unlearned(self, own: Contribution) -> Self:
+        """The model with plain values of what is open, for a party whose rows do not tell them.
+
+        Lengthscales of about the distance between two rows, an outputscale of the outputs' variance, half of it as
+        noise, and their mean.
+        """
+        y = np.zeros(0) if own.y is None else own.y
+        frozen: Any = self
+        kernel = self._open_kernel(own.X, y).requires_grad_(False)
+        mean = (float(np.mean(y)) if len(y) else 0.0) if self.mean is None else self.mean
+        noise = plain_noise(y) if self.noise is None else self.noise
+        text = kernel_text(kernel) if isinstance(self.kernel, str) else kernel
+        made: Self = replace(frozen, kernel=text, learn=False, noise=noise, mean=mean, report=None)
+        return made
 
     def _is_open(self, contributions: Sequence[Contribution]) -> bool:
         """Whether there is anything to learn from these contributions."""

@@ -21,6 +21,12 @@ __all__ = ["likely_thetas"]
 CLIMBS = 30
 """Steps of L-BFGS from each of the likeliest starts."""
 
+OTHERS, SHORT = 3, 12
+"""Where the likeliest theta is known: so many of the likeliest starts, followed for so many steps, may be as likely."""
+
+ENOUGH = 60
+"""Evaluations of the likelihood after which no further walk begins; the first is always made."""
+
 OPEN = 10.0
 """Where values differ by more than this factor they are open enough, and are looked for no farther."""
 
@@ -35,13 +41,18 @@ FARTHEST = 40
 
 
 def likely_thetas(
-    problem: Problem, X: FloatArray | None, drop: float, value: Callable[[FloatArray], float]
+    problem: Problem,
+    X: FloatArray | None,
+    drop: float,
+    value: Callable[[FloatArray], float],
+    likeliest: FloatArray | None = None,
 ) -> list[tuple[FloatArray, float]]:
     """Thetas (the likeliest first) whose log-likelihood is within ``drop`` nats of the largest, with their values.
 
     Walks along the eigenvectors of the curvature, in both directions until the likelihood has fallen by ``drop``; from
     the likeliest theta of all starts, and then from wherever ``value`` was least and largest. The extremes of the
-    values found are those of the whole set or, where it is curved, inside of them.
+    values found are those of the whole set or, where it is curved, inside of them. Where the ``likeliest`` theta is
+    known, as ``fit`` finds it, it is not looked for again.
     """
     with one_thread():
         if not problem.free:
@@ -49,20 +60,21 @@ def likely_thetas(
             return [(theta, value(theta))]
         looked_at = [(problem.value(theta), theta) for theta in problem.starts(X, None)]
         starts = sorted(looked_at, key=lambda start: start[0])
-        ends = sorted((problem.climb(theta, CLIMBS) for _, theta in starts[:CLIMBERS]), key=lambda end: end[0])
-        best = problem.solve(ends[0][1])
-        least = min(best.value, ends[0][0])
-        inside = [best.theta, *(theta for height, theta in [*ends, *starts] if height <= least + drop)]
+        climbers, steps = (CLIMBERS, CLIMBS) if likeliest is None else (OTHERS, SHORT)
+        ends = sorted((problem.climb(theta, steps) for _, theta in starts[:climbers]), key=lambda end: end[0])
+        best = problem.solve(ends[0][1]).theta if likeliest is None else likeliest
+        least = min(problem.value(best), ends[0][0])
+        inside = [best, *(theta for height, theta in [*ends, *starts] if height <= least + drop)]
         found = [(theta, v) for theta in inside if (v := _known(value, theta)) is not None]
         walked: list[FloatArray] = []
+        begun = problem.evaluations
         for sweep in range(SWEEPS):
             if sweep and found and max(v for _, v in found) > OPEN * min(v for _, v in found):
                 break
-            if sweep and found:
-                bases = [pick(found, key=lambda pair: pair[1])[0] for pick in (min, max)]
-            else:
-                bases = [best.theta]
-            for base in bases:
+            if sweep and problem.evaluations - begun > ENOUGH:
+                break
+            extremes = [pick(found, key=lambda pair: pair[1])[0] for pick in (min, max)] if sweep and found else [best]
+            for base in extremes:
                 if not any(np.array_equal(base, before) for before in walked):
                     walked.append(base)
                     near = _walk(problem, base, least + drop)

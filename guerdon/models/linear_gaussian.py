@@ -8,15 +8,17 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
-from guerdon.linalg import PRECISION, LossOfPrecisionError
+from guerdon.linalg import PRECISION, LossOfPrecisionError, psd_cholesky
 from guerdon.models.coalition_sums import chains_of_gains, gain, table_of_gains
 from guerdon.models.feature_rows import FeatureRows
 from guerdon.models.features import Features
 from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior, square_root_information
 from guerdon.models.noise_response import noise_response_of
-from guerdon.models.pool import row_noise
+from guerdon.models.pool import row_noise, some_rows
 from guerdon.models.protocols import NoiseResponse
+from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, Progress, silent
 
 __all__ = ["LinearGaussian"]
@@ -76,6 +78,33 @@ class LinearGaussian:
         for c in contributions:
             self._require_directions(c.X, self.noise_of(c), value)
         return chains
+
+    def row_influences(self, contributions: Sequence[Contribution], orders: NDArray[np.intp]) -> list[FloatArray]:
+        """What each party adds when it arrives, less what it adds without row r, on average over the orders.
+
+        For each party (some m, n), in nats. With p_r the white features of row r and A_C = I + P_C' P_C, it adds
+        -1/2 log(1 - p_r' A_C^-1 p_r) to v_C. Of a party with many rows, those of some.
+        """
+        parts = self._parts(contributions)
+        n, width = len(parts), parts[0].width
+        grams = np.stack([sum((P.T @ P for P in part), np.zeros((width, width))) for part in parts])
+        places = [some_rows(len(c), n) for c in contributions]
+        chosen = [self._white(c.X[k], self.noise_of(c)[k]).whole() for c, k in zip(contributions, places, strict=True)]
+        starts = np.cumsum([0, *map(len, places)])
+        total = np.zeros((n, starts[-1]))
+        for order in orders:
+            A, adds = np.eye(width), np.zeros(starts[-1])
+            for place, i in enumerate(order):
+                A = A + grams[i]
+                arrived = np.concatenate([np.arange(starts[j], starts[j + 1]) for j in order[: place + 1]])
+                P = np.concatenate([chosen[j] for j in order[: place + 1]])
+                with one_thread():
+                    half = solve_triangular(psd_cholesky(A, "the pooled data"), P.T, lower=True, check_finite=False)
+                after = np.zeros(starts[-1])
+                after[arrived] = -0.5 * np.log1p(-np.minimum(np.sum(np.square(half), axis=0), 1.0 - 1e-15))
+                total[i] += (after - adds) / len(orders)
+                adds = after
+        return [part.T for part in np.split(total, starts[1:-1], axis=1)]
 
     def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
         """tr(Q (Q + L)^-1) = tr(P (I + P' P)^-1 P') of the pool, with Q = Phi Phi' and P = L^-1/2 Phi."""

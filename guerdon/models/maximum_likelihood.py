@@ -359,6 +359,22 @@ class Problem:
         value = parameter if constraint is None else torch.log(constraint.transform(parameter))
         return value.detach().numpy().ravel()
 
+    def theta_of(self, kernel: Kernel, noise: float | None, mean: float | None) -> FloatArray:
+        """What stands for the hyperparameters of a kernel like this one, a noise variance and a mean."""
+        names = {id(parameter): name for name, parameter in self.kernel.named_parameters()}
+        given = dict(kernel.named_parameters())
+        parts = [np.empty(0)]
+        for parameter in self.free:
+            if parameter is self.log_noise:
+                parts.append(np.full(1, np.log(float("nan") if noise is None else noise)))
+            elif parameter is self.mean:
+                parts.append(np.full(1, float("nan") if mean is None else mean))
+            else:
+                value, constraint = given[names[id(parameter)]], self.positive.get(id(parameter))
+                value = value if constraint is None else torch.log(constraint.transform(value))
+                parts.append(value.detach().numpy().ravel())
+        return np.concatenate(parts)
+
     def _parts(self, theta: FloatArray) -> list[FloatArray]:
         """theta, cut into what stands for each free parameter."""
         return np.split(theta, np.cumsum([parameter.numel() for parameter in self.free])[:-1]) if self.free else []

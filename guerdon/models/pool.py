@@ -6,16 +6,31 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from guerdon.checks import is_number
 from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, FloatArray
 
-__all__ = ["Pool", "blocks", "check_noise", "check_report", "has_open_noise", "pool_of", "require_known", "row_noise"]
+__all__ = [
+    "Pool",
+    "blocks",
+    "check_noise",
+    "check_report",
+    "has_open_noise",
+    "plain_noise",
+    "pool_of",
+    "require_known",
+    "row_noise",
+    "some_rows",
+]
 
 BLOCK = 4096
 """Rows at a time: a prediction's memory is bounded to this many times the training rows."""
+
+
+ROWS, LEAST_ROWS, TOGETHER = 500, 20, 4000
+"""What is asked of single rows is asked of so many of each party, at most and at least, and of about so many of all."""
 
 
 class Pool(NamedTuple):
@@ -43,6 +58,11 @@ def pool_of(contributions: Sequence[Contribution], noise: float | None) -> Pool:
         y=np.concatenate([c.y for c in contributions if c.y is not None]),
         noise=np.concatenate([np.broadcast_to(models if c.noise is None else c.noise, len(c)) for c in contributions]),
     )
+
+
+def plain_noise(y: FloatArray | None) -> float:
+    """The noise variance of outputs (m,) that tell none: half of their variance, 1/2 where they do not vary."""
+    return 0.5 * (float(np.var(y)) if y is not None and len(y) else 0.0) or 0.5
 
 
 def check_noise(noise: object) -> None:
@@ -104,3 +124,14 @@ def require_known(name: str, value: float | None) -> float:
 def blocks(rows: int) -> list[slice]:
     """The rows in blocks, for what is done to many of them one after the other."""
     return [slice(start, start + BLOCK) for start in range(0, rows, BLOCK)]
+
+
+def some_rows(rows: int, parties: int) -> NDArray[np.intp]:
+    """Places of at most 500 of a party's rows, fewer where there are many parties: drawn at random, the same each time.
+
+    A variance is known from 500 to 1/16.
+    """
+    most = min(ROWS, max(LEAST_ROWS, TOGETHER // parties))
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))

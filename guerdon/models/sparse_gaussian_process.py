@@ -104,9 +104,23 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
         learned = chosen._learned(contributions, progress)
         return replace(chosen, **learned) if learned else chosen
 
-    def likely(self, contributions: Sequence[Contribution], *, drop: float) -> list[Self]:
+    def likely(
+        self, contributions: Sequence[Contribution], *, drop: float, fitted: KernelModel | None = None
+    ) -> list[Self]:
         """As ``KernelModel.likely``, with the inducing points where ``fit`` puts them."""
-        return super(SparseGaussianProcess, self._with_points(contributions)).likely(contributions, drop=drop)
+        return super(SparseGaussianProcess, self._with_points(contributions)).likely(
+            contributions, drop=drop, fitted=fitted
+        )
+
+    def alone(self, own: Contribution) -> Self:
+        """The model for one party's rows, with no more inducing points than it has different inputs."""
+        if not isinstance(self.inducing, int):
+            return self
+        return replace(self, inducing=min(self.inducing, len(np.unique(own.X, axis=0))))
+
+    def unlearned(self, own: Contribution) -> Self:
+        """As ``KernelModel.unlearned``, with the inducing points where ``fit`` puts them."""
+        return super(SparseGaussianProcess, self._with_points([own])).unlearned(own)
 
     def _with_points(self, contributions: Sequence[Contribution]) -> Self:
         if not isinstance(self.inducing, int):

@@ -310,7 +310,7 @@ def _strict_monotonicity(s: _Subject) -> str:
     if s.rho_from_game is None or s.rho is None:
         return "by theorem where rho was agreed on beforehand, and not where it was chosen from the game: not checkable"
     lower = float(np.floor(1e3 * s.rho)) / 1e3  # so that what holds at rho, R4 or R6, still does
-    offer = f", such as rho = {lower:g}" if lower > 0.0 else ""
+    offer = f", such as rho = {lower:g}, proposed as rho={lower:g} in place of the scheme's rho" if lower > 0.0 else ""
     return (
         f"does not follow: rho = {s.rho:.6g} was chosen from this game, and a party that brings more can raise it and "
         f"be paid less. By theorem it holds for a rho agreed on beforehand{offer}"

@@ -4,6 +4,7 @@ from guerdon.valuation.diagnostics import NoiseSensitivity, noise_sensitivity
 from guerdon.valuation.information_gain import InformationGain, InformationGainGame
 from guerdon.valuation.mmd import MaximumMeanDiscrepancy
 from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
+from guerdon.valuation.sampling_error import RowGame, SamplingError, sampling_error
 from guerdon.valuation.uncertainty import ValueUncertainty, value_uncertainty
 
 __all__ = [
@@ -12,7 +13,10 @@ __all__ = [
     "MaximumMeanDiscrepancy",
     "MaximumMeanDiscrepancyGame",
     "NoiseSensitivity",
+    "RowGame",
+    "SamplingError",
     "ValueUncertainty",
     "noise_sensitivity",
+    "sampling_error",
     "value_uncertainty",
 ]

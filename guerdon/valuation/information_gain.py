@@ -15,6 +15,7 @@ from guerdon.models.protocols import Model
 from guerdon.row_marks import shown
 from guerdon.shapley.exact import MAX_EXACT_PARTIES
 from guerdon.types import Contribution, FloatArray, ModelGame, Progress, silent
+from guerdon.valuation.sampling_error import arrival_orders
 
 __all__ = ["InformationGain", "InformationGainGame"]
 
@@ -115,6 +116,18 @@ class InformationGainGame:
             return self.model.information_gain_chains(self.contributions, orders)
         masks = np.cumsum(1 << orders, axis=1)
         return np.asarray(self._table[np.insert(masks, 0, 0, axis=1)])
+
+    def row_influences(self) -> list[tuple[int, FloatArray]]:
+        """phi less phi without a row, of each party: see ``guerdon.valuation.sampling_error``.
+
+        Exact for up to four parties, from some orders of arrival beyond. Empty for a model that has no
+        ``row_influences``.
+        """
+        influences_of = getattr(self.model, "row_influences", None)
+        if influences_of is None:
+            return []
+        influences = influences_of(self.contributions, arrival_orders(self.n))
+        return [(len(c), U) for c, U in zip(self.contributions, influences, strict=True)]
 
     def _value(self, members: Sequence[Contribution]) -> float:
         if not members:

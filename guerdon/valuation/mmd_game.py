@@ -17,11 +17,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from guerdon.models.pool import some_rows
 from guerdon.shapley.mmd_closed_form import closed_form_shapley
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, Progress, ShapleyValues, silent
 from guerdon.valuation.kernel_sums import cross_sums, self_sums
 from guerdon.valuation.pair_kernels import PairKernel
+from guerdon.valuation.sampling_error import shapley_weights
 
 __all__ = ["MAX_TABLE_PARTIES", "MaximumMeanDiscrepancyGame", "UnionSums", "finite_rows"]
 
@@ -138,6 +140,36 @@ class MaximumMeanDiscrepancyGame:
         G = self.block_sums[-1]
         within = np.diagonal(self.B) + 2.0 * G[:-1] + G[-1]
         return np.asarray(2.0 / (self.reference * s) * (self.A + G.sum()) - within / s**2)
+
+    def row_influences(self) -> list[tuple[int, FloatArray]]:
+        """phi less phi without a row, of each party and of G: see ``guerdon.valuation.sampling_error``.
+
+        phi is linear in A and B, phi_i = sum_k L_ik A_k + sum_kl Q_ikl B_kl. With b_k(x) the sum over D_k of k(x, .), a
+        row x of party j counts in D_j and in T, and one of G in T only, so that to first order, sizes held, they add
+
+            L_ij sum_T k(x, .) + sum_k L_ik b_k(x) + 2 sum_l Q_ijl b_l(x),    sum_k L_ik b_k(x)
+        """
+        L, Q = self._shapley_of_sums()
+        found = []
+        for j, c in enumerate(self.contributions):
+            X = c.X[some_rows(len(c), self.n)]
+            b = self._sums_over_parties(X)
+            to_all = b.sum(axis=1) + cross_sums(self.kernel, X, self.synthetic).rows
+            U = np.outer(to_all, L[:, j]) + b @ L.T + 2.0 * b @ Q[:, j].T
+            found.append((len(c), U * len(c) / max(len(c) - 1, 1)))
+        G = self.synthetic[some_rows(len(self.synthetic), 1)]
+        return [*found, (len(self.synthetic), self._sums_over_parties(G) @ L.T)]
+
+    def _sums_over_parties(self, X: FloatArray) -> FloatArray:
+        return np.stack([cross_sums(self.kernel, X, c.X).rows for c in self.contributions], axis=1)
+
+    def _shapley_of_sums(self) -> tuple[FloatArray, FloatArray]:
+        """L (n, n) and Q (n, n, n): the Shapley values of games that are one A_k, or one B_kl, and nothing else."""
+        coalitions, weights = shapley_weights(self.n)
+        members, s = coalitions.astype(np.float64), np.maximum(coalitions @ self.sizes, 1)
+        L = weights * (2.0 / (self.reference * s)) @ members
+        Q = np.stack([(members * (row / s**2)[:, None]).T @ members for row in weights])
+        return np.asarray(L), -Q
 
     def union_sums(self, party: int, indices: ArrayLike = ()) -> UnionSums:
         """The sums of D_i with these rows of G, computed afresh; ``value_of`` and ``unbiased_mmd2_of`` take them."""

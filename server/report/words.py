@@ -47,6 +47,8 @@ def _pooled(record: Record, parties: Sequence[Record]) -> str:
     pool, own = record["grand_value"], best["value"]
     more = f", {pool / own:.3g} times the most that one of them has alone ({best['party']})" if own > 0.0 else ""
     worth = f"{number_text(pool)} {unit_text(str(record['unit']))}".rstrip()
+    likely = (record.get("likely") or {}).get("pool")
+    worth += "" if likely is None else f" ({number_text(likely['least'])} to {number_text(likely['most'])})"
     return (
         f"{number_word(len(parties)).capitalize()} parties pooled {rows:,} rows. Together their data is worth "
         f"{worth}{_in_words(record)}{more}."

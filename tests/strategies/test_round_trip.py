@@ -683,3 +683,17 @@ def test_contributions_are_hashed_in_the_ledger(data: Path) -> None:
     hashes = {e["party"]: e["sha256"] for e in directory.read_ledger() if e["action"] == "contributed"}
     assert hashes == {c.party: content_hash(c) for c in pool}
     assert isinstance(pool[0], Contribution)
+
+
+def test_what_a_party_scores_alone_does_not_depend_on_others(data: Path) -> None:
+    """Another party's units moved the rmse alone from 1.11 to 2.61: its scaling was the pool's."""
+    open_model = "GaussianProcess(kernel='rbf')"
+    before = run(config(data, model=open_model, uncertainty=False)).read_allocation()
+    west = data / "west.parquet"
+    pl.read_parquet(west).with_columns(pl.col("age") * 18.0, pl.col("outcome") * 100.0).write_parquet(west)
+    again = data.parent / "again"
+    after = run(config(data, model=open_model, uncertainty=False, run_dir=str(again))).read_allocation()
+    alone = [{p["party"]: p["alone"] for p in record["parties"]} for record in (before, after)]
+    for party in ("east", "north"):
+        assert alone[0][party] == pytest.approx(alone[1][party], rel=1e-6)
+    assert alone[0]["west"] != alone[1]["west"]

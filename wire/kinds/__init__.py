@@ -44,7 +44,7 @@ def columns_of(record: Mapping[str, Any]) -> list[Column]:
     own = record.get("columns")
     columns = list(known)
     if own is not None:
-        by_place = {column.place: column for column in known}
+        by_place = {place: column for column in known for place in column.places}
         columns = [_headed(header, by_place.get(place) or _named(header, place)) for header, place in own]
     columns += [_named(name.replace("_", " "), name) for name in record.get("facts_of_rewards") or ()]
     return [column for column in columns if any(column.cell(party) != "–" for party in record["parties"])]

@@ -8,12 +8,13 @@ Where a column stands in a party's entry is its ``place``:
     "reward.coverage_50, reward.coverage_90"   several, with commas
     "shapley +- shapley_error"           a number and its standard error
     "alone.rows | reward.rows"           the first of them that is there
+    "value in likely.value"              a number and, on a line of its own, from where to where it could be
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from wire.pages.numbers import count_text, number_text, with_error
@@ -61,8 +62,21 @@ class Column:
         """What a page prints above it."""
         return self.title or self.header.replace("\n", ", ", 1).replace("\n", " ")
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What a strategy of one's own may call its place: with what is known of its errors, or without."""
+        number = self.place.partition(" in ")[0]
+        return tuple(dict.fromkeys((self.place, number, number.partition(" +- ")[0])))
+
     def cell(self, entry: Mapping[str, Any]) -> str:
-        """The text of a party's cell; a dash where it has nothing there."""
+        """The text of a party's cell, of one line or two; a dash where it has nothing there."""
+        main, _, bounds = self.place.partition(" in ")
+        if bounds:
+            text, span = replace(self, place=main).cell(entry), self._value(entry, bounds)
+            if text == NOTHING or not isinstance(span, Mapping):
+                return text
+            low, high = (self._text(span.get(end)) for end in ("least", "most"))
+            return text if low == high else f"{text}\n{low} to {high}"
         for sign, joined in ((" -> ", " → "), (", ", ", ")):
             if sign in self.place:
                 values = [self._value(entry, place) for place in self.place.split(sign)]
@@ -70,7 +84,7 @@ class Column:
         place, _, error = self.place.partition(" +- ")
         value = self._value(entry, place)
         if error and value is not None:
-            return with_error(float(value), self._value(entry, error))
+            return with_error(float(value), self._value(entry, error), self.decimals)
         return self._text(value)
 
     def _value(self, entry: Mapping[str, Any], place: str) -> Any:

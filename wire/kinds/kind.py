@@ -96,9 +96,9 @@ ACCURACY = Score(
 
 WORTH = (
     Column("rows", "rows", "rows", MEANINGS["rows"], "worth", count=True),
-    Column("v_i", "value", "alone vᵢ", MEANINGS["value"], "worth"),
-    Column("Shapley", "shapley +- shapley_error", "Shapley φᵢ", MEANINGS["shapley"], "worth"),
-    Column("alpha", "alpha", "α", MEANINGS["alpha"], "worth", decimals=3),
+    Column("v_i", "value in likely.value", "alone vᵢ", MEANINGS["value"], "worth"),
+    Column("Shapley", "shapley +- shapley_error in likely.shapley", "Shapley φᵢ", MEANINGS["shapley"], "worth"),
+    Column("alpha", "alpha +- sampling.alpha in likely.alpha", "α", MEANINGS["alpha"], "worth", decimals=3),
 )
 """What a party's data is worth, for every kind that is valued as a game."""
 

@@ -46,7 +46,7 @@ class Model(Kind):
     predicts: ClassVar[bool] = True
     scores: ClassVar[Sequence[Score]] = (MNLP, RMSE)
     given: ClassVar[Sequence[Column]] = reward_columns(
-        ("target r_i", "target", "reward rᵢ", "target"),
+        ("target r_i", "target in likely.target", "reward rᵢ", "target"),
         ("eta_i", "eta", "noise ηᵢ", "eta"),
         ("kappa_i", "kappa", "power κᵢ", "kappa"),
         ("reached", "reached", "reached", "reached"),

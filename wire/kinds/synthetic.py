@@ -54,7 +54,7 @@ class Synthetic(Kind):
         ("floor", "floor", "floor", "floor"),
         ("target r_i", "target", "reward rᵢ", "target"),
         ("ceiling", "ceiling", "ceiling", "ceiling"),
-        ("rows got", "synthetic_rows", "rows got", "synthetic_rows"),
+        ("rows got", "synthetic_rows in sampling.synthetic_rows", "rows got", "synthetic_rows"),
         ("reached", "reached", "reached", "reached"),
     )
 

@@ -65,7 +65,11 @@ CONDITIONS: dict[str, tuple[str, str]] = {
     "F1": ("uselessness", "Who adds nothing to any coalition gets nothing."),
     "F2": ("symmetry", "Parties that are interchangeable get the same."),
     "F3": ("strict desirability", "Who adds no less to every coalition and more to some gets more."),
-    "F4": ("strict monotonicity", "Who comes to add more, all else the same, gets more. It compares two games."),
+    "F4": (
+        "strict monotonicity",
+        "Who comes to add more, all else the same, gets more. It compares two "
+        'games, and holds for a rho that is a term of the proposal, such as scheme = "RhoShapley(rho=0.65)".',
+    ),
     "R6": (
         "stability of the grand coalition",
         "No coalition is worth more than the reward of its largest contributor.",

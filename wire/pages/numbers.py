@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["count_text", "is_number", "number_text", "percent_text", "share_of_best", "unit_text", "with_error"]
+__all__ = [
+    "count_text",
+    "is_number",
+    "likely_text",
+    "number_text",
+    "percent_text",
+    "share_of_best",
+    "unit_text",
+    "with_error",
+]
 
 
 def number_text(value: object, decimals: int | None = None) -> str:
@@ -37,9 +46,17 @@ def share_of_best(target: float, best: float) -> float | None:
     return float(target) / best if best > 0.0 else None
 
 
-def with_error(value: float, error: float | None) -> str:
-    """A value and its standard error, where it has one."""
-    return number_text(value) if error is None else f"{number_text(value)} ± {error:.1g}"
+def with_error(value: float, error: float | None, decimals: int | None = None) -> str:
+    """A value and its standard error, where it has one that shows."""
+    text = number_text(value, decimals)
+    return text if error is None or (decimals is not None and error < 0.1**decimals) else f"{text} ± {error:.1g}"
+
+
+def likely_text(bounds: object) -> str:
+    """From where to where a number goes with hyperparameters that are about as likely; "" where that is not known."""
+    if not isinstance(bounds, dict) or not {"least", "most"} <= set(bounds):
+        return ""
+    return f" ({number_text(bounds['least'])} to {number_text(bounds['most'])} with other likely hyperparameters)"
 
 
 def count_text(value: int | None) -> str:

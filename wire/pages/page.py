@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
-from wire.pages.numbers import count_text, number_text, percent_text
+from wire.pages.numbers import count_text, likely_text, number_text, percent_text
 from wire.pages.style import STYLE, colour_name
 from wire.text import cleaned
 
@@ -86,7 +86,7 @@ def render(template: str, **values: Any) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters |= {"number": number_text, "count": count_text, "percent": percent_text}
+    environment.filters |= {"number": number_text, "count": count_text, "percent": percent_text, "likely": likely_text}
     environment.globals |= {"colour": colour_name}
     return str(cleaned(environment.get_template("page").render(style=_Raw(STYLE), **values)))
 

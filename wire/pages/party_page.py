@@ -16,7 +16,7 @@ from wire.pages.glossary import MEANINGS
 from wire.pages.numbers import is_number, number_text, percent_text, share_of_best, unit_text
 from wire.pages.page import Picture, render
 
-__all__ = ["party_page", "view_of"]
+__all__ = ["common_errors", "own_errors", "party_page", "view_of"]
 
 View = Mapping[str, Any]
 
@@ -34,7 +34,7 @@ UNSAID: View = {
 KNOWN = ("run", "unit", "kind", "strategy", "scheme", "rho", "thresholds")
 
 COLUMNS = (
-    Column("α", "alpha", meaning=MEANINGS["alpha"]),
+    Column("α", "alpha +- sampling.alpha in likely.alpha", meaning=MEANINGS["alpha"]),
     Column("reward / best", "share_of_best", meaning=MEANINGS["share_of_best"]),
 )
 
@@ -50,11 +50,13 @@ TEMPLATE = """{% extends "skeleton" %}
 <section>
 <h2>What you {{ 'get' if given else 'would get' }}</h2>
 {% if view.target is not none %}<div class="tiles">
-<div class="tile"><b>{{ view.own_value | number }}</b><span>your own data alone, {{ view.unit }}</span></div>
-<div class="tile"><b>{{ view.target | number }}</b><span>your reward should be worth this, {{ view.unit }}</span></div>
+<div class="tile"><b>{{ view.own_value | number }}</b><span>your own data alone, {{ view.unit }}{{ view.own_value_range | likely }}</span></div>
+<div class="tile"><b>{{ view.target | number }}</b><span>your reward should be worth this, {{ view.unit }}{{ view.target_range | likely }}</span></div>
 {% if given %}<div class="tile"><b>{{ view.reached | number }}</b><span>the reward that was made is worth this</span></div>{% endif %}
 <div class="tile"><b>{{ (view.target - view.own_value) | number }}</b><span>gained over your own data</span></div>
 </div>{% endif %}
+{% if view.synthetic_rows_range is defined and view.synthetic_rows_range %}<p class="note">How many synthetic rows it has follows α, and α has an error: were other rows drawn in the
+place of those that were sent, it would be {{ view.synthetic_rows_range.least | count }} to {{ view.synthetic_rows_range.most | count }} in nine of ten draws.</p>{% endif %}
 {% if given %}<p>It holds {{ view.contains }}.</p>
 <p class="note screen">Beside this page lie the reward's files. <code>python -m clients show FOLDER</code> says what it is{% if predicts %}, and
 <code>python -m clients predict FOLDER NEW.csv</code> predicts with it{% endif %}.</p>{% endif %}
@@ -187,10 +189,38 @@ def view_of(record: Mapping[str, Any], party: str) -> dict[str, Any]:
         "own_value": own["value"],
         "target": own["target"],
         "parties": [
-            {"party": entry["party"], "alpha": entry["alpha"], "share_of_best": share_of_best(entry["target"], best)}
+            {
+                "party": entry["party"],
+                "alpha": entry["alpha"],
+                "share_of_best": share_of_best(entry["target"], best),
+                **common_errors(entry),
+            }
             for entry in record["parties"]
         ],
+        **own_errors(own),
     }
+
+
+def common_errors(entry: View) -> dict[str, Any]:
+    """How well a party's alpha is known, of its entry in a record: as much common knowledge as alpha itself."""
+    shown = {"sampling": ("alpha", "alpha_range", "split", "split_range"), "likely": ("alpha",)}
+    return {
+        source: {key: entry[source][key] for key in keys if key in entry[source]}
+        for source, keys in shown.items()
+        if entry.get(source)
+    }
+
+
+def own_errors(entry: View) -> dict[str, Any]:
+    """How well the numbers of the party's own are known, of its entry in a record."""
+    likely, sampling = entry.get("likely") or {}, entry.get("sampling") or {}
+    ranges = {
+        "own_value_range": likely.get("value"),
+        "target_range": likely.get("target"),
+        "target_range_of_rows": sampling.get("target"),
+        "synthetic_rows_range": sampling.get("synthetic_rows"),
+    }
+    return {key: found for key, found in ranges.items() if found is not None}
 
 
 def _told(view: View) -> dict[str, Any]:

@@ -78,7 +78,7 @@ table { border-collapse: collapse; width: 100%; margin: .7rem 0; font-size: .94r
 th, td { text-align: right; padding: .42rem .55rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 th { font-weight: 600; color: var(--quiet); font-size: .82rem; line-height: 1.3; vertical-align: bottom; }
-td { white-space: nowrap; } td.text { white-space: normal; }
+td { white-space: pre; } td.text { white-space: normal; }
 th[title] { cursor: help; text-decoration: underline dotted var(--line); text-underline-offset: 4px; }
 tbody th { color: var(--ink); font-size: .94rem; vertical-align: top; min-width: 8rem; overflow-wrap: anywhere; }
 .party { display: inline-flex; align-items: baseline; }

@@ -31,7 +31,7 @@ def test_outputs_of_pure_noise_identify_nothing(seed: int) -> None:
     assert not found.identified
     assert found.pool[1] > 10.0 * found.pool[0]
     assert "v_N is not identified" in found.sentence
-    for help_ in ("noise variance", "prior", "public rows"):
+    for help_ in ("noise variance", "lengthscale", "public rows", "more rows"):
         assert help_ in found.sentence
 
 
