@@ -199,7 +199,7 @@ class ModelRewards(PoolingMediator):
         self.stage("learn alone", len(contributions))
         made, models = {}, []
         for k, c in enumerate(contributions):
-            own = _Work([c], self.target, self._scaling([c] if public is None else [public]), blurs=False)
+            own = _Work([c], self.target, self._scaling([c] if public is None else [public]), of_pool=False)
             (scaled,) = own.scaled
             models.append(alone_model(unfitted, scaled))
             posterior = models[-1].model.posterior(scaled.X, np.asarray(scaled.y), scaled.noise)
