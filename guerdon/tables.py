@@ -310,7 +310,7 @@ def _fill(own: FloatArray, column: Column, gap: Gap, gaps: NDArray[np.bool_]) ->
     if gap.flag is not None:
         own[:, gap.flag] = gaps
     if isinstance(column, Category):
-        own[np.ix_(gaps, list(column.places))] = np.arange(len(column.places)) == int(gap.fill)
+        own[np.ix_(np.flatnonzero(gaps), np.array(column.places))] = np.arange(len(column.places)) == int(gap.fill)
     else:
         own[gaps, column.place] = gap.fill
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flwr.app import Message
@@ -22,6 +23,7 @@ from guerdon.types import Contribution
 from strategies.conversation import Answer, Conversation
 from strategies.session import Outcome, Session
 from wire import messages
+from wire.decoding import columns_of
 from wire.kinds import rows
 from wire.messages import MessageError, Receipt
 from wire.text import listed
@@ -64,7 +66,7 @@ class PoolingMediator(Conversation):
             self.outcome = made
             return
         pool = self._pool if self._pool is not None else self._collect(replies)
-        self.conclude(self.value(pool))
+        self.conclude(self.value(self._with_columns(pool)))
 
     def alone_requests(self) -> list[Message]:
         alone, receipts = self.concluded.alone, self._receipts()
@@ -79,6 +81,18 @@ class PoolingMediator(Conversation):
             self.refuse(party, stage, reason)
         else:
             super().unanswered(party, stage, reason)
+
+    def _with_columns(self, pool: Sequence[Contribution]) -> list[Contribution]:
+        """The contributions with what their columns are, where a schema says it."""
+        schema = self.settings.schema
+        if schema is None:
+            return list(pool)
+        return [
+            replace(
+                c, columns=columns_of(schema).in_order([schema.features.index(name) for name in c.feature_names or ()])
+            )
+            for c in pool
+        ]
 
     def _take_up(self, pool: list[Contribution], about: dict[str, Any]) -> None:
         """Go on with the pool of an earlier part of this run, under what was fixed then."""

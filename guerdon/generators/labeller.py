@@ -121,7 +121,7 @@ class Labeller:
             return np.asarray(self.classifier.predict(points), dtype=np.float64)
         chances = self.probabilities(points)
         chosen = (rng.random(len(points))[:, None] > chances.cumsum(axis=1)[:, :-1]).sum(axis=1)
-        return self.classes[chosen].astype(np.float64)
+        return np.asarray(self.classes[chosen], dtype=np.float64)
 
     def probabilities(self, points: FloatArray) -> FloatArray:
         """How likely each class is at each point (n, K), with the classes' shares kept over these points and the pool's
