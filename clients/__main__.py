@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-import polars as pl
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from clients.audit import audit
 from clients.check import check_file
 from clients.consent import ALL, proposals, read_ledger, set_withdrawn, withdrawn
-from clients.party_data import PartyError, encoded_by, numbers, read_table
+from clients.party_data import PartyError, read_table
+from clients.predict import predicted, write
 from clients.reward_store import load_reward
-from guerdon.types import FloatArray
 from wire.defaults import HOLDOUT
 from wire.formats import LEDGER, FormatError
 from wire.kinds import kind_of
 from wire.messages import MessageError, Reward
-from wire.schema import Schema, SchemaError
 from wire.signing import KeyFileError, read_public_key
 from wire.text import listed
 
@@ -250,72 +247,25 @@ def predict(
 ) -> None:
     """Add the predicted mean and standard deviation of the target, in its own units, to every row of a file.
 
-    Of a classifier, the predicted class. Where the run had a schema, the file
-    holds its columns (without the target, if you like); a row with a gap for
-    which the schema drops rows gets no prediction.
+    Of a classifier, the predicted class. Nothing that stands in the file is
+    changed: columns are added at its end, under names that it does not have.
+    Where the run had a schema, the file holds its columns (without the target,
+    if you like); a row with a gap for which the schema drops rows gets no
+    prediction. Where a row can't be read, nothing is written.
     """
     table = read_table(file)
-    result = table.with_columns(_predictions(load_reward(reward), table, file, noise_column))
-    if output is None:
-        typer.echo(result.write_csv(), nl=False)
-    elif output.suffix == ".parquet":
-        result.write_parquet(output)
-    elif output.suffix == ".csv":
-        result.write_csv(output)
-    else:
-        raise PartyError(f"{output.name} must end in .csv or .parquet")
-
-
-def _predictions(found: Reward, table: pl.DataFrame, file: Path, noise_column: str | None) -> list[pl.Series]:
-    kind = kind_of(found.about)
-    features = kind.features(found)
-    if noise_column is not None and noise_column not in table.columns:
-        raise PartyError(f"{file.name} has no noise column {noise_column!r}; it has {listed(table.columns)}")
-    X, kept = _inputs(found, features, table, file)
-    noise = _noise(table, noise_column, kept, file.name) if noise_column else None
-    return [_column(name, values, kept) for name, values in kind.predict(found, X, noise).items()]
-
-
-def _inputs(
-    found: Reward, features: Sequence[str], table: pl.DataFrame, file: Path
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """The features (k, d) of a file's rows, and which rows they are; by the schema that the reward brings, unless the
-    file holds the features themselves."""
-    missing = [name for name in features if name not in table.columns]
-    if "schema" in found.about:
-        schema = _schema(found).without_target
-        if missing or all(column.name in table.columns for column in schema.columns):
-            encoded = encoded_by(schema, read_table(file, texts=True), file.name, quote=True)
-            return encoded.X[:, [schema.features.index(name) for name in features]], encoded.kept
-    if missing:
-        raise PartyError(f"{file.name} lacks the columns {listed(missing)}; it has {listed(table.columns)}")
-    return np.column_stack([numbers(table, name, file.name) for name in features]), np.ones(len(table), dtype=bool)
-
-
-def _schema(found: Reward) -> Schema:
-    try:
-        return Schema.from_json(json.dumps(found.about["schema"]))
-    except SchemaError as error:
-        raise PartyError(f"the schema that lies with the reward can't be used: {error}") from error
-
-
-def _noise(table: pl.DataFrame, name: str, kept: NDArray[np.bool_], file: str) -> FloatArray:
-    """The noise variances of the rows that get a prediction; what stands in the others does not matter."""
-    read = pl.when(pl.Series(kept)).then(pl.col(name).cast(pl.Float64, strict=False)).otherwise(1.0)
-    noise = numbers(table.select(read.alias(name)), name, file)
-    wrong = np.flatnonzero(noise <= 0.0)
-    if len(wrong):
-        raise PartyError(
-            f"{file}, column {name!r}: a noise variance is above 0, in row {wrong[0] + 1} of the data stands "
-            f"{noise[wrong[0]]:g}"
-        )
-    return noise[kept]
-
-
-def _column(name: str, values: NDArray[Any], kept: NDArray[np.bool_]) -> pl.Series:
-    """The values of the rows that were kept, and none for the others."""
-    found = iter(values.tolist())
-    return pl.Series(name, [next(found) if row else None for row in kept])
+    added = predicted(load_reward(reward), table, file, noise_column)
+    content = write(added, file, table, output)
+    for note in added.notes:
+        typer.echo(note, err=True)
+    if content is None:
+        typer.echo(f"Wrote {output}: {file.name} with {listed(list(added.columns))}.")
+    elif hasattr(sys.stdout, "buffer"):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:  # a stream of texts that somebody put in its place
+        sys.stdout.write(content.decode(errors="replace"))
 
 
 def main() -> None:
