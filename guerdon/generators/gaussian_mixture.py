@@ -169,7 +169,7 @@ class GaussianMixture:
         numbers = _without_gaps(parts, rng)
         self._check_size(numbers)
         dependence = Dependence.of(numbers)
-        free = numbers[:, dependence.free]
+        free = np.ascontiguousarray(numbers[:, dependence.free])  # sums depend on how rows lie, to their last bits
         mixture, members = self._mixture(free, rng) if free.shape[1] else (_one(), np.ones((len(pool), 1)))
         if len(dependence.free) == pool.shape[1]:
             return mixture

@@ -160,7 +160,6 @@ def test_a_reward_of_every_generator_passes_the_schema_of_its_run(tmp_path: Path
         assert set(table["pain"].drop_nulls()) <= {"typical", "none", "10", "2"}
         assert table["stay"].min() in (None, 0, 1, 2, 3)
         assert set(table["country"]) == {7}
-        assert set(pl.read_csv(folder / "reward.csv", infer_schema=False)["pain"]) >= {"NA"} or len(table) < 20
 
 
 def test_gaps_come_back_as_gaps_in_their_share(tmp_path: Path) -> None:
