@@ -294,7 +294,8 @@ def _refined(column: Number, values: FloatArray) -> Number:
         return column
     # Beyond 2^53 every float64 is whole: that says nothing.
     whole = column.whole or bool(np.all(values == np.round(values)) and np.abs(values).max() <= 2.0**53)
-    near = column.low == -math.inf and values.min() >= 0.0 and values.mean() <= NEAR * values.std()
+    units = values / (np.abs(values).max() or 1.0)  # whose squares are finite
+    near = column.low == -math.inf and units.min() >= 0.0 and units.mean() <= NEAR * units.std()
     low = 0.0 if near and column.high >= 0.0 else column.low
     return replace(column, whole=whole, low=low)
 
