@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from guerdon.features import ImageFeatures
 from guerdon.generators import (
+    AdversarialForest,
     FittedGenerator,
+    GaussianMixture,
     GivenRows,
     GrownPool,
     ResumableGenerator,
@@ -51,6 +53,8 @@ class SyntheticDataRewards(PoolingMediator):
     """Value data by its maximum mean discrepancy to everything, and give each party synthetic rows up to its reward.
 
     Composes the parts ``generator``, ``valuation``, ``shapley``, ``scheme`` and ``realization`` of the run config.
+    Where it names no generator that is ``AdversarialForest()`` if the schema has a column that is not a number (a
+    category, yes or no, flagged gaps), else ``GaussianMixture()``.
     Labels, where all parties send them, are for the synthetic rows and for scoring; values never see them.
 
     Where the parties' rows are images, so are the rewards, and ``features`` says what they are valued by: their pixels
@@ -63,7 +67,7 @@ class SyntheticDataRewards(PoolingMediator):
     """
 
     parts: ClassVar[Mapping[str, str]] = {
-        "generator": "GaussianMixture()",
+        "generator": "",  # a Gaussian mixture of numbers, an adversarial forest of other tables: see begin
         "features": "",
         "valuation": "MaximumMeanDiscrepancy(lengthscale='auto')",
         "shapley": "Auto()",
@@ -87,6 +91,14 @@ class SyntheticDataRewards(PoolingMediator):
             raise MessageError(f"pixels must be numbers from 0 to 1, got some from {X.min():g} to {X.max():g}")
 
     def begin(self, session: Session) -> None:
+        if "generator" not in session.parts:
+            schema = session.settings.schema
+            mixed = schema is not None and columns_of(schema).is_mixed
+            generator = AdversarialForest() if mixed else GaussianMixture()
+            named = {"generator": f"{type(generator).__name__}()"}
+            session = replace(
+                session, parts={**session.parts, "generator": generator}, texts={**session.texts, **named}
+            )
         super().begin(session)
         self.carried = self._fit_of(session.parts, session.texts)
 

@@ -219,7 +219,8 @@ def _within_leaves(
     leaves : (trees, m), which leaf of each tree each row of the pool is in.
     """
     trees, m = leaves.shape
-    tree, row = rng.integers(trees, size=m), rng.integers(m, size=m)
+    tree: NDArray[np.int64] = rng.integers(trees, size=m)
+    row: NDArray[np.int64] = rng.integers(m, size=m)
     order = np.argsort(leaves, axis=1, kind="stable")
     ranked = np.take_along_axis(leaves, order, axis=1)
     first, size = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.int64)
@@ -230,7 +231,7 @@ def _within_leaves(
         size[chosen] = np.searchsorted(ranked[t], own, side="right") - first[chosen]
 
     def others() -> NDArray[np.int64]:
-        return order[tree, first + (rng.random(m) * size).astype(np.int64)]
+        return np.asarray(order[tree, first + (rng.random(m) * size).astype(np.int64)])
 
     numbers, codes = np.empty_like(parts.numbers), np.empty_like(parts.codes)
     number, code = iter(range(parts.numbers.shape[1])), iter(range(parts.codes.shape[1]))
@@ -258,14 +259,15 @@ def _leaf_density(
     dependence = Dependence.of(parts.numbers) if len(pool) > len(places) else _all_free(parts.numbers)
     free = dependence.free
     numbers, known = parts.numbers[:, free], ~parts.gaps[:, free]
-    leaves, names, nodes = [], [], []
+    leaves: list[NDArray[np.int64]] = []
+    nodes: list[tuple[FloatArray, FloatArray]] = []
+    total = 0
     for tree in trees:
         ids, place = np.unique(tree.leaf, return_inverse=True)
-        leaves.append(place + (sum(len(n) for n in names)))
-        names.append(ids)
+        leaves.append(total + place)
         nodes.append((tree.lows[ids][:, places[free]], tree.highs[ids][:, places[free]]))
-    total, count = sum(map(len, names)), len(trees)
-    leaf = np.concatenate(leaves)  # (trees m,)
+        total += len(ids)
+    count, leaf = len(trees), np.concatenate(leaves)  # (trees m,)
 
     def per_leaf(values: FloatArray) -> FloatArray:
         """Sums over the rows of each leaf (L, k) of values (m, k)."""

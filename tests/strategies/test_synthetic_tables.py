@@ -162,6 +162,12 @@ def test_a_reward_of_every_generator_passes_the_schema_of_its_run(tmp_path: Path
         assert set(table["country"]) == {7}
 
 
+def test_the_forest_is_the_default_where_the_schema_has_categories(tmp_path: Path) -> None:
+    directory = run(tmp_path, SCHEMA)
+    assert directory.read_allocation()["parts"]["generator"] == "AdversarialForest()"
+    assert all(problems(f / "reward.csv", tmp_path / "schema.toml") == "" for f in rewards(directory))
+
+
 def test_gaps_come_back_as_gaps_in_their_share(tmp_path: Path) -> None:
     directory = run(tmp_path, SCHEMA, generator="KernelDensity()", strategy="SyntheticDataRewards(size=1000)")
     table = pl.concat([pl.read_parquet(folder / "reward.parquet") for folder in rewards(directory)])
