@@ -218,9 +218,8 @@ def _within_leaves(
 
     leaves : (trees, m), which leaf of each tree each row of the pool is in.
     """
-    trees, m = leaves.shape
-    tree: NDArray[np.int64] = rng.integers(trees, size=m)
-    row: NDArray[np.int64] = rng.integers(m, size=m)
+    trees, m = len(leaves), len(parts.codes)
+    tree, row = rng.integers(trees, size=m), rng.integers(m, size=m)
     order = np.argsort(leaves, axis=1, kind="stable")
     ranked = np.take_along_axis(leaves, order, axis=1)
     first, size = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.int64)
