@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-import polars as pl
 import typer
-from numpy.typing import NDArray
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -19,17 +15,16 @@ from rich.text import Text
 from clients.audit import audit
 from clients.check import check_file
 from clients.consent import ALL, proposals, read_ledger, set_withdrawn, withdrawn
-from clients.party_data import PartyError, encoded_by, numbers, variances
+from clients.party_data import PartyError
+from clients.predict import predicted, write
 from clients.reward_store import load_reward
-from clients.table import PartyTable, read_table
-from guerdon.types import FloatArray
+from clients.table import read_table
 from wire import terminal
 from wire.defaults import HOLDOUT
 from wire.formats import LEDGER, FormatError
 from wire.kinds import kind_of, understood
 from wire.messages import MessageError, Reward
 from wire.parsing import ParseError, read_json
-from wire.schema import Schema, SchemaError
 from wire.signing import KeyFileError, read_public_key
 from wire.terminal import Screen, put, say
 from wire.text import listed, printable
@@ -271,58 +266,21 @@ def predict(
 ) -> None:
     """Add the predicted mean and standard deviation of the target, in its own units, to every row of a file.
 
-    Of a classifier, the predicted class. Where the run had a schema, the file
-    holds its columns (without the target, if you like); a row with a gap for
-    which the schema drops rows gets no prediction.
+    Of a classifier, the predicted class. Nothing that stands in the file is
+    changed: columns are added at its end, under names that it does not have.
+    Where the run had a schema, the file holds its columns (without the target,
+    if you like); a row with a gap for which the schema drops rows gets no
+    prediction. Where a row can't be read, nothing is written.
     """
     table = read_table(file)
-    result = table.frame.with_columns(_predictions(load_reward(reward), table, noise_column))
-    if output is None:
-        put(result.write_csv())
-    elif output.suffix == ".parquet":
-        result.write_parquet(output)
-    elif output.suffix == ".csv":
-        result.write_csv(output)
+    added = predicted(load_reward(reward), table, noise_column)
+    content = write(added, file, table, output)
+    for note in added.notes:
+        say(note, err=True)
+    if content is None:
+        say(f"Wrote {output}: {file.name} with {listed(list(added.columns))}.")
     else:
-        raise PartyError(f"{output.name} must end in .csv or .parquet")
-
-
-def _predictions(found: Reward, table: PartyTable, noise_column: str | None) -> list[pl.Series]:
-    kind = kind_of(found.about)
-    with understood(found):
-        features = kind.features(found)
-    if noise_column is not None and noise_column not in table.columns:
-        raise PartyError(f"{table.file} has no noise column {noise_column!r}; it has {listed(table.columns)}")
-    X, kept = _inputs(found, features, table)
-    noise = variances(table, noise_column, kept) if noise_column else None
-    return [_column(name, values, kept) for name, values in kind.predict(found, X, noise).items()]
-
-
-def _inputs(found: Reward, features: Sequence[str], table: PartyTable) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """The features (k, d) of a file's rows, and which rows they are; by the schema that the reward brings, unless the
-    file holds the features themselves."""
-    missing = [name for name in features if name not in table.columns]
-    if "schema" in found.about:
-        schema = _schema(found).without_target
-        if missing or all(column.name in table.columns for column in schema.columns):
-            encoded = encoded_by(schema, table, quote=True)
-            return encoded.X[:, [schema.features.index(name) for name in features]], encoded.kept
-    if missing:
-        raise PartyError(f"{table.file} lacks the columns {listed(missing)}; it has {listed(table.columns)}")
-    return np.column_stack([numbers(table, name) for name in features]), np.ones(len(table), dtype=bool)
-
-
-def _schema(found: Reward) -> Schema:
-    try:
-        return Schema.from_json(json.dumps(found.about["schema"]))
-    except SchemaError as error:
-        raise PartyError(f"the schema that lies with the reward can't be used: {error}") from error
-
-
-def _column(name: str, values: NDArray[Any], kept: NDArray[np.bool_]) -> pl.Series:
-    """The values of the rows that were kept, and none for the others."""
-    found = iter(values.tolist())
-    return pl.Series(name, [next(found) if row else None for row in kept])
+        put(content)
 
 
 def main() -> None:

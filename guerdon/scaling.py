@@ -100,13 +100,14 @@ class Scaling:
 
     def apply(self, contribution: Contribution) -> Contribution:
         """The contribution in standard units; its noise variance too."""
-        y, noise = contribution.y, contribution.noise
+        y, noise, columns = contribution.y, contribution.noise, contribution.columns
         return replace(
             contribution,
             X=self.features(contribution.X),
             y=None if y is None else (y - self.target_mean) / self.target_scale,
             noise=None if noise is None else np.asarray(noise) / self.target_scale**2,
             marks=None if y is None else (contribution.marks or RowMarks.of(contribution)).divided(self.target_scale),
+            columns=None if columns is None else columns.scaled(self.feature_mean, self.feature_scale),
         )
 
     def target(self, mean: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:

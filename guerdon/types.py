@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from guerdon.row_marks import RowMarks
+    from guerdon.tables import Columns
 
 __all__ = [
     "CeilingGame",
@@ -63,6 +64,8 @@ class Contribution:
         variance for these rows: in the value, in the realization and in prediction.
     marks : RowMarks, optional
         What tells the rows apart whatever units they are in, where they were marked (``guerdon.row_marks``).
+    columns : Columns, optional
+        What the features stand for, where they are those of a table that is known (``guerdon.tables``).
 
     Raises
     ------
@@ -76,6 +79,7 @@ class Contribution:
     feature_names: tuple[str, ...] | None = None
     noise: float | FloatArray | None = None
     marks: RowMarks | None = None
+    columns: Columns | None = None
 
     def __post_init__(self) -> None:
         X = _finite(self.X, f"X of party {self.party!r}")
@@ -92,6 +96,10 @@ class Contribution:
             if len(names) != X.shape[1]:
                 raise ValueError(f"party {self.party!r} names {len(names)} features but X has {X.shape[1]} columns")
             object.__setattr__(self, "feature_names", names)
+        if self.columns is not None and len(self.columns) != X.shape[1]:
+            raise ValueError(
+                f"the columns of party {self.party!r} are of {len(self.columns)} features but X has {X.shape[1]}"
+            )
         if self.noise is not None:
             noise = _finite(self.noise, f"noise of party {self.party!r}")
             if noise.shape not in ((), X.shape[:1]):
@@ -131,7 +139,9 @@ class Contribution:
                 f"party {self.party!r} has the features {', '.join(own) or 'without names'}, asked for "
                 f"{', '.join(names)}"
             )
-        return replace(self, X=self.X[:, [own.index(name) for name in names]], feature_names=names)
+        places = [own.index(name) for name in names]
+        columns = None if self.columns is None else self.columns.in_order(places)
+        return replace(self, X=self.X[:, places], feature_names=names, columns=columns)
 
 
 def closed(values: ArrayLike) -> FloatArray:

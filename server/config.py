@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from guerdon.features import ImageFeatures
-from guerdon.generators import GaussianMixture, KernelDensity, MmdGan, ResumableGenerator
+from guerdon.generators import AdversarialForest, GaussianMixture, KernelDensity, MmdGan, ResumableGenerator
 from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProcess
 from guerdon.plugins import Offer, PluginError, build
 from guerdon.realization import LikelihoodTempering, NoiseInjection, WeightedSampling
@@ -42,7 +42,12 @@ OFFERS: Mapping[str, Offer] = {
         "CosineGradientRewards": CosineGradientRewards,
         "TrainingTimeRewards": TrainingTimeRewards,
     },
-    "generator": {"GaussianMixture": GaussianMixture, "KernelDensity": KernelDensity, "MmdGan": MmdGan},
+    "generator": {
+        "AdversarialForest": AdversarialForest,
+        "GaussianMixture": GaussianMixture,
+        "KernelDensity": KernelDensity,
+        "MmdGan": MmdGan,
+    },
     "features": {"ImageFeatures": ImageFeatures},
     "valuation": {"InformationGain": InformationGain, "MaximumMeanDiscrepancy": MaximumMeanDiscrepancy},
     "model": {

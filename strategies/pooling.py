@@ -29,6 +29,7 @@ from strategies.conversation import Answer, Conversation
 from strategies.schema_check import breach
 from strategies.session import Outcome, Session, Unwritten
 from wire import messages
+from wire.decoding import columns_of
 from wire.defaults import CHOSEN_LATER
 from wire.kinds import rows
 from wire.messages import MessageError, Receipt
@@ -81,7 +82,8 @@ class PoolingMediator(Conversation):
         if (made := self.made_before()) is not None:
             self.outcome = made
             return
-        self._conclude(self._valued(self._pool if self._pool is not None else self._collect(replies)))
+        pool = self._pool if self._pool is not None else self._collect(replies)
+        self._conclude(self._valued(self._with_columns(pool)))
 
     def alone_requests(self) -> list[Message]:
         alone, receipts = self.concluded.alone, self._receipts()
@@ -96,6 +98,18 @@ class PoolingMediator(Conversation):
             self.refuse(party, stage, reason)
         else:
             super().unanswered(party, stage, reason)
+
+    def _with_columns(self, pool: Sequence[Contribution]) -> list[Contribution]:
+        """The contributions with what their columns are, where a schema says it."""
+        schema = self.settings.schema
+        if schema is None:
+            return list(pool)
+        return [
+            replace(
+                c, columns=columns_of(schema).in_order([schema.features.index(name) for name in c.feature_names or ()])
+            )
+            for c in pool
+        ]
 
     def _take_up(self, pool: list[Contribution], about: dict[str, Any]) -> None:
         """Go on with the pool of an earlier part of this run, under what was fixed then."""

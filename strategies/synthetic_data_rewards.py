@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from guerdon.features import ImageFeatures
 from guerdon.generators import (
+    AdversarialForest,
     FittedGenerator,
+    GaussianMixture,
     GivenRows,
     GrownPool,
     ResumableGenerator,
@@ -23,6 +25,7 @@ from guerdon.generators import (
 from guerdon.images import ImageShape, from_pixels, image_shape
 from guerdon.pipeline import Allocation, MadeReward
 from guerdon.scaling import Scaling
+from guerdon.tables import Boolean, infer_columns
 from guerdon.types import Contribution, FloatArray
 from guerdon.valuation import MaximumMeanDiscrepancy
 from strategies.errors import Errors
@@ -32,8 +35,10 @@ from strategies.record import allocation_record, party_view
 from strategies.session import Outcome, Session
 from strategies.synthetic_view import rows_drawn, synthetic_view
 from strategies.trained_generator import fit_generator, quality_record
+from wire.decoding import columns_of
 from wire.kinds.synthetic import Synthetic
-from wire.messages import MessageError, Reward
+from wire.messages import Introduction, MessageError, Reward
+from wire.schema import Schema
 from wire.text import listed
 
 __all__ = ["SyntheticDataRewards"]
@@ -49,6 +54,8 @@ class SyntheticDataRewards(PoolingMediator):
     """Value data by its maximum mean discrepancy to everything, and give each party synthetic rows up to its reward.
 
     Composes the parts ``generator``, ``valuation``, ``shapley``, ``scheme`` and ``realization`` of the run config.
+    Where it names no generator that is ``AdversarialForest()`` if the schema has a column that is not a number (a
+    category, yes or no, flagged gaps), else ``GaussianMixture()``.
     Labels, where all parties send them, are for the synthetic rows and for scoring; values never see them.
 
     Where the parties' rows are images, so are the rewards, and ``features`` says what they are valued by: their pixels
@@ -62,7 +69,7 @@ class SyntheticDataRewards(PoolingMediator):
 
     numbers: ClassVar[bool] = False  # labels
     parts: ClassVar[Mapping[str, str]] = {
-        "generator": "GaussianMixture()",
+        "generator": "",  # a Gaussian mixture of numbers, an adversarial forest of other tables: see begin
         "features": "",
         "valuation": "MaximumMeanDiscrepancy(lengthscale='auto')",
         "shapley": "Auto()",
@@ -87,6 +94,14 @@ class SyntheticDataRewards(PoolingMediator):
             raise MessageError(f"pixels must be numbers from 0 to 1, got {outside} others of {X.size}")
 
     def begin(self, session: Session) -> None:
+        if "generator" not in session.parts:
+            schema = session.settings.schema
+            mixed = schema is not None and columns_of(schema).is_mixed
+            generator = AdversarialForest() if mixed else GaussianMixture()
+            named = {"generator": f"{type(generator).__name__}()"}
+            session = replace(
+                session, parts={**session.parts, "generator": generator}, texts={**session.texts, **named}
+            )
         super().begin(session)
         self.carried = self._fit_of(session.parts, session.texts)
 
@@ -98,6 +113,7 @@ class SyntheticDataRewards(PoolingMediator):
         return check_parts(parts, texts, MaximumMeanDiscrepancy(), WORDS, own, things=("synthetic",))
 
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
+        contributions = self._with_all_known(contributions)
         scaling = self._scaling(contributions)
         scaled = contributions if scaling.is_identity else [scaling.apply(c) for c in contributions]
         # From the secret seed: whoever can draw the synthetic pool again can tell which rows it was drawn from.
@@ -122,6 +138,8 @@ class SyntheticDataRewards(PoolingMediator):
         if self.carried and grown.allocation.rewards:
             self.note(self.carried)
         work = _Work(contributions, self.target, scaling, features, grown, quality, discloses)
+        for sentence in _lost_classes(work, self.settings.schema):
+            self.note(sentence)
         allocation = grown.allocation
         columns = None if features is not None else contributions[0].feature_names
         view = synthetic_view(grown.contributions, grown.synthetic.points, allocation, columns, scaling)
@@ -137,6 +155,21 @@ class SyntheticDataRewards(PoolingMediator):
                 for i, made in enumerate(allocation.rewards)
             },
         )
+
+    def _with_all_known(self, contributions: Sequence[Contribution]) -> Sequence[Contribution]:
+        """The contributions with what their columns are, by the schema and by what the pool holds; that is said.
+
+        Images are what they are, and rows that are given are given as they are.
+        """
+        names, before = contributions[0].feature_names or (), contributions[0].columns
+        if image_shape(names) is not None or self.session.synthetic is not None:
+            return contributions
+        X = np.concatenate([c.X for c in contributions])
+        columns = infer_columns(X, names) if before is None else before.refined(X)
+        if found := columns.findings(before):
+            said = "; ".join(f"{what}: {listed(names)}" for what, names in found.items())
+            self.note(f"synthetic rows are as all pooled rows are ({said}), which no schema says")
+        return [replace(c, columns=columns) for c in contributions]
 
     def _features(self, contributions: Sequence[Contribution]) -> Any:
         """The representation that rows are valued in; None where that is their own columns."""
@@ -202,6 +235,9 @@ class SyntheticDataRewards(PoolingMediator):
         if missing:
             raise ValueError(f"synthetic-file lacks the features {listed(missing)}; it has {listed(list(columns))}")
         points = np.column_stack([columns[name] for name in features])
+        if self.settings.schema is not None:
+            schema = columns_of(self.settings.schema)
+            points = schema.in_order([self.settings.schema.features.index(name) for name in features]).conform(points)
         return SyntheticData(scaling.features(points), columns.get(self.target))
 
     def _origin(self, discloses: str) -> str:
@@ -268,7 +304,7 @@ class SyntheticDataRewards(PoolingMediator):
             **own,
             "kind": Synthetic.name,
             "rows": len(rows_drawn(made)),
-            **work.columns(i),
+            **work.columns(i, self.introductions.get(made.party)),
             "target_name": self.target,
             "value_before": own["own_value"],
             "reached": made.reached,
@@ -280,6 +316,28 @@ class SyntheticDataRewards(PoolingMediator):
             "lengthscale": getattr(allocation.game, "lengthscale", None),
             "contains": self._origin(work.discloses),
         }
+
+
+def _lost_classes(work: _Work, schema: Schema | None) -> list[str]:
+    """A sentence for each reward that lacks a class which the pool has."""
+    synthetic, target = work.grown.synthetic, work.target
+    outputs = [c.y for c in work.contributions if c.y is not None]
+    if synthetic.labels is None or not outputs:
+        return []
+    classes, counts = np.unique(np.concatenate(outputs), return_counts=True)
+    words: Sequence[str] = next((c.values for c in schema.columns if c.name == target), ()) if schema else ()
+    said = []
+    for made in work.grown.allocation.rewards:
+        drawn = synthetic.labels[rows_drawn(made)]
+        lost = ~np.isin(classes, drawn)
+        if len(drawn) and lost.any():
+            named = listed([words[int(k)] if words else f"{k:g}" for k in classes[lost]])
+            share = counts[lost].sum() / counts.sum()
+            said.append(
+                f"{made.party}: none of its {len(drawn)} synthetic rows has {target} {named}, as {share:.2g} of the "
+                "pooled rows have"
+            )
+    return said
 
 
 def _short(missing: float, target: float) -> str:
@@ -304,11 +362,14 @@ class _Work:
         """Of the parties' images; None where their rows are something else."""
         return image_shape(self.contributions[0].feature_names)
 
-    def columns(self, i: int) -> dict[str, Any]:
-        """The names of party i's columns, or the shape of its images."""
+    def columns(self, i: int, introduction: Introduction | None) -> dict[str, Any]:
+        """The names of party i's columns, in what order it has them and which are whole; or the shape of its images."""
         if self.shape is not None:
             return {"image_shape": list(self.shape)}
-        return {"features": list(self.contributions[i].feature_names or ())}
+        names, known = list(self.contributions[i].feature_names or ()), self.contributions[i].columns
+        own = list(introduction.feature_names) if introduction else names
+        whole = [] if known is None else [c.name for c in known.each if getattr(c, "whole", isinstance(c, Boolean))]
+        return {"features": names, "order": own if sorted(own) == sorted(names) else names, "whole": whole}
 
     def arrays(self, made: MadeReward) -> dict[str, NDArray[Any]]:
         """A party's synthetic rows in its own units and the scaling used, or its images; with labels, if there are."""
@@ -317,4 +378,6 @@ class _Work:
         if synthetic.pixels is not None and self.shape is not None:
             return {"images": synthetic.pixels[indices].reshape(-1, *self.shape), **labels}
         points: FloatArray = self.scaling.original_features(synthetic.points[indices])
+        if (columns := self.contributions[0].columns) is not None:
+            points = columns.conform(points)  # in standard units they are so to rounding only
         return {"points": points, **labels, **self.scaling.arrays()}

@@ -32,10 +32,19 @@ def fit_generator(
 ) -> FittedGenerator:
     """The session's generator for this pool; a given one is taken instead of trained.
 
+    What it draws are rows of the parties' table, where it is known what its columns are.
+
     Parameters
     ----------
     scaled : the pool in the units that ``scaling`` brings it to, in which samples come out too
     """
+    columns = scaled[0].columns  # also for a generator of somebody's own, which need not know of them
+    return replace(_fitted(session, scaled, scaling, rng, progress), columns=columns)
+
+
+def _fitted(
+    session: Session, scaled: Sequence[Contribution], scaling: Scaling, rng: np.random.Generator, progress: Progress
+) -> FittedGenerator:
     generator = session.parts["generator"]
     file = GeneratorFile(session.journal, scaling, scaled[0].feature_names or ())
     if session.generator is not None:

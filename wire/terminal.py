@@ -130,14 +130,14 @@ def say(text: object, *, err: bool = False) -> None:
     print(cleaned(str(text)), file=sys.stderr if err else sys.stdout)
 
 
-def put(text: str) -> None:
-    """Write data for another program, such as CSV: a redirected file gets UTF-8, whatever the terminal has."""
+def put(data: str | bytes) -> None:
+    """Write data for another program, such as CSV: bytes as they are, a text in UTF-8, whatever the terminal has."""
     binary = None if sys.stdout.isatty() else getattr(sys.stdout, "buffer", None)
     if binary is None:
-        sys.stdout.write(text)
+        sys.stdout.write(data if isinstance(data, str) else data.decode(errors="replace"))
     else:
         sys.stdout.flush()
-        binary.write(text.encode())
+        binary.write(data.encode() if isinstance(data, str) else data)
         binary.flush()
 
 

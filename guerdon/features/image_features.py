@@ -216,7 +216,7 @@ def _with_rows(contributions: Sequence[Contribution], rows: NDArray[Any]) -> tup
     """The contributions with these rows, the first party's first, in place of their own."""
     ends = np.cumsum([len(c) for c in contributions])[:-1]
     parts = np.split(rows, ends)
-    return tuple(replace(c, X=X, feature_names=None) for c, X in zip(contributions, parts, strict=True))
+    return tuple(replace(c, X=X, feature_names=None, columns=None) for c, X in zip(contributions, parts, strict=True))
 
 
 def _common_shape(contributions: Sequence[Contribution]) -> ImageShape:

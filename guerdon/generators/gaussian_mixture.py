@@ -8,25 +8,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as ScikitMixture
 
+from guerdon.generators.dependence import Dependence
 from guerdon.generators.labeller import Labeller
-from guerdon.generators.protocols import FittedGenerator, GeneratorFitError, pooled_rows
+from guerdon.generators.protocols import FittedGenerator, GeneratorFitError, pooled_columns, pooled_rows
+from guerdon.tables import Columns, Parts
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray
 
-__all__ = ["GaussianMixture", "MixtureDensity"]
+__all__ = ["GaussianMixture", "MixtureDensity", "TableDensity"]
 
 REGULARISER = 1e-6
 """Added to each feature's variance, in units of its variance over the pool (scikit-learn's own default)."""
 
 COLLAPSED = 10 * REGULARISER
 """A component whose smallest variance is below this has collapsed onto a few rows: its fit is not used."""
-
-SINGULAR = 1e-10
-"""Smallest eigenvalue of the pool's correlation matrix, to its largest, below which the covariance is singular."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +38,10 @@ class MixtureDensity:
     bic: float | None = None
 
     def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
+        return self.draw_with_components(n, rng)[0]
+
+    def draw_with_components(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, NDArray[np.int64]]:
+        """The points (n, d), and which component each comes from (n,)."""
         component = rng.choice(len(self.weights), size=n, p=self.weights)
         z = rng.standard_normal((n, self.means.shape[1]))
         factors = np.linalg.cholesky(self.covariances)
@@ -46,7 +49,7 @@ class MixtureDensity:
             for c, factor in enumerate(factors):
                 rows = component == c
                 z[rows] = z[rows] @ factor.T
-        return np.asarray(self.means[component] + z)
+        return np.asarray(self.means[component] + z), component
 
     def describe(self) -> dict[str, Any]:
         fitted = {} if self.bic is None else {"bic": self.bic}
@@ -54,8 +57,52 @@ class MixtureDensity:
 
 
 @dataclass(frozen=True, eq=False)
+class TableDensity:
+    """A mixture of the numbers of a table that are free, what follows from them, and codes by component.
+
+    Attributes
+    ----------
+    mixture : MixtureDensity
+        Of the free numbers.
+    dependence : Dependence
+        How the other numbers follow.
+    places : (p,) array
+        The features that are numbers.
+    shares : tuple of (c, levels) array
+        For each column of few levels how often each is drawn in each component.
+    columns : Columns or None
+        What the columns are; all numbers, where that is not known.
+    """
+
+    mixture: MixtureDensity
+    dependence: Dependence
+    places: NDArray[np.intp]
+    shares: tuple[FloatArray, ...]
+    columns: Columns | None
+
+    def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
+        free, component = self.mixture.draw_with_components(n, rng)
+        numbers = self.dependence(free)
+        if self.columns is None or not self.columns.is_mixed:
+            return numbers
+        points = np.zeros((n, len(self.columns)))
+        points[:, self.places] = numbers
+        ends = [shares[component].cumsum(axis=1)[:, :-1] for shares in self.shares]
+        codes = np.stack([(rng.random(n)[:, None] > end).sum(axis=1) for end in ends], axis=1)
+        return self.columns.join(self.columns.split(points).numbers, codes)
+
+    def describe(self) -> dict[str, Any]:
+        by_shares = {"by_their_shares_in_each_component": len(self.shares)} if self.shares else {}
+        return {**self.mixture.describe(), **by_shares}
+
+
+@dataclass(frozen=True, eq=False)
 class GaussianMixture:
     """A mixture of Gaussians with full covariances.
+
+    It is one of numbers: a column that is constant or follows from others linearly is left out of it and follows again
+    in what is drawn. Columns of few levels (categories, yes or no, gaps) are drawn independently of each other by their
+    shares in each component, so that each keeps its shares; what ties them to the numbers is the component alone.
 
     Parameters
     ----------
@@ -101,38 +148,89 @@ class GaussianMixture:
     def fit(self, contributions: Sequence[Contribution], *, rng: np.random.Generator) -> FittedGenerator:
         """The mixture for this pool; a given one is taken as it is."""
         labeller = Labeller.of(contributions)
+        columns = pooled_columns(contributions)
         if self.means is None:
-            return FittedGenerator(self._fitted(contributions, rng), labeller)
+            return FittedGenerator(self._fitted(contributions, columns, rng), labeller, columns=columns)
         density = _given(self.means, self.covariances, self.weights)
         widths = {c.X.shape[1] for c in contributions}
         if widths - {density.means.shape[1]}:
             raise GeneratorFitError(f"means have {density.means.shape[1]} features, the parties' data {sorted(widths)}")
-        return FittedGenerator(density, labeller)
+        return FittedGenerator(density, labeller, columns=columns)
 
-    def _fitted(self, contributions: Sequence[Contribution], rng: np.random.Generator) -> MixtureDensity:
-        features = contributions[0].X.shape[1] if contributions else 0
-        fewest = max(self.components or 1, features + 1)
-        why = f"a Gaussian mixture of {self.components or 1} components in {features} features"
-        pool = pooled_rows(contributions, fewest, why)
-        center, scale = pool.mean(axis=0), _scales(pool, contributions)
+    def _fitted(
+        self, contributions: Sequence[Contribution], columns: Columns | None, rng: np.random.Generator
+    ) -> MixtureDensity | TableDensity:
+        pool = pooled_rows(contributions, 1, "a Gaussian mixture")
+        places = np.arange(pool.shape[1])
+        parts = Parts(pool, np.zeros(pool.shape, dtype=bool), np.empty((len(pool), 0), dtype=np.int64))
+        if columns is not None:
+            places = np.array([column.place for column in columns.numbers], dtype=np.intp)
+            parts = columns.split(pool)._replace(numbers=pool[:, places])
+        numbers = _without_gaps(parts, rng)
+        self._check_size(numbers)
+        dependence = Dependence.of(numbers)
+        free = np.ascontiguousarray(numbers[:, dependence.free])  # sums depend on how rows lie, to their last bits
+        mixture, members = self._mixture(free, rng) if free.shape[1] else (_one(), np.ones((len(pool), 1)))
+        if len(dependence.free) == pool.shape[1]:
+            return mixture
+        shares = [
+            np.stack([members[codes == level].sum(axis=0) for level in range(levels)], axis=1)
+            for codes, levels in zip(parts.codes.T, columns.levels if columns is not None else (), strict=True)
+        ]
+        return TableDensity(
+            mixture, dependence, places, tuple(share / share.sum(axis=1, keepdims=True) for share in shares), columns
+        )
+
+    def _check_size(self, numbers: FloatArray) -> None:
+        """Refuse fewer rows than a covariance of the numbers that vary takes: all would follow from a few."""
+        features, components = int((np.ptp(numbers, axis=0) > 0.0).sum()), self.components or 1
+        fewest = max(components, features + 1)
+        if len(numbers) < fewest:
+            raise GeneratorFitError(
+                f"a Gaussian mixture of {components} components in {features} features needs at least {fewest} rows, "
+                f"got {len(numbers)}"
+            )
+
+    def _mixture(self, pool: FloatArray, rng: np.random.Generator) -> tuple[MixtureDensity, FloatArray]:
+        """The mixture of numbers of which none follows from others, and how much each row is of each component."""
+        rows, features = pool.shape
+        center, scale = pool.mean(axis=0), pool.std(axis=0)
         units = (pool - center) / scale
-        counts = [self.components] if self.components else range(1, min(self.max_components, len(pool)) + 1)
+        counts = [self.components] if self.components else range(1, min(self.max_components, rows) + 1)
         seeds = rng.integers(2**31 - 1, size=len(counts))
         fits = [_fit(units, count, int(seed)) for count, seed in zip(counts, seeds, strict=True)]
         usable = [fit for fit in fits if fit is not None]
         if not usable:
             raise GeneratorFitError(
-                f"no mixture of {', '.join(str(count) for count in counts)} components fits {len(pool)} rows in "
+                f"no mixture of {', '.join(str(count) for count in counts)} components fits {rows} rows in "
                 f"{features} features: a component collapses onto a few rows. Use fewer components, or KernelDensity()."
             )
-        best = min(usable, key=lambda fit: fit[1])
-        mixture, bic = best
-        return MixtureDensity(
-            weights=mixture.weights_ / mixture.weights_.sum(),
-            means=center + mixture.means_ * scale,
-            covariances=mixture.covariances_ * np.outer(scale, scale),
+        best, bic = min(usable, key=lambda fit: fit[1])
+        density = MixtureDensity(
+            weights=best.weights_ / best.weights_.sum(),
+            means=center + best.means_ * scale,
+            covariances=best.covariances_ * np.outer(scale, scale),
             bic=bic,
         )
+        with one_thread():
+            return density, best.predict_proba(units)
+
+
+def _one() -> MixtureDensity:
+    """One component of no numbers at all."""
+    return MixtureDensity(np.ones(1), np.zeros((1, 0)), np.zeros((1, 0, 0)))
+
+
+def _without_gaps(parts: Parts, rng: np.random.Generator) -> FloatArray:
+    """The numbers (m, p), with one that is known, at random, for each that stands in for a gap."""
+    numbers = parts.numbers
+    if not parts.gaps.any():
+        return numbers
+    numbers = numbers.copy()
+    for column, gap in zip(numbers.T, parts.gaps.T, strict=True):
+        if gap.any() and not gap.all():
+            column[gap] = rng.choice(column[~gap], size=int(gap.sum()))
+    return numbers
 
 
 def _fit(units: FloatArray, components: int, seed: int) -> tuple[Any, float] | None:
@@ -148,25 +246,6 @@ def _fit(units: FloatArray, components: int, seed: int) -> tuple[Any, float] | N
         if not mixture.converged_ or narrowest < COLLAPSED:
             return None
         return mixture, float(mixture.bic(units))
-
-
-def _scales(pool: FloatArray, contributions: Sequence[Contribution]) -> FloatArray:
-    """Standard deviations (d,), refused where the pool's covariance is singular."""
-    scale = pool.std(axis=0)
-    constant = np.flatnonzero(scale <= 1e-12 * np.abs(pool).max(axis=0))
-    if constant.size:
-        names = next((c.feature_names for c in contributions if c.feature_names is not None), None)
-        named = [str(column) if names is None else repr(names[column]) for column in constant]
-        raise GeneratorFitError(
-            f"column {', '.join(named)} is constant over all parties, so the covariance is singular: leave it out, or "
-            "use KernelDensity()"
-        )
-    spectrum = np.linalg.eigvalsh(np.atleast_2d(np.corrcoef(pool, rowvar=False)))
-    if spectrum[0] <= SINGULAR * spectrum[-1]:
-        raise GeneratorFitError(
-            "the pool's covariance is singular: some columns are sums of others. Leave them out, or use KernelDensity()"
-        )
-    return np.asarray(scale)
 
 
 def _given(means: ArrayLike, covariances: ArrayLike | None, weights: ArrayLike | None) -> MixtureDensity:

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from guerdon.generators.labeller import Labeller
-from guerdon.generators.protocols import FittedGenerator, GeneratorFitError, pooled_rows
+from guerdon.generators.protocols import (
+    FittedGenerator,
+    GeneratorFitError,
+    pooled_columns,
+    pooled_labels,
+    pooled_rows,
+)
+from guerdon.tables import Columns
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray
 
@@ -28,7 +36,7 @@ DISCLOSES = (
 
 @dataclass(frozen=True, eq=False)
 class PoolDensity:
-    """The mean over the pool's rows of N(row, diag(bandwidths^2)).
+    """The mean over the pool's rows of N(row, diag(bandwidths^2)); of what is no number, the row's own.
 
     Attributes
     ----------
@@ -36,14 +44,27 @@ class PoolDensity:
         The pool's rows.
     bandwidths : (d,) array
         Standard deviations, 0 for a column that is kept as it is.
+    columns : Columns or None
+        What the columns are; numbers, where that is not known.
+    labels : (m,) array or None
+        The rows'; what is drawn around a row has its label.
     """
 
     centers: FloatArray
     bandwidths: FloatArray
+    columns: Columns | None = None
+    labels: NDArray[np.float64] | None = None
 
     def draw(self, n: int, rng: np.random.Generator) -> FloatArray:
+        return self.draw_labelled(n, rng)[0]
+
+    def draw_labelled(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, NDArray[np.float64] | None]:
         rows = rng.integers(len(self.centers), size=n)
-        return np.asarray(self.centers[rows] + self.bandwidths * rng.standard_normal((n, self.centers.shape[1])))
+        points = self.centers[rows] + self.bandwidths * rng.standard_normal((n, self.centers.shape[1]))
+        if self.columns is not None and self.columns.is_mixed:
+            own = self.columns.split(self.centers[rows])
+            points = self.columns.join(self.columns.split(points).numbers, own.codes)
+        return points, None if self.labels is None else self.labels[rows]
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -56,6 +77,8 @@ class PoolDensity:
 @dataclass(frozen=True)
 class KernelDensity:
     """A kernel density estimate: it draws a row of the pool plus Gaussian noise of the bandwidth.
+
+    What is no number (a category, yes or no, a gap) and the label are the row's own.
 
     So synthetic rows can give the pool's rows away: certainly where the bandwidth is small, or where the seed of the
     draw is known, since who knows the noise subtracts it.
@@ -86,21 +109,46 @@ class KernelDensity:
 
     def fit(self, contributions: Sequence[Contribution], *, rng: np.random.Generator | None = None) -> FittedGenerator:
         """The estimate on this pool; nothing is drawn."""
-        labeller = Labeller.of(contributions)
+        labels, columns = pooled_labels(contributions), pooled_columns(contributions)
+        labeller = Labeller.of(contributions) if labels is None else None
+        given = isinstance(self.bandwidth, (int, float))
+        pool = pooled_rows(
+            contributions, 1 if given else 2, "a kernel density" if given else f"bandwidth={self.bandwidth!r}"
+        )
+        places, spread = _spreads(pool, columns)
         if isinstance(self.bandwidth, (int, float)):
-            pool = pooled_rows(contributions, 1, "a kernel density")
-            density = PoolDensity(pool, np.full(pool.shape[1], float(self.bandwidth)))
-            return FittedGenerator(density, labeller, discloses=DISCLOSES)
-        pool = pooled_rows(contributions, 2, f"bandwidth={self.bandwidth!r}")
-        m, d = pool.shape
-        scale = pool.std(axis=0, ddof=1)
-        varies = scale > 1e-12 * np.abs(pool).max(axis=0)  # a constant column stays constant
+            widths = np.where(np.isin(np.arange(pool.shape[1]), places), float(self.bandwidth), 0.0)
+        else:
+            widths = self._widths(pool, places, spread, columns)
+        density = PoolDensity(pool, widths, columns, labels)
+        return FittedGenerator(density, labeller, discloses=DISCLOSES, columns=columns)
+
+    def _widths(
+        self, pool: FloatArray, places: NDArray[np.intp], spread: FloatArray, columns: Columns | None
+    ) -> FloatArray:
+        """Standard deviations (d,), 0 for what is no number and for what does not vary."""
+        m, d = len(pool), len(places)
+        varies = spread > 1e-12 * np.abs(pool).max(axis=0)[places]  # a constant column stays constant
+        widths = np.zeros(pool.shape[1])
         if not varies.any():
+            if columns is not None and columns.is_mixed and np.ptp(pool, axis=0).any():
+                return widths
             raise GeneratorFitError(f"all {m} rows are equal, so there is no spread to take a bandwidth from: give one")
         silverman = (4.0 / ((d + 2) * m)) ** (1.0 / (d + 4))
-        factor = 1.0 if self.bandwidth == "silverman" else _likeliest(pool[:, varies] / scale[varies], silverman)
-        density = PoolDensity(pool, np.where(varies, factor * silverman * scale, 0.0))
-        return FittedGenerator(density, labeller, discloses=DISCLOSES)
+        units = pool[:, places[varies]] / spread[varies]
+        factor = 1.0 if self.bandwidth == "silverman" else _likeliest(units, silverman)
+        widths[places[varies]] = factor * silverman * spread[varies]
+        return widths
+
+
+def _spreads(pool: FloatArray, columns: Columns | None) -> tuple[NDArray[np.intp], FloatArray]:
+    """Which features are numbers (p,), and their standard deviations over the rows where they stand in for no gap."""
+    if columns is None:
+        return np.arange(pool.shape[1]), pool.std(axis=0, ddof=1) if len(pool) > 1 else np.zeros(pool.shape[1])
+    places = np.array([column.place for column in columns.numbers], dtype=np.intp)
+    gaps = columns.split(pool).gaps
+    known = [pool[~gap, place] for place, gap in zip(places, gaps.T, strict=True)]
+    return places, np.array([values.std(ddof=1) if len(values) > 1 else 0.0 for values in known])
 
 
 def _likeliest(units: FloatArray, silverman: float) -> float:

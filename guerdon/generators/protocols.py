@@ -9,9 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from guerdon.generators.labeller import Labeller
+from guerdon.generators.labeller import Labeller, check_labels
 from guerdon.images import Pixels
 from guerdon.models.protocols import Arrays
+from guerdon.tables import Columns
 from guerdon.types import Contribution, FloatArray, Progress, silent
 
 __all__ = [
@@ -19,9 +20,12 @@ __all__ = [
     "Density",
     "FittedGenerator",
     "GeneratorFitError",
+    "LabelledDensity",
     "ResumableGenerator",
     "SyntheticData",
     "SyntheticGenerator",
+    "pooled_columns",
+    "pooled_labels",
     "pooled_rows",
 ]
 
@@ -39,7 +43,7 @@ class SyntheticData:
     points : (n, d) array
         What is valued.
     labels : (n,) array, optional
-        Predicted by a classifier fitted on the pool; None where no party sent labels.
+        As the pool's rows near by have them; None where no party sent labels.
     pixels : (n, h w c) array, optional
         The images that the points represent; None where the points themselves are what a party gets.
     """
@@ -64,12 +68,26 @@ class Density(Protocol):
         ...
 
 
+@runtime_checkable
+class LabelledDensity(Density, Protocol):
+    """A density that knows which label goes with what it draws."""
+
+    def draw_labelled(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, NDArray[np.float64] | None]:
+        """The points (n, d) that ``draw`` gives, and their labels (n,); None where not every party sent some."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class FittedGenerator:
     """A density with a labeller for its samples.
 
+    Labels are drawn after the points, from an rng of their own: the points are the same with labels and without.
+
     Attributes
     ----------
+    columns : Columns or None
+        What the columns of the table are: each point becomes the nearest row of it, if it is not one. In the units that
+        the density draws in.
     image_shape : tuple of int or None
         (height, width, channels) where each point is an image of pixels from 0 to 1, flat, channels last.
     discloses : str
@@ -81,13 +99,22 @@ class FittedGenerator:
     labeller: Labeller | None = None
     image_shape: tuple[int, int, int] | None = None
     discloses: str = ""
+    columns: Columns | None = None
 
     def sample(self, n: int, *, rng: np.random.Generator) -> SyntheticData:
         """n independent points, labelled where the generator has labels."""
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
-        points = self.density.draw(n, rng)
-        return SyntheticData(points, None if self.labeller is None else self.labeller(points))
+        labels = None
+        if isinstance(self.density, LabelledDensity):
+            points, labels = self.density.draw_labelled(n, rng)
+        else:
+            points = self.density.draw(n, rng)
+        if self.columns is not None:
+            points = self.columns.conform(points)
+        if labels is None and self.labeller is not None:
+            labels = self.labeller(points, rng.spawn(1)[0])
+        return SyntheticData(points, labels)
 
     def describe(self) -> dict[str, Any]:
         return self.density.describe()
@@ -152,3 +179,24 @@ def pooled_rows(contributions: Sequence[Contribution], at_least: int, why: str) 
     if len(pool) < at_least:
         raise GeneratorFitError(f"{why} needs at least {at_least} rows, got {len(pool)}")
     return pool
+
+
+def pooled_columns(contributions: Sequence[Contribution]) -> Columns | None:
+    """What the columns of the pool are: as the first party's, all having the same; None where that is not known."""
+    return contributions[0].columns if contributions else None
+
+
+def pooled_labels(contributions: Sequence[Contribution]) -> NDArray[np.float64] | None:
+    """All parties' labels together (m,); None where not every party sent some.
+
+    Raises
+    ------
+    ValueError
+        Labels name no classes: see ``check_labels``.
+    """
+    outputs = [c.y for c in contributions if c.y is not None]
+    if not outputs or len(outputs) < len(contributions):
+        return None
+    for contribution in contributions:
+        check_labels(contribution)
+    return np.concatenate(outputs)

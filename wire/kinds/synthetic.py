@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,12 +13,14 @@ import numpy as np
 from guerdon.images import Pixels, from_pixels, image_shape
 from guerdon.types import FloatArray
 from wire.csv_text import csv_text
+from wire.decoding import decoded, gap_texts
 from wire.files import write_whole
 from wire.kinds.columns import Column
 from wire.kinds.kind import ACCURACY, HELD_OUT, WORTH, HeldRows, Kind, Score, reward_columns
 from wire.kinds.worth import worth_lines
 from wire.messages import MessageError, Reward
 from wire.pages.glossary import MEANINGS
+from wire.schema import Schema, SchemaError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -103,12 +106,12 @@ class Synthetic(Kind):
         return {"accuracy": float(np.mean(predicted == held)), "rows": len(held)}
 
     def save(self, reward: Reward, folder: Path) -> None:
-        """``reward.parquet`` and ``reward.csv`` in the party's own columns and units; of images, which are in
+        """``reward.parquet`` and ``reward.csv`` in the party's own columns, units and words; of images, which are in
         ``reward.npz``, the first 64 in ``reward.png``."""
         if "images" not in reward.arrays:
             table = synthetic_table(reward)
             table.write_parquet(folder / "reward.parquet")
-            write_whole(folder / "reward.csv", csv_text(table).encode())
+            write_whole(folder / "reward.csv", csv_text(_with_texts_for_gaps(table, _schema(reward))).encode())
             return
         shown = synthetic_images(reward)[:SHOWN]
         if len(shown):
@@ -157,7 +160,10 @@ def synthetic_images(reward: Reward) -> Pixels:
 
 
 def synthetic_table(reward: Reward) -> pl.DataFrame:
-    """The synthetic rows of a reward with the party's column names, and their labels where there are any.
+    """The synthetic rows of a reward as a table of the party's own, with their labels where there are any.
+
+    By the schema of the run: its columns in its order, categories as their words, gaps as nothing. Without one the
+    party's columns as it introduced them, and the label.
 
     Raises
     ------
@@ -176,10 +182,38 @@ def synthetic_table(reward: Reward) -> pl.DataFrame:
         or (labels is not None and labels.shape != points.shape[:1])
     ):
         raise MessageError(f"the synthetic rows have shape {points.shape} but there are {len(features)} columns")
-    columns = {name: points[:, j] for j, name in enumerate(features)}
+    schema, whole = _schema(reward), reward.about.get("whole")
+    if schema is not None:
+        if sorted(schema.features) != sorted(features):
+            raise MessageError("the synthetic rows have other columns than the schema that lies with them")
+        return decoded(schema, features, points, labels, whole or ())
+    table = pl.DataFrame({name: points[:, features.index(name)] for name in reward.about.get("order", features)})
     if labels is not None:
-        columns[str(reward.about["target_name"])] = labels
-    return pl.DataFrame(columns)
+        table = table.with_columns(pl.Series(str(reward.about["target_name"]), labels))
+    # Version 0.1 did not say which numbers are whole.
+    integer = [] if whole is None else [*whole, *([reward.about["target_name"]] if labels is not None else [])]
+    return table.with_columns(pl.col(integer).cast(pl.Int64)) if integer else table
+
+
+def _schema(reward: Reward) -> Schema | None:
+    """The schema of the run; None where it had none."""
+    if "schema" not in reward.about:
+        return None
+    try:
+        return Schema.from_json(json.dumps(reward.about["schema"]))
+    except SchemaError as error:
+        raise MessageError(f"the schema that lies with the reward can't be used: {error}") from error
+
+
+def _with_texts_for_gaps(table: pl.DataFrame, schema: Schema | None) -> pl.DataFrame:
+    """The table with what stands for a gap in a text file by the schema."""
+    import polars as pl
+
+    if schema is None:
+        return table
+    texts = {name: text for name, text in gap_texts(schema).items() if name in table.columns and text}
+    holes = [name for name in texts if table[name].null_count()]
+    return table.with_columns(pl.col(name).cast(pl.String).fill_null(texts[name]) for name in holes)
 
 
 def _points(reward: Reward, names: Sequence[str]) -> FloatArray | None:
