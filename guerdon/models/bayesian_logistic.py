@@ -103,7 +103,7 @@ class BayesianLogistic(LinearModel):
         for c in contributions:
             if c.noise is not None:
                 raise ValueError(f"labels have no noise variance, and party {c.party!r} brings one: leave it out")
-        labels = [labels_of(c, self.classes) for c in contributions]
+        labels = [_labels(c, self.classes) for c in contributions]
         classes = self.classes or max(2, 1 + int(max(int(y.max(initial=0)) for y in labels)))
         X, y = np.concatenate([c.X for c in contributions]), np.concatenate(labels)
         weights, report = most_probable(self._features(), X, y, classes, progress=progress)
@@ -168,7 +168,7 @@ class BayesianLogistic(LinearModel):
         if power is not None and not np.all((power >= 0.0) & np.isfinite(power)):
             raise ValueError(f"powers of likelihoods are finite and at least 0, got {power.min()} to {power.max()}")
         known = classes or self.classes
-        labels = labels_of(Contribution("the data", X, np.asarray(y)), known)
+        labels = _labels(Contribution("the data", X, np.asarray(y)), known)
         return LogisticPosterior.of(self._features(), X, labels, known or max(2, 1 + int(labels.max(initial=0))), power)
 
     def describe(self) -> dict[str, Any]:
@@ -190,7 +190,7 @@ class BayesianLogistic(LinearModel):
         return self.noise_of(contribution) * (4.0 if self.classes == 2 else 2.0)
 
 
-def labels_of(contribution: Contribution, classes: int | None) -> NDArray[np.int64]:
+def _labels(contribution: Contribution, classes: int | None) -> NDArray[np.int64]:
     """The labels of a contribution as whole numbers (m,).
 
     Raises
