@@ -139,7 +139,9 @@ def test_randomness_is_an_argument() -> None:
             where = f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
             legacy = path.stem == "credit_ratings" and name == "RandomState"  # the paper's numbers come from it, seeded
             assert legacy or name in {"default_rng", "SeedSequence", "Philox", "Generator", "get_state"}, where
-            assert node.args or name not in ("default_rng", "Philox") or path.relative_to(ROOT).parts[0] != "guerdon", where
+            assert node.args or name not in ("default_rng", "Philox") or path.relative_to(ROOT).parts[0] != "guerdon", (
+                where
+            )
 
 
 def test_no_pickle_anywhere() -> None:

@@ -2,6 +2,7 @@
 
 from guerdon.models.bayesian_linear import BayesianLinear
 from guerdon.models.bayesian_logistic import BayesianLogistic
+from guerdon.models.class_predictor import ClassPredictor
 from guerdon.models.features import Affine, Features
 from guerdon.models.fourier_features import FourierFeatures
 from guerdon.models.gaussian_process import GaussianProcess, GaussianProcessPosterior
@@ -16,6 +17,7 @@ __all__ = [
     "Affine",
     "BayesianLinear",
     "BayesianLogistic",
+    "ClassPredictor",
     "Features",
     "FitReport",
     "FourierFeatures",
