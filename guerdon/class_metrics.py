@@ -69,7 +69,7 @@ class Bin(NamedTuple):
 
     predicted: float
     observed: float
-    count: int
+    rows: int
 
 
 def calibration(probabilities: ArrayLike, y: ArrayLike, bins: int = 10) -> list[Bin]:
@@ -93,7 +93,7 @@ def calibration(probabilities: ArrayLike, y: ArrayLike, bins: int = 10) -> list[
 def calibration_error(probabilities: ArrayLike, y: ArrayLike, bins: int = 10) -> float:
     """The mean distance between predicted and observed frequencies, bins weighed by their rows (ECE)."""
     found = calibration(probabilities, y, bins)
-    return float(sum(b.count * abs(b.predicted - b.observed) for b in found) / sum(b.count for b in found))
+    return float(sum(b.rows * abs(b.predicted - b.observed) for b in found) / sum(b.rows for b in found))
 
 
 def _checked(probabilities: ArrayLike, y: ArrayLike) -> tuple[FloatArray, NDArray[np.int64]]:

@@ -38,7 +38,7 @@ def test_they_are_scikit_learns(classes: int) -> None:
 def test_calibration_counts_every_row_once() -> None:
     p1 = np.array([0.05, 0.05, 0.95, 1.0])
     p, y = np.column_stack([1 - p1, p1]), np.array([0, 1, 1, 1])
-    assert [(b.observed, b.count) for b in calibration(p, y)] == [(0.5, 2), (1.0, 2)]
+    assert [(b.observed, b.rows) for b in calibration(p, y)] == [(0.5, 2), (1.0, 2)]
     assert calibration_error(p, y) == pytest.approx(0.5 * 0.45 + 0.5 * 0.025)
 
 
