@@ -153,7 +153,7 @@ def _calibration(reward: Reward, data: HeldRows, held: FloatArray) -> Picture:
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=ink("quiet"), linewidth=1.0, linestyle="--")
-        sizes = [12.0 + 240.0 * b.count / len(held) for b in bins]
+        sizes = [12.0 + 240.0 * b.rows / len(held) for b in bins]
         axes.plot(
             [b.predicted for b in bins], [b.observed for b in bins], color=ink("accent"), linewidth=1.0, alpha=0.5
         )
