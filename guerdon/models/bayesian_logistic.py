@@ -14,6 +14,7 @@ from guerdon.models.features import Features, as_features, describe_features, re
 from guerdon.models.linear_model import LinearModel
 from guerdon.models.logistic_posterior import LogisticPosterior, MapReport, most_probable
 from guerdon.models.protocols import NoiseResponse
+from guerdon.models.references import References
 from guerdon.types import Contribution, FloatArray, Progress, silent
 
 __all__ = ["BayesianLogistic"]
@@ -184,6 +185,10 @@ class BayesianLogistic(LinearModel):
             raise ValueError("the model is not linearized yet: call fit() with the pool, or give weights and classes")
         power = None if contribution.noise is None else 1.0 / self.noise_of(contribution)
         return ClassRows(self._features(), contribution.X, self.weights, self.classes, power)
+
+    def _at(self, references: References) -> FloatArray:
+        white = self._white(Contribution("references", references.X)).whole()
+        return white.reshape(len(references), -1, white.shape[1])
 
     def _least_noise(self, contribution: Contribution) -> FloatArray:
         """diag(p) - p p' has no eigenvalue above 1/2, and p (1 - p) is at most 1/4."""

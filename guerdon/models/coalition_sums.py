@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 from guerdon.linalg import (
     chain_half_log_determinants,
@@ -20,10 +20,18 @@ from guerdon.linalg import (
     rounding_error,
     triangular_factor,
 )
+from guerdon.models.linear_gaussian_posterior import square_root_information
+from guerdon.models.references import narrowing
 from guerdon.threads import one_thread
 from guerdon.types import FloatArray, Progress, coalition_members, silent
 
-__all__ = ["chains_of_gains", "gain", "table_of_gains"]
+__all__ = [
+    "chains_of_gains",
+    "chains_of_predictive_gains",
+    "gain",
+    "table_of_gains",
+    "table_of_predictive_gains",
+]
 
 
 EXACT = 2e-11
@@ -80,7 +88,7 @@ def table_of_gains(parts: Sequence[FloatArray], *, progress: Progress = silent) 
     -----
     Bits are the same on any number of cores: the walk runs on one BLAS thread.
     """
-    sizes, n = [len(P) for P in parts], len(parts)
+    sizes = [len(P) for P in parts]
     if sum(sizes) < parts[0].shape[1]:
         B = _inner(np.concatenate(parts))
         with one_thread():
@@ -88,12 +96,7 @@ def table_of_gains(parts: Sequence[FloatArray], *, progress: Progress = silent) 
         return lattice_half_log_determinants(B, sizes, progress=progress)
     with one_thread():
         sums = _Sums(parts)
-        table = np.zeros(1 << n)
-        report_every = max(1, (1 << n) // 64)
-        for done, _ in enumerate(sums.walk(table), start=2):
-            if done % report_every == 0 or done == 1 << n:
-                progress("value", done, 1 << n)
-    return table
+    return _table(sums, progress)
 
 
 def chains_of_gains(parts: Sequence[FloatArray], orders: NDArray[np.intp]) -> FloatArray:
@@ -103,7 +106,48 @@ def chains_of_gains(parts: Sequence[FloatArray], orders: NDArray[np.intp]) -> Fl
         return chain_half_log_determinants(_inner(np.concatenate(parts)), sizes, orders)
     with one_thread():
         sums = _Sums(parts)
-        return np.array([sums.chain(order) for order in orders]).reshape(len(orders), len(parts) + 1)
+    return _chains(sums, orders)
+
+
+def table_of_predictive_gains(
+    parts: Sequence[FloatArray], at: FloatArray, weights: FloatArray, *, progress: Progress = silent
+) -> FloatArray:
+    """What every coalition tells of predictions at references with white rows R_x, in nats: (2**n,).
+
+    v_C = sum_x weight_x 1/2 [log det(I + R_x R_x') - log det(I + R_x (I + sum_{i in C} G_i)^-1 R_x')], one Cholesky
+    factor and one triangular solve a coalition.
+
+    Parameters
+    ----------
+    parts : sequence of n (m_i, M) array
+    at : (q, p, M) array
+    weights : (q,) array
+    progress : callable
+    """
+    return _table(_PredictiveSums(parts, at, weights), progress)
+
+
+def chains_of_predictive_gains(
+    parts: Sequence[FloatArray], at: FloatArray, weights: FloatArray, orders: NDArray[np.intp]
+) -> FloatArray:
+    """The same of all prefixes of each order of the parties: orders (k, n) -> (k, n + 1), the first column 0."""
+    return _chains(_PredictiveSums(parts, at, weights), orders)
+
+
+def _table(sums: _Sums, progress: Progress) -> FloatArray:
+    n = len(sums.parts)
+    table = np.zeros(1 << n)
+    report_every = max(1, (1 << n) // 64)
+    with one_thread():
+        for done, _ in enumerate(sums.walk(table), start=2):
+            if done % report_every == 0 or done == 1 << n:
+                progress("value", done, 1 << n)
+    return table
+
+
+def _chains(sums: _Sums, orders: NDArray[np.intp]) -> FloatArray:
+    with one_thread():
+        return np.array([sums.chain(order) for order in orders]).reshape(len(orders), len(sums.parts) + 1)
 
 
 class _Sums:
@@ -143,15 +187,51 @@ class _Sums:
 
     def value(self, A: FloatArray, mask: int) -> float:
         """1/2 log det A; from the members' rows where A has lost digits, as few rows with little noise make it do."""
+        factor = self.factor(A)
+        if factor is not None:
+            return float(np.log(factor.diagonal()).sum())
+        return gain(self.rows(mask), "a coalition's data")
+
+    def factor(self, A: FloatArray) -> FloatArray | None:
+        """The lower Cholesky factor of A, None where A has lost digits."""
         np.copyto(self.work.T, A)  # A is symmetric, so its transpose is as good, and lies in memory as dpotrf wants it
         factor, info = lapack.dpotrf(self.work, lower=1, clean=0, overwrite_a=1)
         pivots = factor.diagonal()
-        if info == 0:
-            value = float(np.log(pivots).sum())
-            if self.eps * float((A.diagonal() / (pivots * pivots)).sum()) <= EXACT * max(1.0, value):
-                return value
-        members = coalition_members(mask, len(self.parts))
-        return gain(np.concatenate([self.parts[i] for i in members]), "a coalition's data")
+        if info != 0:
+            return None
+        value = float(np.log(pivots).sum())
+        exact = self.eps * float((A.diagonal() / (pivots * pivots)).sum()) <= EXACT * max(1.0, value)
+        return np.asarray(factor) if exact else None
+
+    def rows(self, mask: int) -> FloatArray:
+        """The white rows of a coalition's members."""
+        return np.concatenate([self.parts[i] for i in coalition_members(mask, len(self.parts))])
+
+
+class _PredictiveSums(_Sums):
+    """The same sums, worth what they tell of predictions at references with white rows R_x (q, p, M)."""
+
+    def __init__(self, parts: Sequence[FloatArray], at: FloatArray, weights: FloatArray) -> None:
+        super().__init__(parts)
+        self.at, self.weights = at, weights
+        self.before = self._half_log_determinants(at.reshape(-1, at.shape[2]).T)
+
+    def value(self, A: FloatArray, mask: int) -> float:
+        R = self.at.reshape(-1, self.at.shape[2]).T
+        factor = self.factor(A)
+        if factor is None:
+            Z = square_root_information([self.rows(mask)], len(A)).T @ R
+        else:
+            Z = blas.dtrsm(1.0, factor, R, lower=1)
+        return float(self.weights @ (self.before - self._half_log_determinants(Z)))
+
+    def _half_log_determinants(self, Z: FloatArray) -> FloatArray:
+        """1/2 log det(I + Z_x' Z_x) of the columns (M, q p) that belong to each reference: (q,)."""
+        q, p = self.at.shape[:2]
+        if p == 1:
+            return np.asarray(0.5 * np.log1p(np.einsum("mq,mq->q", Z, Z)))
+        by_reference = Z.T.reshape(q, p, -1)
+        return -narrowing(-by_reference @ by_reference.transpose(0, 2, 1))
 
 
 def _inner(P: FloatArray) -> FloatArray:

@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from guerdon.models.feature_rows import FeatureRows
+from guerdon.models.features import design_matrix, unexplained_variance
 from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior
 from guerdon.models.linear_model import LinearModel
-from guerdon.models.pool import row_noise
+from guerdon.models.pool import require_known, row_noise
 from guerdon.models.protocols import NoiseResponse
+from guerdon.models.references import References
 from guerdon.types import Contribution, FloatArray
 
 __all__ = ["LinearGaussian"]
@@ -64,6 +66,16 @@ class LinearGaussian(LinearModel):
     def noise_of(self, contribution: Contribution) -> FloatArray:
         """The noise variance of each row: the contribution's own where given, else the model's: (m,)."""
         return row_noise(self.noise, len(contribution), contribution.noise)
+
+    def _noisy(self, others: Contribution, tempered: bool) -> tuple[FeatureRows, FloatArray]:
+        white = self._white(others)
+        return (white, np.ones(len(others))) if tempered else (replace(white, scale=None), self.noise_of(others))
+
+    def _at(self, references: References) -> FloatArray:
+        """phi(x) over the standard deviation of an output there: (q, 1, M)."""
+        Phi = design_matrix(self._features(), references.X)
+        variance = require_known("noise", self.noise) + unexplained_variance(self._features(), references.X, Phi)
+        return np.asarray(Phi / np.sqrt(np.broadcast_to(variance, len(Phi)))[:, None])[:, None, :]
 
     def _white(self, contribution: Contribution) -> FeatureRows:
         """L^-1/2 Phi: (m, M)."""

@@ -14,12 +14,19 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from guerdon.linalg import PRECISION, LossOfPrecisionError
-from guerdon.models.coalition_sums import chains_of_gains, gain, table_of_gains
+from guerdon.linalg import PRECISION, LossOfPrecisionError, triangular_factor
+from guerdon.models.coalition_sums import (
+    chains_of_gains,
+    chains_of_predictive_gains,
+    gain,
+    table_of_gains,
+    table_of_predictive_gains,
+)
 from guerdon.models.features import Features
 from guerdon.models.linear_gaussian_posterior import square_root_information
 from guerdon.models.noise_response import noise_response_of
 from guerdon.models.protocols import NoiseResponse
+from guerdon.models.references import PredictiveResponse, References
 from guerdon.types import Contribution, FloatArray, Progress, silent
 
 __all__ = ["LinearModel", "WhiteRows"]
@@ -96,6 +103,54 @@ class LinearModel:
         """
         white = self._white(others)
         return self._response(own, white, np.ones(len(white)), white)
+
+    def predictive_gains(
+        self, contributions: Sequence[Contribution], references: References, *, progress: Progress = silent
+    ) -> FloatArray:
+        """What every coalition's data tell of new outputs at the references, in nats: (2**n,)."""
+        parts, at = [self._white(c).whole() for c in contributions], self._at(references)
+        return table_of_predictive_gains(parts, at, references.weights, progress=progress)
+
+    def predictive_gain_chains(
+        self, contributions: Sequence[Contribution], references: References, orders: NDArray[np.intp]
+    ) -> FloatArray:
+        """The same of all prefixes of each order of the parties: (k, n + 1)."""
+        parts, at = [self._white(c).whole() for c in contributions], self._at(references)
+        return chains_of_predictive_gains(parts, at, references.weights, orders)
+
+    def predictive_response(
+        self, own: Contribution, others: Contribution, references: References, own_value: float, *, tempered: bool
+    ) -> PredictiveResponse:
+        """How what is known at the references answers to noise on the others' outputs, or to tempering them.
+
+        With root root' = (I + P_i' P_i)^-1 and the others' rows W = Phi_o root: (W' W) V = V diag(lambda) where their
+        noise is l throughout, and then R_x Sigma_eta R_x' = |g_x|^2 - sum_j g_xj g_xj' lambda_j / (lambda_j + l + eta),
+        g_x = R_x root V; else by the eigenvectors of W W' + diag(noise).
+        """
+        P = self._white(own)
+        root = square_root_information(P, P.width)
+        rows, noise = self._noisy(others, tempered)
+        g = self._at(references) @ root  # (q, p, M)
+        before = np.eye(g.shape[1]) + g @ g.transpose(0, 2, 1)
+        W = np.concatenate([np.empty((0, P.width)), *(block @ root for block in rows)])
+        if len(noise) == 0 or np.all(noise == noise[0]):
+            shared = float(noise[0]) if len(noise) else 1.0
+            R = triangular_factor(P.width, [W])
+            _, singular, V = np.linalg.svd(R, full_matrices=False)
+            z = (g @ V.T * singular).transpose(2, 0, 1)
+            return PredictiveResponse(own_value, references.weights, before, z, np.square(singular) + shared)
+        floor, U = np.linalg.eigh(W @ W.T + np.diag(noise))
+        z = (g @ (W.T @ U)).transpose(2, 0, 1)
+        return PredictiveResponse(own_value, references.weights, before, z, floor)
+
+    def _at(self, references: References) -> FloatArray:
+        """The white rows (q, p, W) of a new output at each reference."""
+        raise NotImplementedError
+
+    def _noisy(self, others: Contribution, tempered: bool) -> tuple[WhiteRows, FloatArray]:
+        """The others' rows and what their noise variances are: those of white rows are 1."""
+        white = self._white(others)
+        return white, np.ones(len(white))
 
     def _response(self, own: Contribution, rows: WhiteRows, noise: FloatArray, white: WhiteRows) -> NoiseResponse:
         P, own_value = self._white(own), self.value_of(own)
