@@ -29,6 +29,8 @@ __all__ = [
     "chains_of_gains",
     "chains_of_predictive_gains",
     "gain",
+    "gains_of_rows",
+    "predictive_gains_of_rows",
     "table_of_gains",
     "table_of_predictive_gains",
 ]
@@ -132,6 +134,71 @@ def chains_of_predictive_gains(
 ) -> FloatArray:
     """The same of all prefixes of each order of the parties: orders (k, n) -> (k, n + 1), the first column 0."""
     return _chains(_PredictiveSums(parts, at, weights), orders)
+
+
+def gains_of_rows(rows: FloatArray, order: NDArray[np.intp]) -> FloatArray:
+    """What each row adds to 1/2 log det(I + P' P) when rows arrive in this order: (m,), in the rows' own order.
+
+    Blocks of rows at once: given those before, with R' R = I + P' P so far, the pivots of the Cholesky factor of
+    I + W W', W = P_block R^-1, are what the block's rows add one after the other.
+
+    Parameters
+    ----------
+    rows : (m, p, M) array
+        White rows, p a row.
+    order : (m,) array
+    """
+    gains = np.empty(len(order))
+    with one_thread():
+        for block, W, _ in _arrivals(rows, order):
+            factor = np.linalg.cholesky(_inner(W))
+            gains[block] = np.log(np.diagonal(factor)).reshape(len(block), -1).sum(axis=1)
+    return gains
+
+
+def predictive_gains_of_rows(
+    rows: FloatArray, at: FloatArray, weights: FloatArray, order: NDArray[np.intp]
+) -> FloatArray:
+    """What each row adds to what is known at references when rows arrive in this order: (m,).
+
+    Parameters
+    ----------
+    rows : (m, p, M) array
+    at : (q, p, M) array
+        White rows of the references.
+    weights : (q,) array
+    order : (m,) array
+    """
+    gains = np.empty(len(order))
+    q, p, M = at.shape
+    with one_thread():
+        for block, W, root in _arrivals(rows, order):
+            g = at.reshape(q * p, M) @ root  # (q p, M): before the block
+            V = np.linalg.solve(np.linalg.cholesky(_inner(W)), W @ g.T).reshape(len(block), -1, q, p)
+            explained = np.cumsum(np.einsum("bsqi,bsqj->bqij", V, V), axis=0)
+            before = np.eye(p) + np.einsum("qik,qjk->qij", g.reshape(q, p, M), g.reshape(q, p, M))
+            L = np.linalg.cholesky(before)
+            T = np.linalg.solve(L, np.linalg.solve(L, explained).swapaxes(-1, -2))
+            worth = narrowing(T.reshape(-1, p, p)).reshape(len(block), q) @ weights
+            gains[block] = np.diff(worth, prepend=0.0)
+    return gains
+
+
+ROWS = 64
+"""Rows that arrive at once, as one block of linear algebra."""
+
+
+def _arrivals(rows: FloatArray, order: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], FloatArray, FloatArray]]:
+    """Blocks of rows as they arrive: which, their white rows P root, and root root' = (I + P' P before them)^-1."""
+    M = rows.shape[2]
+    A, root = np.eye(M), np.eye(M)
+    for start in range(0, len(order), ROWS):
+        block = order[start : start + ROWS]
+        P = rows[block].reshape(-1, M)
+        yield block, P @ root, root
+        A = A + P.T @ P
+        factor = np.linalg.cholesky(A)
+        root = np.asarray(lapack.dtrtri(factor, lower=1)[0]).T
 
 
 def _table(sums: _Sums, progress: Progress) -> FloatArray:

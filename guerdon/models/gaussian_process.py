@@ -116,6 +116,19 @@ class GaussianProcess(KernelModel):
         B = self._whitened(X, np.concatenate([self.noise_of(c) for c in contributions]))
         return chain_half_log_determinants(B, [len(c) for c in contributions], orders)
 
+    def row_gains(self, contributions: Sequence[Contribution], order: NDArray[np.intp]) -> FloatArray:
+        """What each row of the pool adds in nats when the rows arrive in this order: (m,), in the pool's own order.
+
+        The pivots of one Cholesky factor: row r adds log L_rr.
+        """
+        X = np.concatenate([c.X for c in contributions])
+        B = self._whitened(X[order], np.concatenate([self.noise_of(c) for c in contributions])[order])
+        with one_thread():
+            factor = psd_cholesky(B, "the pooled data")
+        gains = np.empty(len(order))
+        gains[order] = np.log(np.diagonal(factor))
+        return gains
+
     def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
         """tr(K (K + L)^-1) = sum_r (B^-1 (B - I))_rr of the pool, with B = I + L^-1/2 K L^-1/2."""
         X = np.concatenate([c.X for c in contributions])
@@ -152,6 +165,19 @@ class GaussianProcess(KernelModel):
                 if end:
                     values[k, j] = references.weights @ narrowing((explained[end - 1] / before)[:, None, None])
         return values
+
+    def predictive_row_gains(
+        self, contributions: Sequence[Contribution], references: References, order: NDArray[np.intp]
+    ) -> FloatArray:
+        """What each row adds to what is known at the references when the rows arrive in this order: (m,)."""
+        B, cross, before = self._at_references(contributions, references)
+        with one_thread():
+            factor = psd_cholesky(B[np.ix_(order, order)], "the pooled data")
+            V = solve_triangular(factor, cross[:, order].T, lower=True, check_finite=False)
+        explained = np.cumsum(np.square(V), axis=0) / before
+        gains = np.empty(len(order))
+        gains[order] = np.diff(-0.5 * np.log1p(-explained) @ references.weights, prepend=0.0)
+        return gains
 
     def predictive_response(
         self, own: Contribution, others: Contribution, references: References, own_value: float, *, tempered: bool

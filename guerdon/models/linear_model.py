@@ -19,6 +19,8 @@ from guerdon.models.coalition_sums import (
     chains_of_gains,
     chains_of_predictive_gains,
     gain,
+    gains_of_rows,
+    predictive_gains_of_rows,
     table_of_gains,
     table_of_predictive_gains,
 )
@@ -89,6 +91,19 @@ class LinearModel:
         chains = chains_of_gains(parts, orders)
         self._require(parts, contributions, float(chains[0, -1]) if len(chains) else 0.0)
         return chains
+
+    def row_gains(self, contributions: Sequence[Contribution], order: NDArray[np.intp]) -> FloatArray:
+        """What each row of the pool adds in nats when the rows arrive in this order: (m,), in the pool's own order."""
+        P = np.concatenate([self._white(c).whole() for c in contributions])
+        return gains_of_rows(P.reshape(len(order), -1, P.shape[1]), order)
+
+    def predictive_row_gains(
+        self, contributions: Sequence[Contribution], references: References, order: NDArray[np.intp]
+    ) -> FloatArray:
+        """What each row adds to what is known at the references when the rows arrive in this order: (m,)."""
+        P = np.concatenate([self._white(c).whole() for c in contributions])
+        rows = P.reshape(len(order), -1, P.shape[1])
+        return predictive_gains_of_rows(rows, self._at(references), references.weights, order)
 
     def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
         """tr(Q (Q + I)^-1) = tr(P (I + P' P)^-1 P') of the pool, with Q = P P'."""

@@ -110,7 +110,7 @@ class PredictiveResponse:
         """sum_j share_j z_jx z_jx': (q, p, p)."""
         if z.shape[2] == 1:
             return np.asarray(share @ np.square(z[:, :, 0]))[:, None, None]
-        return np.einsum("jqa,jqb->qab", z * share[:, None, None], z)
+        return np.asarray(np.einsum("jqa,jqb->qab", z * share[:, None, None], z))
 
     @property
     def small_noise(self) -> float:

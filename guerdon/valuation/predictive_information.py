@@ -31,6 +31,9 @@ class PredictiveModel(Protocol):
     def predictive_response(
         self, own: Contribution, others: Contribution, references: References, own_value: float, *, tempered: bool
     ) -> PredictiveResponse: ...
+    def predictive_row_gains(
+        self, contributions: Sequence[Contribution], references: References, order: NDArray[np.intp]
+    ) -> FloatArray: ...
     def noise_of(self, contribution: Contribution) -> FloatArray: ...
 
 
@@ -155,6 +158,10 @@ class PredictiveInformationGame:
         if self.n > MAX_EXACT_PARTIES:
             return self.model.predictive_gain_chains(self.contributions, self.references, orders)
         return np.asarray(self._table[np.insert(np.cumsum(1 << orders, axis=1), 0, 0, axis=1)])
+
+    def row_gains(self, order: NDArray[np.intp]) -> FloatArray:
+        """What each row adds when all rows arrive in this order (m,): (m,), in the parties' order."""
+        return self.model.predictive_row_gains(self.contributions, self.references, order)
 
     def noise_of(self, contribution: Contribution) -> FloatArray:
         """As the model has it."""
