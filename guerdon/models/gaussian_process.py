@@ -116,17 +116,17 @@ class GaussianProcess(KernelModel):
         B = self._whitened(X, np.concatenate([self.noise_of(c) for c in contributions]))
         return chain_half_log_determinants(B, [len(c) for c in contributions], orders)
 
-    def row_gains(self, contributions: Sequence[Contribution], order: NDArray[np.intp]) -> FloatArray:
-        """What each row of the pool adds in nats when the rows arrive in this order: (m,), in the pool's own order.
+    def row_gains(self, contributions: Sequence[Contribution], orders: NDArray[np.intp]) -> FloatArray:
+        """What each row of the pool adds in nats when the rows arrive in an order: (k, m) for orders (k, m).
 
-        The pivots of one Cholesky factor: row r adds log L_rr.
+        The pivots of one Cholesky factor an order: row r adds log L_rr. In the pool's own order.
         """
         X = np.concatenate([c.X for c in contributions])
-        B = self._whitened(X[order], np.concatenate([self.noise_of(c) for c in contributions])[order])
+        B = self._whitened(X, np.concatenate([self.noise_of(c) for c in contributions]))
+        gains = np.empty(orders.shape)
         with one_thread():
-            factor = psd_cholesky(B, "the pooled data")
-        gains = np.empty(len(order))
-        gains[order] = np.log(np.diagonal(factor))
+            for k, order in enumerate(orders):
+                gains[k, order] = np.log(np.diagonal(psd_cholesky(B[np.ix_(order, order)], "the pooled data")))
         return gains
 
     def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
@@ -167,16 +167,17 @@ class GaussianProcess(KernelModel):
         return values
 
     def predictive_row_gains(
-        self, contributions: Sequence[Contribution], references: References, order: NDArray[np.intp]
+        self, contributions: Sequence[Contribution], references: References, orders: NDArray[np.intp]
     ) -> FloatArray:
-        """What each row adds to what is known at the references when the rows arrive in this order: (m,)."""
+        """What each row adds to what is known at the references when rows arrive in an order: (k, m) as orders."""
         B, cross, before = self._at_references(contributions, references)
+        gains = np.empty(orders.shape)
         with one_thread():
-            factor = psd_cholesky(B[np.ix_(order, order)], "the pooled data")
-            V = solve_triangular(factor, cross[:, order].T, lower=True, check_finite=False)
-        explained = np.cumsum(np.square(V), axis=0) / before
-        gains = np.empty(len(order))
-        gains[order] = np.diff(-0.5 * np.log1p(-explained) @ references.weights, prepend=0.0)
+            for k, order in enumerate(orders):
+                factor = psd_cholesky(B[np.ix_(order, order)], "the pooled data")
+                V = solve_triangular(factor, cross[:, order].T, lower=True, check_finite=False)
+                explained = np.cumsum(np.square(V), axis=0) / before
+                gains[k, order] = np.diff(-0.5 * np.log1p(-explained) @ references.weights, prepend=0.0)
         return gains
 
     def predictive_response(

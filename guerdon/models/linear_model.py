@@ -92,18 +92,22 @@ class LinearModel:
         self._require(parts, contributions, float(chains[0, -1]) if len(chains) else 0.0)
         return chains
 
-    def row_gains(self, contributions: Sequence[Contribution], order: NDArray[np.intp]) -> FloatArray:
-        """What each row of the pool adds in nats when the rows arrive in this order: (m,), in the pool's own order."""
-        P = np.concatenate([self._white(c).whole() for c in contributions])
-        return gains_of_rows(P.reshape(len(order), -1, P.shape[1]), order)
+    def row_gains(self, contributions: Sequence[Contribution], orders: NDArray[np.intp]) -> FloatArray:
+        """What each row of the pool adds in nats when the rows arrive in an order: (k, m) for orders (k, m)."""
+        rows = self._by_row(contributions)
+        return np.stack([gains_of_rows(rows, order) for order in orders])
 
     def predictive_row_gains(
-        self, contributions: Sequence[Contribution], references: References, order: NDArray[np.intp]
+        self, contributions: Sequence[Contribution], references: References, orders: NDArray[np.intp]
     ) -> FloatArray:
-        """What each row adds to what is known at the references when the rows arrive in this order: (m,)."""
+        """What each row adds to what is known at the references when rows arrive in an order: (k, m) as orders."""
+        rows, at = self._by_row(contributions), self._at(references)
+        return np.stack([predictive_gains_of_rows(rows, at, references.weights, order) for order in orders])
+
+    def _by_row(self, contributions: Sequence[Contribution]) -> FloatArray:
+        """The white rows (m, p, W), p a row."""
         P = np.concatenate([self._white(c).whole() for c in contributions])
-        rows = P.reshape(len(order), -1, P.shape[1])
-        return predictive_gains_of_rows(rows, self._at(references), references.weights, order)
+        return P.reshape(sum(map(len, contributions)), -1, P.shape[1])
 
     def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
         """tr(Q (Q + I)^-1) = tr(P (I + P' P)^-1 P') of the pool, with Q = P P'."""

@@ -14,16 +14,20 @@ from guerdon.types import Contribution, FloatArray, Game, ShapleyValues
 __all__ = ["RowGame", "RowShapley"]
 
 
+BATCH = 64
+"""Pairs of orders that a game is asked for at once."""
+
+
 class RowGame(Game, Protocol):
     """A game of parties with rows, which knows what single rows are worth.
 
-    ``row_gains(order (m,)) -> (m,)`` is what each row adds when all arrive in this order, in the parties' order. A game
-    with ``row_shapley() -> (m,)``, a closed form, needs no ``row_gains``.
+    ``row_gains(orders (k, m)) -> (k, m)`` is what each row adds when all arrive in an order, the rows as the parties
+    have them. A game with ``row_shapley() -> (m,)``, a closed form, needs no ``row_gains``.
     """
 
     @property
     def contributions(self) -> tuple[Contribution, ...]: ...
-    def row_gains(self, order: NDArray[np.intp]) -> FloatArray: ...
+    def row_gains(self, orders: NDArray[np.intp]) -> FloatArray: ...
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,13 @@ class RowShapley:
             return ShapleyValues(_by_party(rows, owner, game.n), method=method, efficiency_gap=gap, rows=rows)
         pairs = self.orders // 2
         total, by_pair = np.zeros(len(owner)), np.empty((pairs, game.n))
-        for k in range(pairs):
-            order = rng.permutation(len(owner))
-            gains = 0.5 * (game.row_gains(order) + game.row_gains(order[::-1]))
-            total += gains
-            by_pair[k] = _by_party(gains, owner, game.n)
+        for start in range(0, pairs, BATCH):
+            count = min(BATCH, pairs - start)
+            orders = np.stack([rng.permutation(len(owner)) for _ in range(count)])
+            gains = game.row_gains(np.concatenate([orders, orders[:, ::-1]]))
+            for k, mean in enumerate(0.5 * (gains[:count] + gains[count:]), start=start):
+                total += mean
+                by_pair[k] = _by_party(mean, owner, game.n)
         values = by_pair.mean(axis=0)
         return ShapleyValues(
             values,

@@ -115,9 +115,9 @@ class InformationGainGame:
         masks = np.cumsum(1 << orders, axis=1)
         return np.asarray(self._table[np.insert(masks, 0, 0, axis=1)])
 
-    def row_gains(self, order: NDArray[np.intp]) -> FloatArray:
-        """What each row adds in nats when all rows arrive in this order (m,): (m,), in the parties' order."""
-        gains: FloatArray = self.model.row_gains(self.contributions, order)  # type: ignore[attr-defined]
+    def row_gains(self, orders: NDArray[np.intp]) -> FloatArray:
+        """What each row adds in nats when all rows arrive in an order: (k, m) for orders (k, m), rows as they are."""
+        gains: FloatArray = self.model.row_gains(self.contributions, orders)  # type: ignore[attr-defined]
         return gains
 
     def _value(self, members: Sequence[Contribution]) -> float:

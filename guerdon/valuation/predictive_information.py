@@ -32,7 +32,7 @@ class PredictiveModel(Protocol):
         self, own: Contribution, others: Contribution, references: References, own_value: float, *, tempered: bool
     ) -> PredictiveResponse: ...
     def predictive_row_gains(
-        self, contributions: Sequence[Contribution], references: References, order: NDArray[np.intp]
+        self, contributions: Sequence[Contribution], references: References, orders: NDArray[np.intp]
     ) -> FloatArray: ...
     def noise_of(self, contribution: Contribution) -> FloatArray: ...
 
@@ -159,9 +159,9 @@ class PredictiveInformationGame:
             return self.model.predictive_gain_chains(self.contributions, self.references, orders)
         return np.asarray(self._table[np.insert(np.cumsum(1 << orders, axis=1), 0, 0, axis=1)])
 
-    def row_gains(self, order: NDArray[np.intp]) -> FloatArray:
-        """What each row adds when all rows arrive in this order (m,): (m,), in the parties' order."""
-        return self.model.predictive_row_gains(self.contributions, self.references, order)
+    def row_gains(self, orders: NDArray[np.intp]) -> FloatArray:
+        """What each row adds when all rows arrive in an order: (k, m) for orders (k, m), rows as they are."""
+        return self.model.predictive_row_gains(self.contributions, self.references, orders)
 
     def noise_of(self, contribution: Contribution) -> FloatArray:
         """As the model has it."""

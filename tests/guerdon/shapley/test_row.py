@@ -86,7 +86,7 @@ def test_sampled_against_every_coalition_of_rows(name: str) -> None:
 def test_gains_of_rows_are_those_of_growing_coalitions(name: str) -> None:
     data = parties((90, 1, 60), seed=2)  # more rows than a block takes at once
     order = np.random.default_rng(4).permutation(151)
-    gains = VALUATIONS[name].game(data).row_gains(order)
+    gains = VALUATIONS[name].game(data).row_gains(order[None])[0]
     rows = single(data)
     chain = VALUATIONS[name].game(rows).chains(order[None])[0]
     np.testing.assert_allclose(gains[order], np.diff(chain), rtol=0, atol=1e-10 * chain[-1])
