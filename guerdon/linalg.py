@@ -6,7 +6,7 @@ eigenvalues are at least 1 in exact arithmetic; log det B is twice the informati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ __all__ = [
     "chain_half_log_determinants",
     "excess_spectrum",
     "half_log_determinant",
+    "lattice_explained",
     "lattice_half_log_determinants",
     "psd_cholesky",
     "require_precision",
@@ -179,6 +180,41 @@ def lattice_half_log_determinants(B: FloatArray, sizes: Sequence[int], *, progre
     -----
     Bits are the same on any number of cores: the walk runs on one BLAS thread.
     """
+    return _walked(B, sizes, None, lambda value, _: value, progress)
+
+
+def lattice_explained(
+    B: FloatArray,
+    sizes: Sequence[int],
+    cross: FloatArray,
+    worth: Callable[[FloatArray], float],
+    *,
+    progress: Progress = silent,
+) -> FloatArray:
+    """worth(e_C) of every coalition C, e_C (q,) = the diagonal of X_C B_CC^-1 X_C' for rows X = ``cross`` (q, m).
+
+    The same walk as ``lattice_half_log_determinants``: a node carries also what the rows X have in common with those
+    who may still join, given the coalition, and joining takes it off.
+
+    Parameters
+    ----------
+    B : (m, m) array
+    sizes : sequence of n int
+    cross : (q, m) array
+    worth : callable
+        Of what is explained (q,), the value of the coalition.
+    progress : callable
+    """
+    return _walked(B, sizes, cross, lambda _, explained: worth(explained), progress)
+
+
+def _walked(
+    B: FloatArray,
+    sizes: Sequence[int],
+    cross: FloatArray | None,
+    worth: Callable[[float, FloatArray], float],
+    progress: Progress,
+) -> FloatArray:
     n = len(sizes)
     starts = np.concatenate([[0], np.cumsum(sizes)])
     if starts[-1] != len(B):
@@ -188,32 +224,39 @@ def lattice_half_log_determinants(B: FloatArray, sizes: Sequence[int], *, progre
     table = np.zeros(1 << n)
     report_every = max(1, (1 << n) // 64)
     done = 0
+    nothing = np.empty((0, 0))
 
-    def walk(depth: int, mask: int, value: float, S: FloatArray) -> None:
+    def walk(depth: int, mask: int, value: float, S: FloatArray, X: FloatArray, explained: FloatArray) -> None:
         """Set the table for every coalition that agrees with ``mask`` on the parties decided so far."""
         nonlocal done
         while depth < n:
             party, b = order[depth], sizes[order[depth]]
-            joined_value, joined_S = value, S[b:, b:]
+            joined_value, joined_S, joined_X, more = value, S[b:, b:], X[:, b:], explained
             if b:
                 factor = psd_cholesky(S[:b, :b])
                 joined_value = value + float(np.sum(np.log(np.diagonal(factor))))
+                if cross is not None:
+                    V = blas.dtrsm(1.0, factor, X[:, :b].T, lower=1)
+                    more = explained + np.einsum("bq,bq->q", V, V)
                 if len(S) > b:
                     # W = factor^-1 S[:b, b:]; the complement's lower triangle is S[b:, b:] - W' W.
                     W = blas.dtrsm(1.0, factor, S[b:, :b].T, lower=1)
                     joined_S = blas.dsyrk(
                         -1.0, W, beta=1.0, c=np.array(S[b:, b:], order="F"), trans=1, lower=1, overwrite_c=1
                     )
-            walk(depth + 1, mask | 1 << party, joined_value, joined_S)
-            S = S[b:, b:]
+                    if cross is not None:
+                        joined_X = X[:, b:] - V.T @ W
+            walk(depth + 1, mask | 1 << party, joined_value, joined_S, joined_X, more)
+            S, X = S[b:, b:], X[:, b:]
             depth += 1
-        table[mask] = value
+        table[mask] = worth(value, explained)
         done += 1
         if done % report_every == 0 or done == 1 << n:
             progress("value", done, 1 << n)
 
     with one_thread():
-        walk(0, 0, 0.0, np.asfortranarray(B[np.ix_(rows, rows)]))
+        X = nothing if cross is None else np.asarray(cross[:, rows])
+        walk(0, 0, 0.0, np.asfortranarray(B[np.ix_(rows, rows)]), X, np.zeros(len(X)))
     return table
 
 

@@ -339,6 +339,8 @@ class ShapleyValues:
         Of the estimates, where it is known: those from one sample err together.
     degrees_of_freedom : float or (n,) array, optional
         How well the errors themselves are known; perfectly where None.
+    rows : (m,) array, optional
+        The values of single rows in the parties' order, where the method shares out by rows; they sum to the parties'.
 
     Examples
     --------
@@ -355,6 +357,7 @@ class ShapleyValues:
     efficiency_gap: float | None = None
     covariance: FloatArray | None = None
     degrees_of_freedom: float | FloatArray | None = None
+    rows: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.standard_errors is None and self.covariance is not None:

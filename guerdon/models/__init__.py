@@ -1,9 +1,13 @@
 """Bayesian models: what data is worth to them, and what they predict after it."""
 
 from guerdon.models.bayesian_linear import BayesianLinear
+from guerdon.models.bayesian_logistic import BayesianLogistic
+from guerdon.models.class_predictor import ClassPredictor
 from guerdon.models.features import Affine, Features
+from guerdon.models.fourier_features import FourierFeatures
 from guerdon.models.gaussian_process import GaussianProcess, GaussianProcessPosterior
 from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior
+from guerdon.models.logistic_posterior import LogisticPosterior
 from guerdon.models.neural_features import NeuralFeatures
 from guerdon.models.predictor import Predictor
 from guerdon.models.protocols import FitReport, Heavy, Model, NoiseResponse, Posterior, Pretrainable
@@ -12,12 +16,16 @@ from guerdon.models.sparse_gaussian_process import SparseGaussianProcess
 __all__ = [
     "Affine",
     "BayesianLinear",
+    "BayesianLogistic",
+    "ClassPredictor",
     "Features",
     "FitReport",
+    "FourierFeatures",
     "GaussianProcess",
     "GaussianProcessPosterior",
     "Heavy",
     "LinearGaussianPosterior",
+    "LogisticPosterior",
     "Model",
     "NeuralFeatures",
     "NoiseResponse",

@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from guerdon.models.fourier_features import FourierFeatures
 from guerdon.models.inducing_points import InducingPoints
 from guerdon.models.neural_features import NeuralFeatures
 from guerdon.models.protocols import Arrays
@@ -95,6 +96,7 @@ class Affine:
 
 FEATURES: Mapping[str, type[Features]] = {
     "Affine": Affine,
+    "FourierFeatures": FourierFeatures,
     "InducingPoints": InducingPoints,
     "NeuralFeatures": NeuralFeatures,
 }

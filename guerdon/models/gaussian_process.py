@@ -19,6 +19,7 @@ from guerdon.linalg import (
     chain_half_log_determinants,
     excess_spectrum,
     half_log_determinant,
+    lattice_explained,
     lattice_half_log_determinants,
     psd_cholesky,
     require_precision,
@@ -30,6 +31,7 @@ from guerdon.models.kernels import as_kernel, covariance, covariance_diagonal, k
 from guerdon.models.likelihoods import Likelihood, exact_likelihood
 from guerdon.models.pool import blocks, require_known, row_noise
 from guerdon.models.protocols import Arrays, FitReport, SpectralResponse
+from guerdon.models.references import PredictiveResponse, References, narrowing
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, Progress, closed, silent
 
@@ -147,6 +149,19 @@ class GaussianProcess(KernelModel):
             total[order[:, None], rows] += np.diff(adds, axis=0, prepend=0.0) / len(orders)
         return [part.T for part in np.split(total, ends[:-1], axis=1)]
 
+    def row_gains(self, contributions: Sequence[Contribution], orders: NDArray[np.intp]) -> FloatArray:
+        """What each row of the pool adds in nats when the rows arrive in an order: (k, m) for orders (k, m).
+
+        The pivots of one Cholesky factor an order: row r adds log L_rr. In the pool's own order.
+        """
+        X = np.concatenate([c.X for c in contributions])
+        B = self._whitened(X, np.concatenate([self.noise_of(c) for c in contributions]))
+        gains = np.empty(orders.shape)
+        with one_thread():
+            for k, order in enumerate(orders):
+                gains[k, order] = np.log(np.diagonal(psd_cholesky(B[np.ix_(order, order)], "the pooled data")))
+        return gains
+
     def degrees_of_freedom(self, contributions: Sequence[Contribution]) -> float:
         """tr(K (K + L)^-1) = sum_r (B^-1 (B - I))_rr of the pool, with B = I + L^-1/2 K L^-1/2."""
         X = np.concatenate([c.X for c in contributions])
@@ -170,6 +185,86 @@ class GaussianProcess(KernelModel):
         """The model to take where that is too much: the same kernel on inducing points."""
         kernel = self.kernel if isinstance(self.kernel, str) else "rbf"
         return f"SparseGaussianProcess(kernel={kernel!r}, inducing=200)"
+
+    def predictive_gains(
+        self, contributions: Sequence[Contribution], references: References, *, progress: Progress = silent
+    ) -> FloatArray:
+        """What every coalition's data tell of new outputs at the references, in nats: (2**n,), by one walk."""
+        B, cross, before = self._at_references(contributions, references)
+        with one_thread():
+            half_log_determinant(B, "the pooled data")
+
+        def worth(explained: FloatArray) -> float:
+            return float(references.weights @ narrowing((explained / before)[:, None, None]))
+
+        return lattice_explained(B, [len(c) for c in contributions], cross, worth, progress=progress)
+
+    def predictive_gain_chains(
+        self, contributions: Sequence[Contribution], references: References, orders: NDArray[np.intp]
+    ) -> FloatArray:
+        """The same of all prefixes of each order of the parties: (k, n + 1), one Cholesky factor an order."""
+        B, cross, before = self._at_references(contributions, references)
+        ends = np.cumsum([0, *(len(c) for c in contributions)])
+        values = np.zeros((len(orders), len(contributions) + 1))
+        for k, order in enumerate(orders):
+            rows = np.concatenate([np.arange(ends[i], ends[i + 1]) for i in order])
+            factor = psd_cholesky(B[np.ix_(rows, rows)], "the pooled data")
+            V = np.square(solve_triangular(factor, cross[:, rows].T, lower=True, check_finite=False))
+            explained = np.cumsum(V, axis=0)
+            for j, end in enumerate(np.cumsum([len(contributions[i]) for i in order]), start=1):
+                if end:
+                    values[k, j] = references.weights @ narrowing((explained[end - 1] / before)[:, None, None])
+        return values
+
+    def predictive_row_gains(
+        self, contributions: Sequence[Contribution], references: References, orders: NDArray[np.intp]
+    ) -> FloatArray:
+        """What each row adds to what is known at the references when rows arrive in an order: (k, m) as orders."""
+        B, cross, before = self._at_references(contributions, references)
+        gains = np.empty(orders.shape)
+        with one_thread():
+            for k, order in enumerate(orders):
+                factor = psd_cholesky(B[np.ix_(order, order)], "the pooled data")
+                V = solve_triangular(factor, cross[:, order].T, lower=True, check_finite=False)
+                explained = np.cumsum(np.square(V), axis=0) / before
+                gains[k, order] = np.diff(-0.5 * np.log1p(-explained) @ references.weights, prepend=0.0)
+        return gains
+
+    def predictive_response(
+        self, own: Contribution, others: Contribution, references: References, own_value: float, *, tempered: bool
+    ) -> PredictiveResponse:
+        """How what is known at the references answers to noise on the others' outputs, or to tempering them.
+
+        var_eta(x) = var_own(x) - sum_j (u_j' c(x))^2 / (mu_j + eta), c(x) = Cov(f(x), f_o | own) and mu_j, u_j of
+        S + L_o as in ``noise_response``; tempered, all in units of the others' own noise.
+        """
+        noise = self.noise_of(others)
+        scale = 1.0 / np.sqrt(noise) if tempered else np.ones(len(others))
+        _, S, _ = self._unexplained(own, others, scale)
+        kernel = self._kernel(own.X.shape[1])
+        c = covariance(kernel, references.X, others.X) * scale
+        before = self._prior_variance(references)
+        if len(own):
+            factor = psd_cholesky(covariance(kernel, own.X) + np.diag(self.noise_of(own)), "the party's own data")
+            V = solve_triangular(factor, covariance(kernel, own.X, references.X), lower=True, check_finite=False)
+            W = solve_triangular(factor, covariance(kernel, own.X, others.X) * scale, lower=True, check_finite=False)
+            c, before = c - V.T @ W, before - np.square(V).sum(axis=0)
+        floor, U = np.linalg.eigh(S + np.diag(np.ones(len(others)) if tempered else noise))
+        return PredictiveResponse(own_value, references.weights, before[:, None, None], (c @ U).T[:, :, None], floor)
+
+    def _prior_variance(self, references: References) -> FloatArray:
+        """Of a new output at each reference (q,)."""
+        kernel = self._kernel(references.X.shape[1])
+        return covariance_diagonal(kernel, references.X) + require_known("noise", self.noise)
+
+    def _at_references(
+        self, contributions: Sequence[Contribution], references: References
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """B (m, m) of the pool, the references' white covariances (q, m) with it, and their own variances (q,)."""
+        X = np.concatenate([c.X for c in contributions])
+        noise = np.concatenate([self.noise_of(c) for c in contributions])
+        cross = covariance(self._kernel(X.shape[1]), references.X, X) / np.sqrt(noise)
+        return self._whitened(X, noise), cross, self._prior_variance(references)
 
     def noise_response(self, own: Contribution, others: Contribution) -> SpectralResponse:
         """How IG falls as noise is added to the others' outputs: one eigendecomposition for every eta.

@@ -6,20 +6,22 @@ IG(eta) - v_i = 1/2 log det(I + C(eta)) with C(eta) = sum_r w_r w_r' / (l_r + et
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import solve_triangular
 
 from guerdon.linalg import require_precision, triangular_factor
-from guerdon.models.feature_rows import FeatureRows
 from guerdon.models.protocols import Curve, NoiseResponse, SpectralResponse
 from guerdon.types import FloatArray
 
 __all__ = ["ShiftedNoiseResponse", "noise_response_of"]
 
 
-def noise_response_of(own_value: float, own_root: FloatArray, rows: FeatureRows, noise: FloatArray) -> NoiseResponse:
+def noise_response_of(
+    own_value: float, own_root: FloatArray, rows: Iterable[FloatArray], noise: FloatArray
+) -> NoiseResponse:
     """The response of the others' rows Phi (m, M) with noise variances (m,), given root root' = R_i^-1 R_i^-T.
 
     Equal noise: the squared singular values of W are the generalised eigenvalues of (Phi' Phi, R_i' R_i), one

@@ -360,7 +360,7 @@ def _below_own_value(alone: float, party: str, targets: RewardTargets | ArrayLik
 
 def posterior_of(model: Model, data: Contribution) -> Posterior:
     """What the model believes after these rows, each with the noise variance that it brings."""
-    return model.posterior(data.X, outputs_of(data), data.noise)
+    return model.posterior(data.X, outputs_of(data), noise=data.noise)
 
 
 def outputs_of(contribution: Contribution) -> FloatArray:

@@ -4,6 +4,7 @@ from guerdon.shapley.auto import Auto
 from guerdon.shapley.exact import MAX_EXACT_PARTIES, ExactShapley, exact_shapley
 from guerdon.shapley.monte_carlo import MonteCarloShapley, hoeffding_permutations
 from guerdon.shapley.permutation import PermutationShapley
+from guerdon.shapley.row import RowShapley
 from guerdon.shapley.stratified import StratifiedShapley
 from guerdon.types import ShapleyValues
 
@@ -13,6 +14,7 @@ __all__ = [
     "ExactShapley",
     "MonteCarloShapley",
     "PermutationShapley",
+    "RowShapley",
     "ShapleyValues",
     "StratifiedShapley",
     "exact_shapley",

@@ -29,7 +29,7 @@ import numpy as np
 from guerdon.parallel import ordered_map
 from guerdon.types import FloatArray, Progress, ShapleyValues, silent
 
-__all__ = ["closed_form_shapley", "grand_value"]
+__all__ = ["closed_form_shapley", "grand_value", "row_shapley"]
 
 TOLERANCE = 2e-13
 """The efficiency gap at which no more nodes are tried, relative to the sum of |phi_i|."""
@@ -96,6 +96,43 @@ def closed_form_shapley(
         )
     method = f"exact, closed form by quadrature on {q_nodes} x {u_nodes} nodes"
     return ShapleyValues(phi, method=method, efficiency_gap=gap)
+
+
+def row_shapley(A: FloatArray, sums: FloatArray, diagonal: FloatArray, reference: int) -> FloatArray:
+    """Shapley values (m,) of v(S) = 2/(t s) sum_S A - 1/s^2 sum_SS B where every player is one row.
+
+    Parameters
+    ----------
+    A : (m,) array
+        Sums of k between each row and T.
+    sums : (m,) array
+        Sums of k between each row and all m rows.
+    diagonal : (m,) array
+        k(x, x) of each row.
+    reference : int
+        t, the number of points in T.
+    """
+    m = len(A)
+    if m == 1:
+        return np.asarray(2.0 * A / reference - diagonal)
+    others = m - 1
+    a = (A.sum() - A) / others
+    d = (diagonal.sum() - diagonal) / others
+    off = sums.sum() - diagonal.sum()  # over all ordered pairs
+    mine = sums - diagonal
+    o = (off - 2.0 * mine) / (others * max(others - 1, 1))
+    b = mine / others
+    s = np.arange(m, dtype=np.float64)
+    joined = 1.0 / (s + 1.0)
+    before = np.divide(1.0, s, out=np.zeros(m), where=s > 0)
+    linear = joined.sum() * A + ((s * joined).sum() - others) * a
+    quadratic = (
+        np.square(joined).sum() * diagonal
+        + 2.0 * (s * joined**2).sum() * b
+        + (s * joined**2 - before).sum() * d
+        + (s * (s - 1.0) * (joined**2 - before**2)).sum() * o
+    )
+    return np.asarray((2.0 / reference * linear - quadratic) / m)
 
 
 @dataclass(frozen=True, eq=False)

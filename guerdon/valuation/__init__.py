@@ -4,6 +4,7 @@ from guerdon.valuation.diagnostics import NoiseSensitivity, noise_sensitivity
 from guerdon.valuation.information_gain import InformationGain, InformationGainGame
 from guerdon.valuation.mmd import MaximumMeanDiscrepancy
 from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
+from guerdon.valuation.predictive_information import PredictiveInformation, PredictiveInformationGame
 from guerdon.valuation.sampling_error import RowGame, SamplingError, sampling_error
 from guerdon.valuation.uncertainty import ValueUncertainty, value_uncertainty
 
@@ -13,6 +14,8 @@ __all__ = [
     "MaximumMeanDiscrepancy",
     "MaximumMeanDiscrepancyGame",
     "NoiseSensitivity",
+    "PredictiveInformation",
+    "PredictiveInformationGame",
     "RowGame",
     "SamplingError",
     "ValueUncertainty",

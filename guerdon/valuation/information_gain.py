@@ -129,6 +129,11 @@ class InformationGainGame:
         influences = influences_of(self.contributions, arrival_orders(self.n))
         return [(len(c), U) for c, U in zip(self.contributions, influences, strict=True)]
 
+    def row_gains(self, orders: NDArray[np.intp]) -> FloatArray:
+        """What each row adds in nats when all rows arrive in an order: (k, m) for orders (k, m), rows as they are."""
+        gains: FloatArray = self.model.row_gains(self.contributions, orders)  # type: ignore[attr-defined]
+        return gains
+
     def _value(self, members: Sequence[Contribution]) -> float:
         if not members:
             return 0.0

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from guerdon.models.pool import some_rows
-from guerdon.shapley.mmd_closed_form import closed_form_shapley
+from guerdon.shapley.mmd_closed_form import closed_form_shapley, row_shapley
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, Progress, ShapleyValues, silent
 from guerdon.valuation.kernel_sums import cross_sums, self_sums
@@ -124,6 +124,19 @@ class MaximumMeanDiscrepancyGame:
     def shapley_values(self) -> ShapleyValues:
         """``shapley()`` with the efficiency gap and the number of nodes."""
         return closed_form_shapley(self.A, self.B, self.sizes.astype(np.float64), self.reference)
+
+    def row_shapley(self) -> FloatArray:
+        """Exact Shapley values of single rows as players: (m,), in the parties' order.
+
+        A coalition of s rows without row i, uniformly drawn, has on average s a in sum A and s d + s (s - 1) o in
+        sum B, with a, d and o the others' mean sum over T, diagonal and pair, and s b_i in common with i. So phi_i =
+        1/m sum_{s=0}^{m-1} of the mean gain, whose sums over s are the same for all rows: one pass over the kernel.
+        """
+        pool = np.concatenate([c.X for c in self.contributions])
+        own = cross_sums(self.kernel, pool, pool).rows
+        over_reference = own + cross_sums(self.kernel, pool, self.synthetic).rows
+        diagonal = self.kernel.diagonal(pool)
+        return row_shapley(over_reference, own, diagonal, self.reference)
 
     def value(self, points: ArrayLike) -> float:
         """v of any points (s, d); O(s t) kernel values."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from wire.kinds.classification import Classification
 from wire.kinds.classifier import Classifier
 from wire.kinds.columns import Column
 from wire.kinds.kind import Kind, understood
@@ -17,7 +18,7 @@ from wire.pages.glossary import MEANINGS
 __all__ = ["KINDS", "Column", "Kind", "columns_of", "kind_of", "understood"]
 
 KINDS: Mapping[str, Kind] = {
-    **{kind.name: kind for kind in (Model(), Synthetic(), Classifier())},
+    **{kind.name: kind for kind in (Model(), Classification(), Synthetic(), Classifier())},
     "learning": Classifier(),  # as records of federated learning said until 0.1
 }
 """What is known of the kinds of rewards, by the name that ``about["kind"]`` and ``record["kind"]`` have."""

@@ -43,6 +43,14 @@ MEANINGS: dict[str, str] = {
     "better.",
     "accuracy_synthetic": "Share of held-out labels that a logistic regression gets right, trained on its own rows, "
     "then with its reward; higher is better.",
+    "log_loss": "Mean negative log probability (nats) given to the true class on rows that it held out, with its own "
+    "data, then with its reward; lower is better.",
+    "auc": "How often a held-out row of a class is given more of it than a row of another, ties counting half, with "
+    "its own data, then with its reward; 0.5 is chance, 1 is best.",
+    "brier": "Mean squared distance of the predicted probabilities from what came true on rows that it held out, with "
+    "its own data, then with its reward; lower is better.",
+    "calibration_error": "How far the reward's probabilities are from how often it was so, on average over held-out "
+    "rows; 0 where its word can be taken.",
     "held_out": "Rows that the scores stand on; on few, chance decides.",
     "share_of_best": "The reward's worth divided by that of the best reward.",
     "share": "The share of the aggregated update that the party downloads in a round, layer by layer.",

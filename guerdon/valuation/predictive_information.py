@@ -1,0 +1,192 @@
+"""Data valued by how much better it lets the parties predict, where they want to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guerdon.checks import common_features
+from guerdon.models.protocols import NoiseResponse
+from guerdon.models.references import PredictiveResponse, References
+from guerdon.shapley.exact import MAX_EXACT_PARTIES
+from guerdon.types import Contribution, FloatArray, ModelGame, Progress, silent
+
+__all__ = ["PredictiveInformation", "PredictiveInformationGame", "PredictiveModel"]
+
+
+class PredictiveModel(Protocol):
+    """A model that knows what data tell of new outputs: those of ``guerdon.models`` do."""
+
+    def predictive_gains(
+        self, contributions: Sequence[Contribution], references: References, *, progress: Progress = ...
+    ) -> FloatArray: ...
+    def predictive_gain_chains(
+        self, contributions: Sequence[Contribution], references: References, orders: NDArray[np.intp]
+    ) -> FloatArray: ...
+    def predictive_response(
+        self, own: Contribution, others: Contribution, references: References, own_value: float, *, tempered: bool
+    ) -> PredictiveResponse: ...
+    def predictive_row_gains(
+        self, contributions: Sequence[Contribution], references: References, orders: NDArray[np.intp]
+    ) -> FloatArray: ...
+    def noise_of(self, contribution: Contribution) -> FloatArray: ...
+
+
+@dataclass(frozen=True, eq=False)
+class PredictiveInformation:
+    """v_C = sum_j w_j mean_{x in X*_j} I(y(x); D_C), the information about a new output at the references, in nats.
+
+    For a Gaussian process 1/2 log[(k(x, x) + s2) / (var_C(x) + s2)], var_C the variance of f given D_C: how much the
+    log loss of a prediction is expected to fall. For a logistic model the same under its one linearization. Monotone;
+    not submodular in general. Inputs that nobody wants predictions at are worth nothing, however many they are.
+
+    Parameters
+    ----------
+    model : PredictiveModel, optional
+        With all hyperparameters known: fit it on the pool first. Where it is left out, ``game`` is given one.
+    references : sequence of (q_j, d) array, optional
+        X*_j, the inputs at which predictions are wanted, as those of rows that party j holds out; one set where they
+        are public. A set may be empty. Where they are left out, ``game`` is given some.
+    weights : sequence of float, optional
+        w_j, one a set; all the same when None, so that nobody's rows drown the others'. They are scaled to sum to 1.
+
+    Examples
+    --------
+    >>> from guerdon.models import BayesianLinear
+    >>> valuation = PredictiveInformation(BayesianLinear(noise=1.0), [np.array([[1.0]])])
+    >>> game = valuation.game([Contribution("a", np.array([[1.0]]))])
+    >>> round(float(game.table()[1]), 6)  # 1/2 log[(1 + 1) / (1/2 + 1)]
+    0.143841
+    """
+
+    gives: ClassVar[type] = ModelGame
+    unit: ClassVar[str] = "nats a prediction"
+
+    model: PredictiveModel | None = None
+    references: Sequence[FloatArray] | None = None
+    weights: Sequence[float] | None = None
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """What ``game`` can't do without: a model and references, where there are none yet."""
+        return tuple(name for name in ("model", "references") if getattr(self, name) is None)
+
+    def game(
+        self,
+        contributions: Sequence[Contribution],
+        *,
+        model: Any = None,
+        references: Sequence[FloatArray] | None = None,
+        progress: Progress = silent,
+    ) -> PredictiveInformationGame:
+        """The game of these parties, in this order.
+
+        Parameters
+        ----------
+        contributions : sequence of Contribution
+        model : PredictiveModel, optional
+            Taken where the valuation has none of its own.
+        references : sequence of (q_j, d) array, optional
+            The same.
+        progress : callable
+
+        Raises
+        ------
+        ValueError
+            There is no party, no model or no references, or the number of features differs.
+        """
+        common_features(contributions)
+        model = self.model if self.model is not None else model
+        inputs = self.references if self.references is not None else references
+        if model is None or inputs is None:
+            raise ValueError("predictive information is on a model and at references: expected both")
+        if not hasattr(model, "predictive_gains"):
+            raise ValueError(f"{type(model).__name__} does not say what data tell of new outputs: predictive_gains")
+        at = References.of(inputs, self.weights)
+        if at.X.shape[1] != contributions[0].X.shape[1]:
+            raise ValueError(f"references have {at.X.shape[1]} features, the parties {contributions[0].X.shape[1]}")
+        return PredictiveInformationGame(model, tuple(contributions), at, progress)
+
+
+@dataclass(frozen=True, eq=False)
+class PredictiveInformationGame:
+    """The values of the contributions' coalitions; the table of all is computed once, when first asked for.
+
+    It answers to noise and to tempering as a model does, so that rewards are made to be worth a value of this game.
+    """
+
+    model: PredictiveModel
+    contributions: tuple[Contribution, ...]
+    references: References
+    progress: Progress = field(default=silent, repr=False)
+
+    @property
+    def n(self) -> int:
+        return len(self.contributions)
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        return tuple(c.party for c in self.contributions)
+
+    @cached_property
+    def inputs(self) -> FloatArray:
+        """All parties' inputs in the pool's order: (m, d)."""
+        X = np.concatenate([c.X for c in self.contributions])
+        X.setflags(write=False)
+        return X
+
+    def table(self) -> FloatArray:
+        """v_C in nats a prediction for all coalitions: (2**n,), indexed by bitmask."""
+        return self._table
+
+    def __call__(self, coalitions: NDArray[np.bool_]) -> FloatArray:
+        """v_C for the coalitions (m, n): from the table up to 16 parties, else one by one."""
+        coalitions = np.atleast_2d(np.asarray(coalitions, dtype=bool))
+        if coalitions.shape[1] != self.n:
+            raise ValueError(f"coalitions must have shape (m, {self.n}), got {coalitions.shape}")
+        if self.n <= MAX_EXACT_PARTIES:
+            return np.asarray(self._table[coalitions @ (1 << np.arange(self.n))])
+        return np.array([self._value(row) for row in coalitions])
+
+    def chains(self, orders: NDArray[np.intp]) -> FloatArray:
+        """v of every prefix of each order of arrival (k, n), the empty one's 0 first: (k, n + 1)."""
+        if self.n > MAX_EXACT_PARTIES:
+            return self.model.predictive_gain_chains(self.contributions, self.references, orders)
+        return np.asarray(self._table[np.insert(np.cumsum(1 << orders, axis=1), 0, 0, axis=1)])
+
+    def row_gains(self, orders: NDArray[np.intp]) -> FloatArray:
+        """What each row adds when all rows arrive in an order: (k, m) for orders (k, m), rows as they are."""
+        return self.model.predictive_row_gains(self.contributions, self.references, orders)
+
+    def noise_of(self, contribution: Contribution) -> FloatArray:
+        """As the model has it."""
+        return self.model.noise_of(contribution)
+
+    def noise_response(self, own: Contribution, others: Contribution) -> NoiseResponse:
+        """How the value answers to noise on the others' outputs."""
+        return self.model.predictive_response(own, others, self.references, self._alone(own), tempered=False)
+
+    def tempering_response(self, own: Contribution, others: Contribution) -> NoiseResponse:
+        """How the value answers to tempering the others' likelihood."""
+        return self.model.predictive_response(own, others, self.references, self._alone(own), tempered=True)
+
+    def _alone(self, own: Contribution) -> float:
+        return float(self.model.predictive_gains([own], self.references)[1])
+
+    def _value(self, joined: NDArray[np.bool_]) -> float:
+        members = [c for c, is_in in zip(self.contributions, joined, strict=True) if is_in]
+        if not members:
+            return 0.0
+        everybody = np.arange(len(members))[None]
+        return float(self.model.predictive_gain_chains(members, self.references, everybody)[0, -1])
+
+    @cached_property
+    def _table(self) -> FloatArray:
+        table = self.model.predictive_gains(self.contributions, self.references, progress=self.progress)
+        table.setflags(write=False)
+        return table

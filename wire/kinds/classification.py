@@ -1,0 +1,170 @@
+"""Models of the pool that say how probable each class is, one a party."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guerdon.types import FloatArray
+from wire.handlers import travels
+from wire.kinds.columns import Column
+from wire.kinds.kind import ACCURACY, HeldRows, Kind, Score, held_inputs, reward_columns
+from wire.kinds.worth import worth_lines
+from wire.messages import MessageError, Reward
+from wire.pages.glossary import MEANINGS
+from wire.text import listed
+
+if TYPE_CHECKING:
+    from guerdon.models import ClassPredictor
+    from wire.pages.page import Picture
+
+__all__ = ["Classification"]
+
+LOG_LOSS = Score(
+    *("log_loss", "log loss", "log loss", MEANINGS["log_loss"]),
+    axis="mean negative log probability of the true class, in nats",
+    summary="predicted probabilities (log loss)",
+    lower_is_better=True,
+)
+AUC = Score(
+    *("auc", "AUC", "area under the ROC curve", MEANINGS["auc"]),
+    axis="area under the ROC curve",
+    summary="",
+    lower_is_better=False,
+)
+BRIER = Score(
+    *("brier", "Brier", "Brier score", MEANINGS["brier"]),
+    axis="Brier score",
+    summary="",
+    lower_is_better=True,
+)
+
+
+class Classification(Kind):
+    """A model of the pool that gives the probability of each class and is worth the party's reward."""
+
+    name: ClassVar[str] = "classification"
+    words: ClassVar[str] = "a model of class probabilities"
+    scheme: ClassVar[str] = "RhoShapley"
+    predicts: ClassVar[bool] = True
+    scores: ClassVar[Sequence[Score]] = (LOG_LOSS, ACCURACY, AUC, BRIER)
+    given: ClassVar[Sequence[Column]] = reward_columns(
+        ("target r_i", "target", "reward rᵢ", "target"),
+        ("kappa_i", "kappa", "power κᵢ", "kappa"),
+        ("reached", "reached", "reached", "reached"),
+    )
+
+    def columns(self, record: Mapping[str, Any]) -> Sequence[Column]:
+        miscalibration = Column(
+            "calibration\nerror",
+            "reward.calibration_error",
+            "calibration error",
+            MEANINGS["calibration_error"],
+            "scores",
+        )
+        return (*super().columns(record), miscalibration)
+
+    def score(self, reward: Reward, data: HeldRows) -> dict[str, float]:
+        """Log loss (nats), accuracy, area under the ROC curve, Brier score and calibration error on held-out rows."""
+        from guerdon.class_metrics import accuracy, area_under_curve, brier_score, calibration_error, log_loss
+
+        held = data.held_outputs
+        if held is None or len(held) == 0:
+            return {}
+        predictor = _predictor(reward)
+        p = predictor.predict_proba(held_inputs(data, predictor.feature_names))
+        measures = {
+            "log_loss": log_loss,
+            "accuracy": accuracy,
+            "auc": area_under_curve,
+            "brier": brier_score,
+            "calibration_error": calibration_error,
+        }
+        found = {name: measure(p, held) for name, measure in measures.items()}
+        return {name: value for name, value in found.items() if np.isfinite(value)} | {"rows": len(held)}
+
+    def lines(self, reward: Reward) -> list[str]:
+        try:
+            features, target = listed([str(name) for name in reward.arrays["feature_names"]]), reward.arrays["target"]
+            labels = listed([str(label) for label in reward.arrays["labels"]])
+        except KeyError as error:
+            raise _broken(error) from error
+        linear_in = (reward.about["model"].get("features") or {}).get("kind", "the inputs")
+        return worth_lines(
+            reward.about,
+            f"It predicts how probable each of {labels} is as {target}, from {features}.",
+            f"Logistic in {linear_in}.",
+        )
+
+    def features(self, reward: Reward) -> Sequence[str]:
+        return _predictor(reward, here=True).feature_names
+
+    def predict(self, reward: Reward, X: FloatArray, noise: FloatArray | None = None) -> dict[str, NDArray[Any]]:
+        """The probability of each class, one column a class in the target's own words."""
+        predictor = _predictor(reward, here=True)
+        p = predictor.predict_proba(X)
+        return {f"{predictor.target}={label}": p[:, k] for k, label in enumerate(predictor.labels)}
+
+    def pictures(self, reward: Reward, data: HeldRows | None, folder: Path) -> list[Picture]:
+        if data is None or data.held_outputs is None or len(data.held_outputs) == 0:
+            return []
+        return [_calibration(reward, data, data.held_outputs)]
+
+
+def _predictor(reward: Reward, *, here: bool = False) -> ClassPredictor:
+    """The model in a reward; MessageError where it is none, or brings features that are not part of the app."""
+    from guerdon.models import ClassPredictor
+
+    if reward.about.get("kind") != Classification.name:
+        raise MessageError(f"this reward is not a classification but {reward.about.get('kind')!r}: it can't predict")
+    name = str(reward.arrays.get("posterior.features.kind", ""))
+    module = name.rpartition(":")[0]
+    if module and not travels(module, here=here):  # whoever made the reward must not choose what is imported
+        raise MessageError(
+            f"this reward needs {name}, which is not part of the app"
+            + (f": go to the folder that {module}.py lies in" if here else "")
+        )
+    try:
+        return ClassPredictor.from_arrays(reward.arrays)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _broken(error) from error
+
+
+def _broken(error: Exception) -> MessageError:
+    return MessageError(f"the model in this reward can't be rebuilt: {error}")
+
+
+def _calibration(reward: Reward, data: HeldRows, held: FloatArray) -> Picture:
+    """How often what was predicted came about, on the rows that the party held out."""
+    from matplotlib.figure import Figure
+
+    from guerdon.class_metrics import calibration
+    from wire.pages.page import Picture
+    from wire.pages.pictures import draw, ink, quiet_axes
+
+    predictor = _predictor(reward)
+    bins = calibration(predictor.predict_proba(held_inputs(data, predictor.feature_names)), held)
+    what = predictor.labels[1] if len(predictor.labels) == 2 else "the most probable class"
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=ink("quiet"), linewidth=1.0, linestyle="--")
+        sizes = [12.0 + 240.0 * b.rows / len(held) for b in bins]
+        axes.plot(
+            [b.predicted for b in bins], [b.observed for b in bins], color=ink("accent"), linewidth=1.0, alpha=0.5
+        )
+        axes.scatter([b.predicted for b in bins], [b.observed for b in bins], s=sizes, color=ink("accent"))
+        axes.set_xlabel(f"predicted probability of {what}"[:60])
+        axes.set_ylabel("how often it was so")
+        quiet_axes(axes)
+        axes.grid(color=ink("line"), linewidth=0.6)
+
+    caption = (
+        f"The {len(held):,} rows that you held out, by the probability that the model gave; the larger a dot, the more "
+        "rows. On the dashed line the model's word is right."
+    )
+    return Picture("Probabilities against what happened", caption, draw(4.2, 3.6, paint, "Calibration"))
