@@ -107,7 +107,7 @@ class Labeller:
         classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
         shares = counts / len(y)
         if images:
-            return cls(_machine(X, y), len(X), parties, classes, shares, np.empty((0, len(classes))))
+            return cls(_machine(X, y).fit(X, y), len(X), parties, classes, shares, np.empty((0, len(classes))))
         # Distances are in the rows' own units, which a run has standardised.
         classifier = KNeighborsClassifier(min(NEIGHBOURS, len(X)), n_jobs=1).fit(X, y)
         judged = np.unique(np.linspace(0, len(X) - 1, JUDGED).astype(int))
