@@ -14,7 +14,7 @@ from clients.columns import has_no_header
 from clients.table import HEADLESS, PartyTable
 from guerdon.types import FloatArray
 from wire.schema import Column, Schema, as_whole, whole_categories
-from wire.text import listed, nearly, tidy
+from wire.text import cell_text, listed, nearly, tidy
 
 __all__ = ["Encoded", "Problem", "encode"]
 
@@ -168,10 +168,12 @@ def _hint(series: pl.Series, column: Column, place: int) -> str:
 def _places(series: pl.Series, column: Column) -> FloatArray:
     """The place of each value among the categories; NaN for what is none of them.
 
-    What is written as a category is that one; else a whole number with a point is the category without it, if no other
-    is written with one. Numbers of a file's own, which have no spelling, are compared in the second way only.
+    What is written as a category is that one, also behind the apostrophe that our own CSV files have before what a
+    spreadsheet takes for a formula; else a whole number with a point is the category without it, if no other is written
+    with one. Numbers of a file's own, which have no spelling, are compared in the second way only.
     """
     places = {value: float(k) for k, value in enumerate(column.values)}
+    places = {cell_text(value): place for value, place in places.items()} | places
     whole = {code: places[value] for code, value in whole_categories(column.values).items()}
     if series.dtype == pl.Boolean:
         places = {value.casefold(): place for value, place in places.items()}

@@ -117,8 +117,14 @@ Column = Number | Boolean | Category
 class Parts(NamedTuple):
     """Rows taken apart.
 
-    numbers : (m, p) the numbers, in their own units; gaps : (m, p) bool, where a number only stands in for a gap;
-    codes : (m, q) the levels from 0, one column for each ``Columns.levels``.
+    Attributes
+    ----------
+    numbers : (m, p) array
+        The numbers, in their own units.
+    gaps : (m, p) array of bool
+        Where a number only stands in for a gap.
+    codes : (m, q) array of int
+        The levels from 0, one column for each of ``Columns.levels``.
     """
 
     numbers: FloatArray

@@ -11,9 +11,10 @@ import polars as pl
 import pytest
 
 from clients.__main__ import main
-from clients.party_data import PartyError, read_table
+from clients.errors import PartyError
 from clients.predict import predicted, write
 from clients.reward_store import load_reward, save_reward
+from clients.table import read_table
 from guerdon.models import BayesianLinear, Predictor
 from guerdon.scaling import Scaling
 from wire.kinds.model import predictor_of
@@ -48,7 +49,7 @@ def by_schema(reward: Path) -> Path:
 
 def made(reward: Path, file: Path) -> bytes:
     table = read_table(file)
-    content = write(predicted(load_reward(reward), table, file), file, table, None)
+    content = write(predicted(load_reward(reward), table), file, table, None)
     assert content is not None
     return content
 
@@ -115,7 +116,7 @@ def test_a_column_of_the_files_own_is_never_written_over(reward: Path, tmp_path:
     names = ",".join(own)
     file.write_text(f"{names},pulse,age\n" + "1," * len(own) + "120,60\n")
     table = read_table(file)
-    added = predicted(load_reward(reward), table, file)
+    added = predicted(load_reward(reward), table)
     header = (write(added, file, table, None) or b"").decode().splitlines()[0]
     assert header.startswith(f"{names},pulse,age,bp_mean_predicted")
     assert len({name.strip().casefold() for name in header.split(",")}) == len(own) + 4
@@ -136,7 +137,7 @@ def test_rows_without_a_prediction_are_said_and_stay(by_schema: Path, tmp_path: 
     file = tmp_path / "new.csv"
     file.write_bytes(b"id,pulse,age\n01,120,60\n02,131,\n03,99,NA\n")
     table = read_table(file)
-    added = predicted(load_reward(by_schema), table, file)
+    added = predicted(load_reward(by_schema), table)
     lines = (write(added, file, table, None) or b"").splitlines()
     assert lines[2:] == [b"02,131,,,", b"03,99,NA,,"]
     (note,) = added.notes
@@ -149,7 +150,7 @@ def test_a_row_that_cannot_be_read_leaves_nothing_written(by_schema: Path, rewar
     file.write_text("id,pulse,age\n1,120,60\n2,fast,60\n")
     for folder in (by_schema, reward):
         with pytest.raises(PartyError, match="row 2 of the data"):
-            predicted(load_reward(folder), read_table(file), file)
+            predicted(load_reward(folder), read_table(file))
     assert run(["predict", str(by_schema), str(file), "--output", str(out)]) == 1
     assert not out.exists()
 

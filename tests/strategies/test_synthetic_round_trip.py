@@ -191,7 +191,7 @@ def test_a_reward_warns_of_what_its_generator_discloses(data: Path) -> None:
     assert any("near copies of other parties' rows" in note for note in record["notes"])
     mixture = run(config(data, run_dir=str(data.parent / "mixture")))
     assert "copies" not in (reward_of(mixture, "east") / "reward.json").read_text()
-    assert not mixture.read_allocation()["notes"]
+    assert not any("copies" in note for note in mixture.read_allocation()["notes"])
 
 
 # What goes wrong.
@@ -204,12 +204,12 @@ def test_labels_in_some_parties_only_are_refused_by_name(data: Path) -> None:
     assert [(r["party"], "no target column 'grade'" in r["reason"]) for r in refused] == [("west", True)]
 
 
-@pytest.mark.parametrize("label", [0.5, 1e300])
-def test_labels_that_name_no_class_refuse_their_party_only(data: Path, label: float) -> None:
+@pytest.mark.parametrize(("label", "why"), [(0.5, "whole numbers"), (1e60, "whole numbers"), (1e300, "too large")])
+def test_labels_that_name_no_class_refuse_their_party_only(data: Path, label: float, why: str) -> None:
     path = data / "west.parquet"
     pl.read_parquet(path).with_columns(grade=pl.lit(label)).write_parquet(path)
     record = run(config(data)).read_allocation()
-    assert [(r["party"], "whole numbers" in r["reason"]) for r in record["refused"]] == [("west", True)]
+    assert [(r["party"], why in r["reason"]) for r in record["refused"]] == [("west", True)]
     assert record["stage"] == "delivered"
 
 

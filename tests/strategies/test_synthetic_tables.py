@@ -14,12 +14,15 @@ from rich.console import Console
 
 from clients.app import app
 from clients.check import check_file
+from clients.encoding import encode
 from clients.reward_store import load_reward, save_reward
+from clients.table import read_table
 from server.app import mediate
 from server.run_directory import RunDirectory
 from tests.fakes import LocalGrid
 from wire.kinds.synthetic import synthetic_table
 from wire.messages import Reward
+from wire.schema import Schema
 
 PARTIES = ("east", "north", "west")
 
@@ -182,14 +185,10 @@ def test_gaps_come_back_as_gaps_in_their_share(tmp_path: Path) -> None:
 def test_what_is_valued_is_what_is_given(tmp_path: Path) -> None:
     """Read by the schema, a party's reward is the rows that its value was reached with."""
     directory = run(tmp_path, SCHEMA, generator="GaussianMixture()")
-    from clients.encoding import encode
-    from clients.party_data import read_table
-    from wire.schema import Schema
-
     for folder in rewards(directory):
         reward = load_reward(folder)
         schema = Schema.from_json(json.dumps(reward.about["schema"]))
-        encoded = encode(read_table(folder / "reward.csv", texts=True), schema)
+        encoded = encode(read_table(folder / "reward.csv"), schema)
         assert not encoded.problems
         np.testing.assert_allclose(encoded.X, reward.arrays["points"], rtol=1e-12, atol=1e-12)
         np.testing.assert_array_equal(encoded.y, reward.arrays["labels"])
