@@ -74,7 +74,7 @@ def is_number(text: str) -> bool:
 def numbers_in(series: pl.Series) -> FloatArray:
     """A column as numbers, NaN where none is written; infinities stay."""
     if series.dtype.is_numeric():
-        return series.cast(pl.Float64).fill_null(np.nan).to_numpy()
+        return series.cast(pl.Float64).to_numpy()  # NaN where there is none
     if not isinstance(series.dtype, pl.String):
         return np.full(len(series), np.nan)
     texts = texts_of(series)
@@ -91,14 +91,14 @@ def gaps_in(series: pl.Series, nothing: Sequence[str] = (), *, as_numbers: bool 
     if not has_texts(series):
         return series.is_null().to_numpy()
     if series.dtype.is_numeric():
-        gaps = (series.is_null() | (series.is_nan() if series.dtype.is_float() else False)).to_numpy()
-        texts = None if as_numbers else series.cast(pl.String)
+        gaps = np.isnan(numbers_in(series))
+        texts = series.cast(pl.String) if nothing and not as_numbers else None
     else:
         texts = texts_of(series)
         gaps = (texts.is_null() | (texts == "")).fill_null(value=True).to_numpy()
     if texts is not None:
         gaps = gaps | texts.is_in(list(nothing)).fill_null(value=False).to_numpy()
-    if as_numbers:
+    if as_numbers and nothing:
         coded = [float(text) for text in nothing if re.fullmatch(NUMBER, text)]
         gaps = gaps | np.isin(numbers_in(series), coded)
     return gaps

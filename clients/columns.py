@@ -60,6 +60,8 @@ def has_no_header(table: PartyTable) -> bool:
 def holds_numbers(series: pl.Series) -> bool:
     """Half of its cells that are not empty are numbers, or true and false."""
     head = series.head(MOST_READ)
+    if head.dtype.is_numeric():
+        return bool((~np.isnan(numbers_in(head))).any())
     found = ~np.isnan(truths_in(head, ("true",), ("false",))) | ~np.isnan(numbers_in(head))
     return bool(found.any() and 2 * found.sum() >= (~gaps_in(head)).sum())
 

@@ -350,8 +350,8 @@ def numbers(table: PartyTable, name: str, kept: NDArray[np.bool_] | None = None)
     """
     if len(table) == 0:
         raise PartyError(f"{table.file} has no rows")
-    where = np.flatnonzero(np.ones(len(table), dtype=bool) if kept is None else kept)
-    column = table[name].gather(where)
+    where = np.arange(len(table)) if kept is None else np.flatnonzero(kept)
+    column = table[name] if kept is None else table[name].gather(where)
     values, gaps = numbers_in(column), gaps_in(column)
     if np.isnan(values[~gaps]).all():
         values = truths_in(column, ("true",), ("false",))
