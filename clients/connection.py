@@ -170,12 +170,12 @@ class Mediator:
                 after = time.time()
         except httpx.ProxyError as error:
             raise PartyError(
-                f"the proxy {_proxies()} does not let this party through to {self.address}: {error}"
+                f"the proxy {_proxies()} does not let this party through to {self.address}", here=str(error)
             ) from error
         except httpx.HTTPError as error:
             raise PartyError(self._cause(error)) from error
         except (ImportError, ValueError) as error:  # of proxies that httpx can't use
-            raise PartyError(f"the proxy {_proxies()} can't be used: {error}") from error
+            raise PartyError(f"the proxy {_proxies()} can't be used", here=str(error)) from error
         self._look_at(answer)
         return Skew.of(answer.headers.get("date", ""), before, after)
 
@@ -187,7 +187,9 @@ class Mediator:
             context.load_verify_locations(cadata=self.roots.read_bytes().decode("ascii"))
         except (OSError, ValueError) as error:  # SSLError is an OSError
             raise PartyError(
-                f"--root-certificates: {self.roots} is no file with certificates in PEM that can be read ({error})"
+                f"--root-certificates: {self.roots} is no file with certificates in PEM that can be read",
+                here=str(error),
+                here=str(error),
             ) from error
         return context
 

@@ -52,6 +52,8 @@ def load_reward(folder: Path) -> Reward:
     try:
         about = REWARD.read(read_json((folder / "reward.json").read_bytes()))
         arrays = read_arrays(folder / "reward.npz")
+    except FormatError as error:
+        raise PartyError(f"the reward in {folder} can't be read: {error}") from error
     except FileNotFoundError as error:
         raise PartyError(f"{folder} holds no reward: expected reward.npz and reward.json") from error
     except (OSError, ValueError) as error:

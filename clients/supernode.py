@@ -90,8 +90,11 @@ def supernode(
         check_options(options)
         check_start(approval.node_config_of(options))
         approval.guard(approved)
-    except (approval.ApprovalError, PartyError) as error:
+    except approval.ApprovalError as error:
         say(f"Error: {error}", err=True)
+        raise typer.Exit(2) from None
+    except PartyError as error:
+        say(f"Error: {error.in_full}", err=True)
         raise typer.Exit(2) from None
     from clients.connection import Mediator, check_own_port
 
@@ -104,7 +107,7 @@ def supernode(
         os.environ[approval.APPROVED] = ",".join(sorted(approved.hashes))
         _run(mediator, options, context.args)
     except PartyError as error:
-        say(f"Error: {error}", err=True)
+        say(f"Error: {error.in_full}", err=True)
         raise typer.Exit(1) from None
 
 

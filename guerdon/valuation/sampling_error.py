@@ -103,7 +103,7 @@ def sampling_error(game: Any, shapley: ShapleyValues, *, holdout: float = 0.0) -
     >>> parties = [Contribution(name, rng.normal(size=(40, 2))) for name in ("ada", "bob")]
     >>> game = InformationGain(BayesianLinear(noise=1.0)).game(parties)
     >>> sampling_error(game, Auto()(game, rng=rng)).alpha_errors.round(2).tolist()
-    [0.05, 0.05]
+    [0.06, 0.07]
     """
     phi = shapley.values
     if not isinstance(game, RowGame) or game.n > MOST_PARTIES or not phi.max() > 0.0:  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from clients.__main__ import cli
 from clients.look import implausible
+from clients.table import PartyTable
 from wire.schema import Schema
 
 SCHEMA = """
@@ -39,6 +40,10 @@ def table(**changes: object) -> pl.DataFrame:
     return pl.DataFrame(columns | changes)
 
 
+def read(frame: pl.DataFrame) -> PartyTable:
+    return PartyTable.of(frame)
+
+
 def spoilt(name: str, cells: dict[int, float]) -> pl.DataFrame:
     values = table()[name].to_numpy().copy()
     for row, value in cells.items():
@@ -47,8 +52,10 @@ def spoilt(name: str, cells: dict[int, float]) -> pl.DataFrame:
 
 
 def test_an_ordinary_file_gives_no_sentence() -> None:
-    assert implausible(table(), Schema.from_toml(SCHEMA)) == []
-    assert implausible(spoilt("age", dict.fromkeys((3, 4, 9, 20), -9.0)), Schema.from_toml(SCHEMA)) == []  # agreed
+    assert implausible(read(table()), Schema.from_toml(SCHEMA)) == []
+    assert (
+        implausible(read(spoilt("age", dict.fromkeys((3, 4, 9, 20), -9.0))), Schema.from_toml(SCHEMA)) == []
+    )  # agreed
 
 
 @pytest.mark.parametrize(
@@ -65,20 +72,20 @@ def test_an_ordinary_file_gives_no_sentence() -> None:
     ],
 )
 def test_odd_numbers_are_shown(odd: pl.DataFrame, says: str) -> None:
-    (sentence,) = implausible(odd, Schema.from_toml(SCHEMA))
+    (sentence,) = implausible(read(odd), Schema.from_toml(SCHEMA))
     assert says in sentence
 
 
 def test_a_likely_unit_is_named() -> None:
     schema = Schema.from_toml(SCHEMA.replace("maximum = 1000", "maximum = 30"))
-    (sentence,) = implausible(table(glucose=18.0 * np.linspace(4.0, 8.0, 60)), schema)
+    (sentence,) = implausible(read(table(glucose=18.0 * np.linspace(4.0, 8.0, 60))), schema)
     assert "mg/dL beside mmol/L of glucose" in sentence
 
 
 def test_texts_and_gaps_are_read_as_the_schema_says() -> None:
     ages = [str(int(age)) for age in table()["age"]]
     ages[0], ages[1] = "NA", "6000000000"
-    (sentence,) = implausible(table(age=ages), Schema.from_toml(SCHEMA))
+    (sentence,) = implausible(read(table(age=ages)), Schema.from_toml(SCHEMA))
     assert "6e+09 in row 2" in sentence
 
 

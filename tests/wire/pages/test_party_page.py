@@ -45,7 +45,7 @@ def forbidden(record: dict[str, Any], party: str) -> set[str]:
     """The others' values, Shapley values, rewards and noise, and what any coalition but itself is worth."""
     own = next(entry for entry in record["parties"] if entry["party"] == party)
     allowed = written(own["value"]) | written(own["target"]) | written(own["target"] - own["value"])
-    allowed |= written(own["reached"] or 0.0) | {"0", "1"}
+    allowed |= written(own["reached"] or 0.0) | {"0", "0.0", "1"}
     for entry in record["parties"]:  # common knowledge
         allowed |= written(entry["alpha"]) | written(entry["target"] / max(p["target"] for p in record["parties"]))
     found: set[str] = set()
