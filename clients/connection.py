@@ -189,7 +189,6 @@ class Mediator:
             raise PartyError(
                 f"--root-certificates: {self.roots} is no file with certificates in PEM that can be read",
                 here=str(error),
-                here=str(error),
             ) from error
         return context
 
