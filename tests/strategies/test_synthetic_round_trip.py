@@ -295,7 +295,7 @@ def test_how_well_each_reward_tells_who_was_in_is_a_score_and_is_told_in_words(d
             for X in (contribution.X, held)
         ]
         closer = np.sign(near[1][None] - near[0][:, None])
-        assert found[contribution.party] == pytest.approx(0.5 + closer.mean() / 2)
+        assert found[contribution.party] == pytest.approx(0.5 + closer.mean() / 2, abs=0.0051)
     worst = max(found, key=lambda party: found[party])
     told = f"AUC {found[worst]:.2f} of telling who was in, by {worst}'s reward"
     assert found[worst] > 0.8
