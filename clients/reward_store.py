@@ -33,10 +33,10 @@ def save_reward(store: Path, run: str, reward: Reward) -> Path:
     except FormatError as error:
         raise PartyError(f"the reward can't be kept: {error}") from error
     make_folder(folder)
+    with understood(reward):  # first: one that can't be opened is not kept, and takes no other's place
+        kind_of(reward.about).save(reward, folder)
     write_arrays(folder / "reward.npz", reward.arrays)
     write_whole(folder / "reward.json", json.dumps(description, indent=1, allow_nan=False).encode())
-    with understood(reward):
-        kind_of(reward.about).save(reward, folder)
     return folder
 
 

@@ -468,7 +468,7 @@ def _finding(
         "code": f"{_counted(count, 'cell holds', 'cells hold')} what looks like a code for a missing value",
         "extreme": f"{_counted(count, 'cell lies', 'cells lie')} far outside all others, as typing errors do",
         "rows": f"{share:.0%} of what a linear model learns from the pool rests on "
-        + _counted(count, "its row with such a cell", "its rows with such cells"),
+        + _counted(count, "of its rows, with such a cell", "of its rows, with such cells"),
     }[kind]
     return Finding(c.party, column, kind, count, f"column {column!r}: {what}" if column else what)
 

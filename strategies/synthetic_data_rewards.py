@@ -36,7 +36,7 @@ from strategies.session import Outcome, Session
 from strategies.synthetic_view import rows_drawn, synthetic_view
 from strategies.trained_generator import fit_generator, quality_record
 from wire.decoding import columns_of
-from wire.kinds.synthetic import Synthetic
+from wire.kinds.synthetic import TELLING, Synthetic
 from wire.messages import Introduction, MessageError, Reward
 from wire.schema import Schema
 from wire.text import listed
@@ -155,6 +155,13 @@ class SyntheticDataRewards(PoolingMediator):
                 for i, made in enumerate(allocation.rewards)
             },
         )
+
+    def judge(self) -> None:
+        kind = Synthetic()
+        for entry in self.concluded.record["parties"]:
+            scores = entry.get("reward") or {}
+            if scores.get("membership_auc", 0.0) > TELLING:
+                self.note(kind.disclosed({entry["party"]: scores}))
 
     def _with_all_known(self, contributions: Sequence[Contribution]) -> Sequence[Contribution]:
         """The contributions with what their columns are, by the schema and by what the pool holds; that is said.

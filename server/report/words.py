@@ -26,6 +26,7 @@ def summary(record: Record) -> list[str]:
         if tells(record, "target"):
             sentences.append(_rewarded(record, parties))
     sentences += _scored(record)
+    sentences.append(kind_of(record).disclosed({party["party"]: party.get("reward") or {} for party in parties}))
     return [sentence for sentence in sentences if sentence]
 
 

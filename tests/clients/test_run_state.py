@@ -99,7 +99,10 @@ class Mediator:
     def reward(self, arrays: Mapping[str, Any] | None = None) -> str:
         """The hash that the party confirms."""
         about = {"kind": "model", "party": "va", "run": "run", "contains": "weights"}
-        content = messages.encode_reward(Reward(arrays or model(self.path), about))
+        return self.push(Reward(arrays or model(self.path), about))
+
+    def push(self, reward: Reward) -> str:
+        content = messages.encode_reward(reward)
         return messages.decode_receipt(self.send(self.request(messages.REWARD, content=content)))[0]
 
     def score(self, proposal: Proposal = PROPOSAL) -> dict[str, float]:
@@ -429,3 +432,17 @@ def test_the_state_is_the_owners_and_small(mediator: Mediator) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.stat().st_size < 2000
     assert json.loads(path.read_text())["format"] == 1
+
+
+def test_a_reward_that_cannot_be_opened_is_not_kept_and_takes_no_place(mediator: Mediator) -> None:
+    about = {"kind": "synthetic", "party": "va", "run": "run", "features": ["a", "b", "c"], "target_name": "y"}
+    crafted = Reward({"points": np.ones((1, 3)), "labels": np.ones(1)}, {**about, "schema": {"columns": "x"}})
+    mediator.introduce()
+    mediator.contribute()
+    with pytest.raises(MessageError, match="the schema that lies with the reward can't be used"):
+        messages.decode_receipt(
+            mediator.send(mediator.request(messages.REWARD, content=messages.encode_reward(crafted)))
+        )
+    with pytest.raises(MessageError):
+        mediator.score()
+    assert mediator.reward() == load_reward(mediator.store / "run").hash

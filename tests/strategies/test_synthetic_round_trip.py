@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,12 @@ from guerdon.shapley import exact_shapley
 from guerdon.valuation import MaximumMeanDiscrepancy
 from server.app import mediate
 from server.config import ConfigError
+from server.report.words import summary
 from server.run_directory import RunDirectory
 from strategies import QuorumError
 from tests.fakes import LocalGrid
-from wire.kinds.synthetic import synthetic_table
+from wire.kinds.synthetic import Synthetic, synthetic_table
+from wire.pages.party_page import party_page
 
 PARTIES = ("east", "north", "west")
 CENTERS = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
@@ -273,3 +276,42 @@ def test_bad_configs_fail_before_any_party_is_asked(data: Path, change: dict[str
     with pytest.raises(ConfigError, match=problem):
         mediate(grid, settings)
     assert grid.sent == []
+
+
+def test_how_well_each_reward_tells_who_was_in_is_a_score_and_is_told_in_words(data: Path) -> None:
+    directory = run(config(data, generator="KernelDensity(bandwidth=0.01)", holdout=0.4))
+    record = directory.read_allocation()
+    found = {p["party"]: p["reward"]["membership_auc"] for p in record["parties"]}
+    pool, _ = directory.load_pool() or pytest.fail("no pool was kept")
+    for contribution in pool:
+        arrays = load_reward(reward_of(directory, contribution.party)).arrays
+        whole = rows(PARTIES.index(contribution.party), 60 + 10 * PARTIES.index(contribution.party))
+        names = list(contribution.feature_names or ())
+        sent = {tuple(row) for row in contribution.X}
+        held = np.array([row for row in whole.select(names).to_numpy() if tuple(row) not in sent])
+        scale = arrays["feature_scale"]
+        near = [
+            np.linalg.norm((X[:, None] - arrays["points"][None]) / scale, axis=2).min(axis=1)
+            for X in (contribution.X, held)
+        ]
+        closer = np.sign(near[1][None] - near[0][:, None])
+        assert found[contribution.party] == pytest.approx(0.5 + closer.mean() / 2, abs=0.0051)
+    worst = max(found, key=lambda party: found[party])
+    told = f"AUC {found[worst]:.2f} of telling who was in, by {worst}'s reward"
+    assert found[worst] > 0.8
+    assert all("membership_auc" not in p["alone"] for p in record["parties"])
+    assert sum("of telling who was in" in note for note in record["notes"]) == sum(auc > 0.6 for auc in found.values())
+    assert any(note.startswith(told) for note in record["notes"])
+    assert summary(record)[-1].startswith(f"{told}, the largest of 3: rows that were contributed lie nearer")
+    assert "AUC of telling who was in" in [column.label for column in Synthetic().columns(record)]
+    scores = next(p["reward"] for p in record["parties"] if p["party"] == worst)
+    assert told in html.unescape(party_page(load_reward(reward_of(directory, worst)).about, reward=scores))
+
+
+def test_a_reward_that_tells_nobody_is_reported_and_not_noted(data: Path) -> None:
+    record = run(config(data, generator="GaussianMixture(components=3)", holdout=0.4, seed=0)).read_allocation()
+    low = [p for p in record["parties"] if p["reward"]["membership_auc"] <= 0.6]
+    assert low
+    for entry in low:
+        assert not any(f"by {entry['party']}'s reward" in note for note in record["notes"])
+        assert Synthetic().disclosed({entry["party"]: entry["reward"]}).endswith("0.5 is chance, 1 is certain.")

@@ -173,6 +173,11 @@ class Kind:
         """What the reward is worth to the party on its held-out rows; empty where it holds no outputs out."""
         return {}
 
+    def disclosed(self, scores: Mapping[str, Mapping[str, float]]) -> str:
+        """What the parties' scores of their rewards, by party, say of how far rewards tell who was in, in a sentence;
+        "" where they say nothing."""
+        return ""
+
     def save(self, reward: Reward, folder: Path) -> None:
         """Write beside ``reward.npz`` what people open: nothing, for most kinds."""
 

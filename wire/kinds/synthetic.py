@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from wire.pages.page import Picture
 
-__all__ = ["Synthetic", "synthetic_images", "synthetic_table"]
+__all__ = ["TELLING", "Synthetic", "synthetic_images", "synthetic_table"]
 
 COMPONENTS = 100
 """Principal components of images that the scoring classifier sees."""
@@ -40,6 +40,19 @@ COLUMNS = 6
 
 PICTURE_BYTES = 1_000_000
 """A picture of images larger than this is left out of the page; it lies beside it."""
+
+
+MEMBERSHIP = Column(
+    "AUC of telling\nwho was in",
+    "reward.membership_auc",
+    "AUC of telling who was in",
+    MEANINGS["membership_auc"],
+    "scores",
+    decimals=2,
+)
+
+TELLING = 0.6
+"""An AUC of telling who was in above this is told in the run."""
 
 
 class Synthetic(Kind):
@@ -69,7 +82,7 @@ class Synthetic(Kind):
             MEANINGS["mmd2"],
             "scores",
         )
-        return (*WORTH, *self.given, distance, HELD_OUT, *(score.column for score in self.scores))
+        return (*WORTH, *self.given, distance, HELD_OUT, *(score.column for score in self.scores), MEMBERSHIP)
 
     def facts(self, record: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
         learned = record.get("model") or {}
@@ -82,28 +95,27 @@ class Synthetic(Kind):
 
     def score(self, reward: Reward, data: HeldRows) -> dict[str, float]:
         """The accuracy of a logistic regression trained on the party's own rows together with the synthetic ones;
-        alone, on its own rows only. Of images it sees the first 100 principal components."""
-        from sklearn.decomposition import PCA
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        held, own = data.held_outputs, data.contribution
-        if held is None or len(held) == 0:
+        alone, on its own rows only. Of images it sees the first 100 principal components. And of synthetic rows how
+        well they tell the rows that the party contributed from those that it held out."""
+        if len(data.held_inputs) == 0:
             return {}
-        X, y = own.X, np.asarray(own.y)
-        points, labels = _points(reward, own.feature_names or ()), reward.arrays.get("labels")
-        if points is not None and labels is not None:
-            X, y = np.concatenate([X, points]), np.concatenate([y, labels])
-        if len(np.unique(y)) == 1:
-            predicted = np.full(len(held), y[0])
-        else:
-            scaling: list[Any] = [StandardScaler()]
-            if image_shape(own.feature_names) is not None:  # pixels share a scale, and are too many
-                solver = "covariance_eigh" if len(X) > X.shape[1] else "full"
-                scaling = [PCA(min(COMPONENTS, *X.shape), svd_solver=solver)]
-            predicted = make_pipeline(*scaling, LogisticRegression(max_iter=5000)).fit(X, y).predict(data.held_inputs)
-        return {"accuracy": float(np.mean(predicted == held)), "rows": len(held)}
+        points = _points(reward, data.contribution.feature_names or ())
+        scores = {**_accuracy(reward, points, data), **_membership(reward, points, data)}
+        return {**scores, "rows": len(data.held_inputs)} if scores else {}
+
+    def disclosed(self, scores: Mapping[str, Mapping[str, float]]) -> str:
+        found = {party: own["membership_auc"] for party, own in scores.items() if "membership_auc" in own}
+        if not found:
+            return ""
+        party = max(found, key=lambda name: found[name])
+        which = f", the largest of {len(found)}" if len(found) > 1 else ""
+        told = (
+            "rows that were contributed lie nearer to synthetic ones than rows that were not, so whoever sees the "
+            "reward can tell something of who was in"
+            if found[party] > TELLING
+            else "0.5 is chance, 1 is certain"
+        )
+        return f"AUC {found[party]:.2f} of telling who was in, by {party}'s reward{which}: {told}."
 
     def save(self, reward: Reward, folder: Path) -> None:
         """``reward.parquet`` and ``reward.csv`` in the party's own columns, units and words; of images, which are in
@@ -222,6 +234,50 @@ def _points(reward: Reward, names: Sequence[str]) -> FloatArray | None:
     if images is not None:
         return from_pixels(images.reshape(len(images), -1))
     return None if points is None else points[:, [list(reward.about["features"]).index(name) for name in names]]
+
+
+def _accuracy(reward: Reward, points: FloatArray | None, data: HeldRows) -> dict[str, float]:
+    """Of a logistic regression on held-out rows; nothing where there are no labels."""
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    held, own = data.held_outputs, data.contribution
+    if held is None:
+        return {}
+    X, y = own.X, np.asarray(own.y)
+    labels = reward.arrays.get("labels")
+    if points is not None and labels is not None:
+        X, y = np.concatenate([X, points]), np.concatenate([y, labels])
+    if len(np.unique(y)) == 1:
+        predicted = np.full(len(held), y[0])
+    else:
+        scaling: list[Any] = [StandardScaler()]
+        if image_shape(own.feature_names) is not None:  # pixels share a scale, and are too many
+            solver = "covariance_eigh" if len(X) > X.shape[1] else "full"
+            scaling = [PCA(min(COMPONENTS, *X.shape), svd_solver=solver)]
+        predicted = make_pipeline(*scaling, LogisticRegression(max_iter=5000)).fit(X, y).predict(data.held_inputs)
+    return {"accuracy": float(np.mean(predicted == held))}
+
+
+def _membership(reward: Reward, points: FloatArray | None, data: HeldRows) -> dict[str, float]:
+    """The AUC of telling contributed rows from held-out ones by the distance to the nearest synthetic row, in the units
+    that the run scaled its columns to; nothing where there is no synthetic row."""
+    from sklearn.metrics import pairwise_distances_argmin_min, roc_auc_score
+
+    own = data.contribution
+    if points is None or not len(points) or not len(own.X):
+        return {}
+    scale: FloatArray = np.ones(points.shape[1])
+    if "feature_scale" in reward.arrays:
+        features = list(reward.about["features"])
+        scale = reward.arrays["feature_scale"][[features.index(name) for name in own.feature_names or ()]]
+    rows = np.concatenate([own.X, data.held_inputs])
+    _, distances = pairwise_distances_argmin_min(rows / scale, points / scale)
+    was_in = np.arange(len(rows)) < len(own.X)
+    # Two digits, as it is said in words: the mediator makes the rows, and more would tell it more of who was held out.
+    return {"membership_auc": round(float(roc_auc_score(was_in, -distances)), 2)}
 
 
 def _columns(reward: Reward, data: HeldRows) -> Picture:

@@ -43,6 +43,9 @@ MEANINGS: dict[str, str] = {
     "better.",
     "accuracy_synthetic": "Share of held-out labels that a logistic regression gets right, trained on its own rows, "
     "then with its reward; higher is better.",
+    "membership_auc": "How often a row that the party contributed lies nearer to a synthetic row of its reward than "
+    "one that it held out, ties counting half: the AUC of telling who was in. 0.5 is chance, 1 is certain. "
+    "Others' rows, which its reward was drawn for, can be easier to tell.",
     "log_loss": "Mean negative log probability (nats) given to the true class on rows that it held out, with its own "
     "data, then with its reward; lower is better.",
     "auc": "How often a held-out row of a class is given more of it than a row of another, ties counting half, with "

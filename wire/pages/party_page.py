@@ -77,6 +77,11 @@ place of those that were sent, it would be {{ view.synthetic_rows_range.least | 
 <details><summary>What the scores mean</summary><dl>{% for score in scores %}<dt>{{ score.name }}</dt><dd>{{ score.meaning }}</dd>{% endfor %}</dl></details>
 </section>
 {% endif %}
+{% if disclosed %}<section>
+<h2>What it tells of who was in</h2>
+<p>{{ disclosed }}</p>
+<p class="note">{{ meanings.membership_auc }}</p>
+</section>{% endif %}
 {% if pictures %}<section><h2>Your rows and your reward</h2><div class="figures">{% for picture in pictures %}{{ part.figure(picture) }}{% endfor %}</div></section>{% endif %}
 {% if columns %}<section>
 <h2>How all parties are rewarded</h2>
@@ -174,6 +179,7 @@ def party_page(
         columns=[c for c in COLUMNS if any(c.cell(row) != NOTHING for row in view["parties"])],
         predicts=kind.predicts,
         scores=scores,
+        disclosed=kind.disclosed({view["party"]: reward or {}}),
         pictures=list(pictures),
         slider=_slider(view),
     )
