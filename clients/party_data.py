@@ -273,11 +273,11 @@ def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) 
         if name:
             _require(table, name, what)
     left_out = no_features(table, (file.target, noise)) if features is None else {}
+    if set(table.columns) <= {file.target, noise, *left_out}:
+        left_out = {}  # there is nothing else, so this is what the party has
     features = features or tuple(name for name in table.columns if name not in (file.target, noise, *left_out))
     if not features:
-        out = "; ".join(f"{name!r} is left out: {reason}" for name, reason in left_out.items())
-        hint = f"; {out} (a schema names a column that is wanted)" if out else ""
-        raise PartyError(f"{table.file} has no feature columns besides {file.target!r}{hint}")
+        raise PartyError(f"{table.file} has no feature columns besides {file.target!r}")
     return _Read(features, _columns(table, features, file.target, noise), left_out, tuple(table.remarks))
 
 

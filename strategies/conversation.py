@@ -14,6 +14,7 @@ and where the mediator and the parties have keys, every message is signed (``wir
 from __future__ import annotations
 
 import json
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,7 @@ from flwr.serverapp.exception import AggregationError
 from flwr.serverapp.strategy import Strategy
 
 from strategies.joining import join, left_out
+from strategies.memory import free_memory
 from strategies.session import Journal, Outcome, Session
 from wire import messages
 from wire.handlers import Handler
@@ -96,6 +98,7 @@ class Conversation(Strategy):
             dry_run=self.settings.dry_run,
         )
         self.nodes: dict[str, int] = {}
+        self.turned_away: dict[str, str] = {}
         self.introductions: dict[str, Introduction] = {}
         self.refused: dict[str, tuple[str, str]] = {}
         self.notes: list[str] = []
@@ -172,6 +175,7 @@ class Conversation(Strategy):
         self.nodes, self.introductions = joined.nodes, joined.introductions
         for sentence in left_out(self.introductions):
             self.note(sentence)
+        self.turned_away = joined.refused
         return joined.refused
 
     def meet(self, grid: Grid) -> None:
@@ -198,6 +202,13 @@ class Conversation(Strategy):
                 raise AggregationError(f"{reason}. No party was asked for data")
             self.note(reason)
             self.journal.ledger("foreseen", reason=reason)
+        elif self.settings.dry_run and self.introductions:
+            memory = free_memory()
+            if math.isfinite(memory.free):
+                rows = sum(i.rows for i in self.introductions.values())
+                self.note(
+                    f"it fits into memory: {rows:,} rows in all, and {memory.free / 1e9:.3g} GB are free {memory.bound}"
+                )
         self.target = next(iter(self.introductions.values())).target
 
     # The rounds, as Flower calls them.
@@ -318,7 +329,7 @@ class Conversation(Strategy):
         self.stage("deliver", len(present))
         for entry in self.concluded.record["parties"]:
             if entry["party"] not in present and not entry["delivered"]:
-                self._missed(entry["party"], "it is not connected")
+                self._missed(entry["party"], self.turned_away.get(entry["party"], "it is not connected"))
         return self.ask(messages.REWARD, present, lambda party: messages.encode_reward(rewards[party]))
 
     def _take_receipts(self, replies: Iterable[Message]) -> None:
