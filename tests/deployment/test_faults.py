@@ -136,6 +136,7 @@ def same_bits(run: Run, consortium: Consortium, names: tuple[str, ...], tmp_path
             "data-path": str(consortium.folder / name / "data.csv"),
             "target": "y",
             "reward-dir": str(tmp_path / "one-process" / name),
+            "discloses-rows": True,
         }
         for k, name in enumerate(names)
     }

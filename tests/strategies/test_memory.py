@@ -43,11 +43,13 @@ def test_a_run_that_would_not_fit_is_foreseen(tmp_path: Path, monkeypatch: pytes
     for k, party in enumerate(("east", "north")):
         X = np.random.default_rng(k).normal(size=(20, 2))
         pl.DataFrame({"a": X[:, 0], "y": X[:, 1]}).write_parquet(tmp_path / f"{party}.parquet")
-        nodes[10 + k] = {"party": party, "data-path": str(tmp_path / f"{party}.parquet")}
+        nodes[10 + k] = {"party": party, "data-path": str(tmp_path / f"{party}.parquet"), "discloses-rows": True}
     settings = {
         "run-dir": str(tmp_path / "run"),
         "parties": "east,north",
         "target": "y",
+        "model": "GaussianProcess(kernel='rbf')",
+        "discloses-rows": True,
         "dry-run": dry_run,
         "join-timeout": 1.0,
         "timeout": 5.0,
