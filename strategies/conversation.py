@@ -207,7 +207,8 @@ class Conversation(Strategy):
             if math.isfinite(memory.free):
                 rows = sum(i.rows for i in self.introductions.values())
                 self.note(
-                    f"it fits into memory: {rows:,} rows in all, and {memory.free / 1e9:.3g} GB are free {memory.bound}"
+                    f"memory: nothing says that {rows:,} rows in all are too many for the {memory.free / 1e9:.3g} GB "
+                    f"that are free {memory.bound}"
                 )
         self.target = next(iter(self.introductions.values())).target
 

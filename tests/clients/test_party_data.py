@@ -242,3 +242,11 @@ def test_a_target_of_another_case_is_told(tmp_path: Path) -> None:
 def test_noise_that_is_no_variance_is_refused(csv: Path, noise: object) -> None:
     with pytest.raises(PartyError, match="noise in the node config is a variance above 0 or a column's name"):
         party(csv, noise=noise)
+
+
+def test_a_file_of_nothing_but_identifiers_keeps_them(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"id": np.arange(40.0), "y": np.sin(np.arange(40.0))})
+    frame.write_csv(tmp_path / "west.csv")
+    data = PartyData.read(PartyFile("west", tmp_path / "west.csv", None, tmp_path, "y", None, 0.25))
+    assert data.contribution.feature_names == ("id",)
+    assert not data.left_out

@@ -65,3 +65,14 @@ def test_a_run_that_would_not_fit_is_foreseen(tmp_path: Path, monkeypatch: pytes
     ledgers = [json.loads(line) for line in (tmp_path / "run" / "ledger.jsonl").read_text().splitlines()]
     assert not any(entry["action"] == "contributed" for entry in ledgers)
     assert not list(tmp_path.glob("*-reward/_ledger.jsonl"))  # no party has sent anything
+
+
+def test_a_dry_run_says_what_memory_there_is(tmp_path: Path) -> None:
+    nodes = {}
+    for k, party in enumerate(("east", "north")):
+        X = np.random.default_rng(k).normal(size=(20, 2))
+        pl.DataFrame({"a": X[:, 0], "y": X[:, 1]}).write_parquet(tmp_path / f"{party}.parquet")
+        nodes[10 + k] = {"party": party, "data-path": str(tmp_path / f"{party}.parquet")}
+    settings = {"run-dir": str(tmp_path / "run"), "parties": "east,north", "target": "y", "dry-run": True}
+    mediate(LocalGrid(app, nodes, settings), settings)
+    assert "memory: nothing says that 30 rows in all are too many" in (tmp_path / "run" / "events.jsonl").read_text()

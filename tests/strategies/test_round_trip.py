@@ -252,6 +252,16 @@ def test_a_party_that_missed_its_reward_gets_the_same_one_on_resume(data: Path) 
     assert delivered == made
 
 
+def test_a_party_that_can_not_join_a_resumed_run_is_missed_with_its_own_reason(data: Path) -> None:
+    def lose_reward(node: int, message: Message, reply: Message) -> Message | None:
+        return None if message.metadata.message_type == messages.REWARD and node == 107 else reply
+
+    run(config(data), tamper=lose_reward)
+    bad_file(data, "north", rows(2).select("outcome"))  # whose only column is the target
+    notes = run(config(data, resume=True)).read_allocation()["notes"]
+    assert any("north did not take its reward: " in note and "no feature columns" in note for note in notes), notes
+
+
 def test_resume_leaves_the_record_of_what_was_made(data: Path) -> None:
     bad_file(data, "west", rows(2).head(1))
 
