@@ -12,7 +12,7 @@ from simulations.staging import stage
 from tests.deployment.consortium import PARTIES, Consortium
 from tests.deployment.runs import Run, node_config, store, write_data
 
-pytestmark = [pytest.mark.deployment, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.deployment, pytest.mark.slow, pytest.mark.timeout(900)]  # three minutes
 
 ROGUE = '''
 """Model rewards that also ask what was not agreed on, and write down what is said to that."""

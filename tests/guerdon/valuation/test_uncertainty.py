@@ -35,7 +35,7 @@ def test_outputs_of_pure_noise_identify_nothing(seed: int) -> None:
         assert help_ in found.sentence
 
 
-@pytest.mark.parametrize("kind", ["trend and season", "smooth"])
+@pytest.mark.parametrize("kind", [pytest.param("trend and season", marks=pytest.mark.slow), "smooth"])
 def test_what_the_data_tell_is_identified(kind: str) -> None:
     kernel, data = problem(kind, 0)
     parties = parties_of(data)
