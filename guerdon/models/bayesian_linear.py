@@ -10,8 +10,9 @@ import gpytorch
 import numpy as np
 
 from guerdon.checks import unwrap_scalars
+from guerdon.models.feature_model import FeatureModel
 from guerdon.models.feature_rows import FeatureRows
-from guerdon.models.features import Features, as_features, describe_features, require_trainable
+from guerdon.models.features import Features, as_features, describe_features
 from guerdon.models.likelihoods import linear_likelihood
 from guerdon.models.linear_gaussian import LinearGaussian
 from guerdon.models.maximum_likelihood import NOISE_BOUNDS, maximize_likelihood
@@ -30,7 +31,7 @@ NOISES = 400
 
 
 @dataclass(frozen=True, eq=False)
-class BayesianLinear(LinearGaussian):
+class BayesianLinear(FeatureModel, LinearGaussian):
     """y = w' phi(x) + e with w ~ N(0, I) and e ~ N(0, noise).
 
     The value of data is the information gain on w: I(w; D) = 1/2 log det(I + Phi' L^-1 Phi) in nats (Sim et al., ICML
@@ -63,24 +64,6 @@ class BayesianLinear(LinearGaussian):
         check_noise(self.noise)
         check_report(self.report)
         object.__setattr__(self, "features", as_features(self.features))
-
-    @property
-    def needs_pretraining(self) -> bool:
-        """Whether the features have still to be trained on public rows."""
-        return not getattr(self._features(), "trained", True)
-
-    def pretrain(self, public: Contribution, *, rng: np.random.Generator, progress: Progress = silent) -> Self:
-        """The model with its features trained on public rows, which stay as they are from then on.
-
-        Raises
-        ------
-        ValueError
-            The features are fixed, or the public rows have no outputs.
-        """
-        features = require_trainable(self._features())
-        if public.y is None:
-            raise ValueError("public rows need outputs y for features to be trained on them, got none")
-        return replace(self, features=features.fit(public.X, public.y, rng=rng, progress=progress))
 
     def fit(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> Self:
         """The model with its noise variance, where open, learned by maximum likelihood on the pool, to convergence.
@@ -131,6 +114,3 @@ class BayesianLinear(LinearGaussian):
         """The features, the noise variance, and how the fit ended."""
         fit = None if self.report is None else asdict(self.report)
         return {"features": describe_features(self._features()), "noise": self.noise, "fit": fit}
-
-    def _features(self) -> Features | None:
-        return as_features(self.features)

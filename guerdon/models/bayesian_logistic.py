@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from guerdon.models.class_rows import ClassRows
-from guerdon.models.features import Features, as_features, describe_features, require_trainable
+from guerdon.models.feature_model import FeatureModel
+from guerdon.models.features import Features, as_features, describe_features
 from guerdon.models.linear_model import LinearModel
 from guerdon.models.logistic_posterior import LogisticPosterior, MapReport, most_probable
 from guerdon.models.protocols import NoiseResponse
@@ -21,7 +22,7 @@ __all__ = ["BayesianLogistic"]
 
 
 @dataclass(frozen=True, eq=False)
-class BayesianLogistic(LinearModel):
+class BayesianLogistic(FeatureModel, LinearModel):
     """P(y = k | x) = softmax_k(w_k' phi(x)) with w_k ~ N(0, I); of two classes one has w = 0, and P(y = 1 | x) =
     1 / (1 + exp(-w' phi(x))).
 
@@ -72,24 +73,6 @@ class BayesianLogistic(LinearModel):
                 raise ValueError(f"weights are finite and of shape (M,) or (K M,), got shape {weights.shape}")
             weights.setflags(write=False)
             object.__setattr__(self, "weights", weights)
-
-    @property
-    def needs_pretraining(self) -> bool:
-        """Whether the features have still to be trained on public rows."""
-        return not getattr(self._features(), "trained", True)
-
-    def pretrain(self, public: Contribution, *, rng: np.random.Generator, progress: Progress = silent) -> Self:
-        """The model with its features trained on public rows, which stay as they are from then on.
-
-        Raises
-        ------
-        ValueError
-            The features are fixed, or the public rows have no outputs.
-        """
-        features = require_trainable(self._features())
-        if public.y is None:
-            raise ValueError("public rows need outputs y for features to be trained on them, got none")
-        return replace(self, features=features.fit(public.X, public.y, rng=rng, progress=progress))
 
     def fit(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> Self:
         """The model linearized at the most probable weights of the pool, by Newton's method to convergence.
@@ -176,9 +159,6 @@ class BayesianLogistic(LinearModel):
         """The features, the number of classes, and how the search for the pool's weights ended."""
         fit = None if self.report is None else self.report.record()
         return {"features": describe_features(self._features()), "classes": self.classes, "fit": fit}
-
-    def _features(self) -> Features | None:
-        return as_features(self.features)
 
     def _white(self, contribution: Contribution) -> ClassRows:
         if self.weights is None or self.classes is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -34,7 +35,7 @@ def _spread(found: list[tuple[FloatArray, float]]) -> list[tuple[FloatArray, flo
     return [*found[:1], *(ranked[k] for k in places.tolist())]
 
 
-class KernelModel:
+class KernelModel(ABC):
     """y = f(x) + e with f ~ GP(mean, k) and e ~ N(0, noise), for models that say what the likelihood of outputs is."""
 
     kernel: Kernel | str
@@ -43,9 +44,9 @@ class KernelModel:
     learn: bool
     report: FitReport | None
 
+    @abstractmethod
     def _likelihood(self, X: FloatArray) -> Likelihood:
         """log p(y) at inputs X (m, d), to be maximised."""
-        raise NotImplementedError
 
     def _check_hyperparameters(self) -> None:
         unwrap_scalars(self, "noise", "mean")

@@ -7,6 +7,7 @@ model has those of its likelihood's curvature.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Protocol
@@ -50,29 +51,29 @@ class WhiteRows(Protocol):
     def whole(self) -> FloatArray: ...
 
 
-class LinearModel:
+class LinearModel(ABC):
     """A model of weights w ~ N(0, I), for models that say what the white rows of a contribution are."""
 
+    @abstractmethod
     def _features(self) -> Features | None:
         """phi, ready to be used; None for the inputs themselves."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _white(self, contribution: Contribution) -> WhiteRows:
         """P (k, W) of a contribution's rows."""
-        raise NotImplementedError
 
     @property
     def _rows_each(self) -> int:
         """p, the white rows of each row."""
         return 1
 
+    @abstractmethod
     def _least_noise(self, contribution: Contribution) -> FloatArray:
         """The smallest noise variance (m,) that the white rows of each row are like."""
-        raise NotImplementedError
 
+    @abstractmethod
     def noise_of(self, contribution: Contribution) -> FloatArray:
         """The noise variance of each row (m,), as the model understands it."""
-        raise NotImplementedError
 
     def value_of(self, contribution: Contribution) -> float:
         """I(w; D) in nats of one party's rows, or of any rows.
@@ -204,9 +205,9 @@ class LinearModel:
         z = (g @ (W.T @ U)).transpose(2, 0, 1)
         return PredictiveResponse(own_value, references.weights, before, z, floor)
 
+    @abstractmethod
     def _at(self, references: References) -> FloatArray:
         """The white rows (q, p, W) of a new output at each reference."""
-        raise NotImplementedError
 
     def _noisy(self, others: Contribution, tempered: bool) -> tuple[WhiteRows, FloatArray]:
         """The others' rows and what their noise variances are: those of white rows are 1."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -12,9 +11,8 @@ from numpy.typing import NDArray
 
 from guerdon.checks import common_features
 from guerdon.models.protocols import Model
-from guerdon.row_marks import shown
-from guerdon.shapley.exact import MAX_EXACT_PARTIES
 from guerdon.types import Contribution, FloatArray, ModelGame, Progress, silent
+from guerdon.valuation.party_game import ModelPartyGame
 from guerdon.valuation.sampling_error import arrival_orders
 
 __all__ = ["InformationGain", "InformationGainGame"]
@@ -67,55 +65,12 @@ class InformationGain:
 
 
 @dataclass(frozen=True, eq=False)
-class InformationGainGame:
+class InformationGainGame(ModelPartyGame):
     """The values of the contributions' coalitions; the table of all is computed once, when first asked for."""
 
     model: Model
     contributions: tuple[Contribution, ...]
     progress: Progress = field(default=silent, repr=False)
-
-    @property
-    def n(self) -> int:
-        return len(self.contributions)
-
-    @property
-    def parties(self) -> tuple[str, ...]:
-        return tuple(c.party for c in self.contributions)
-
-    @cached_property
-    def inputs(self) -> FloatArray:
-        """All parties' inputs, as rewards are made of them, in the pool's order: (m, d), one array for all rewards."""
-        X = np.concatenate([shown(c).X for c in self.contributions])
-        X.setflags(write=False)
-        return X
-
-    def table(self) -> FloatArray:
-        """v_C in nats for all coalitions: (2**n,), indexed by bitmask."""
-        return self._table
-
-    def __call__(self, coalitions: NDArray[np.bool_]) -> FloatArray:
-        """v_C in nats for the coalitions (m, n): from the table up to 16 parties, else one by one."""
-        coalitions = np.atleast_2d(np.asarray(coalitions, dtype=bool))
-        if coalitions.shape[1] != self.n:
-            raise ValueError(f"coalitions must have shape (m, {self.n}), got {coalitions.shape}")
-        if self.n <= MAX_EXACT_PARTIES:
-            return np.asarray(self._table[coalitions @ (1 << np.arange(self.n))])
-        values = np.empty(len(coalitions))
-        for k, row in enumerate(coalitions):
-            members = [c for c, joined in zip(self.contributions, row, strict=True) if joined]
-            values[k] = self._value(members)
-            self.progress("value", k + 1, len(coalitions))
-        return values
-
-    def chains(self, orders: NDArray[np.intp]) -> FloatArray:
-        """v in nats of every prefix of each order of arrival (k, n), the empty one's 0 first: (k, n + 1).
-
-        From the table up to 16 parties, else as the model grows a coalition, which costs less than one by one.
-        """
-        if self.n > MAX_EXACT_PARTIES:
-            return self.model.information_gain_chains(self.contributions, orders)
-        masks = np.cumsum(1 << orders, axis=1)
-        return np.asarray(self._table[np.insert(masks, 0, 0, axis=1)])
 
     def row_influences(self) -> list[tuple[int, FloatArray]]:
         """phi less phi without a row, of each party: see ``guerdon.valuation.sampling_error``.
@@ -135,13 +90,11 @@ class InformationGainGame:
         return gains
 
     def _value(self, members: Sequence[Contribution]) -> float:
-        if not members:
-            return 0.0
         noise = np.concatenate([self.model.noise_of(c) for c in members])
         return self.model.information_gain(np.concatenate([c.X for c in members]), noise)
 
-    @cached_property
-    def _table(self) -> FloatArray:
-        table = self.model.information_gains(self.contributions, progress=self.progress)
-        table.setflags(write=False)
-        return table
+    def _grown(self, orders: NDArray[np.intp]) -> FloatArray:
+        return self.model.information_gain_chains(self.contributions, orders)
+
+    def _all_values(self) -> FloatArray:
+        return self.model.information_gains(self.contributions, progress=self.progress)

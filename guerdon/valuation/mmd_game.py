@@ -23,6 +23,7 @@ from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, Progress, ShapleyValues, silent
 from guerdon.valuation.kernel_sums import cross_sums, self_sums
 from guerdon.valuation.pair_kernels import PairKernel
+from guerdon.valuation.party_game import PartyGame
 from guerdon.valuation.sampling_error import shapley_weights
 
 __all__ = ["MAX_TABLE_PARTIES", "MaximumMeanDiscrepancyGame", "UnionSums", "finite_rows"]
@@ -42,7 +43,7 @@ class UnionSums:
 
 
 @dataclass(frozen=True, eq=False)
-class MaximumMeanDiscrepancyGame:
+class MaximumMeanDiscrepancyGame(PartyGame):
     """The values of the contributions' coalitions, from n + n^2 sums of kernel values.
 
     Attributes
@@ -68,14 +69,6 @@ class MaximumMeanDiscrepancyGame:
     block_sums: FloatArray = field(repr=False)
     candidate_sums: FloatArray = field(repr=False)
     progress: Progress = field(default=silent, repr=False)
-
-    @property
-    def n(self) -> int:
-        return len(self.contributions)
-
-    @property
-    def parties(self) -> tuple[str, ...]:
-        return tuple(c.party for c in self.contributions)
 
     @property
     def A(self) -> FloatArray:  # noqa: N802

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 from guerdon.checks import common_features
 from guerdon.models.protocols import NoiseResponse
 from guerdon.models.references import PredictiveResponse, References
-from guerdon.shapley.exact import MAX_EXACT_PARTIES
 from guerdon.types import Contribution, FloatArray, ModelGame, Progress, silent
+from guerdon.valuation.party_game import ModelPartyGame
 
 __all__ = ["PredictiveInformation", "PredictiveInformationGame", "PredictiveModel"]
 
@@ -114,7 +113,7 @@ class PredictiveInformation:
 
 
 @dataclass(frozen=True, eq=False)
-class PredictiveInformationGame:
+class PredictiveInformationGame(ModelPartyGame):
     """The values of the contributions' coalitions; the table of all is computed once, when first asked for.
 
     It answers to noise and to tempering as a model does, so that rewards are made to be worth a value of this game.
@@ -124,40 +123,6 @@ class PredictiveInformationGame:
     contributions: tuple[Contribution, ...]
     references: References
     progress: Progress = field(default=silent, repr=False)
-
-    @property
-    def n(self) -> int:
-        return len(self.contributions)
-
-    @property
-    def parties(self) -> tuple[str, ...]:
-        return tuple(c.party for c in self.contributions)
-
-    @cached_property
-    def inputs(self) -> FloatArray:
-        """All parties' inputs in the pool's order: (m, d)."""
-        X = np.concatenate([c.X for c in self.contributions])
-        X.setflags(write=False)
-        return X
-
-    def table(self) -> FloatArray:
-        """v_C in nats a prediction for all coalitions: (2**n,), indexed by bitmask."""
-        return self._table
-
-    def __call__(self, coalitions: NDArray[np.bool_]) -> FloatArray:
-        """v_C for the coalitions (m, n): from the table up to 16 parties, else one by one."""
-        coalitions = np.atleast_2d(np.asarray(coalitions, dtype=bool))
-        if coalitions.shape[1] != self.n:
-            raise ValueError(f"coalitions must have shape (m, {self.n}), got {coalitions.shape}")
-        if self.n <= MAX_EXACT_PARTIES:
-            return np.asarray(self._table[coalitions @ (1 << np.arange(self.n))])
-        return np.array([self._value(row) for row in coalitions])
-
-    def chains(self, orders: NDArray[np.intp]) -> FloatArray:
-        """v of every prefix of each order of arrival (k, n), the empty one's 0 first: (k, n + 1)."""
-        if self.n > MAX_EXACT_PARTIES:
-            return self.model.predictive_gain_chains(self.contributions, self.references, orders)
-        return np.asarray(self._table[np.insert(np.cumsum(1 << orders, axis=1), 0, 0, axis=1)])
 
     def row_gains(self, orders: NDArray[np.intp]) -> FloatArray:
         """What each row adds when all rows arrive in an order: (k, m) for orders (k, m), rows as they are."""
@@ -178,15 +143,12 @@ class PredictiveInformationGame:
     def _alone(self, own: Contribution) -> float:
         return float(self.model.predictive_gains([own], self.references)[1])
 
-    def _value(self, joined: NDArray[np.bool_]) -> float:
-        members = [c for c, is_in in zip(self.contributions, joined, strict=True) if is_in]
-        if not members:
-            return 0.0
+    def _value(self, members: Sequence[Contribution]) -> float:
         everybody = np.arange(len(members))[None]
         return float(self.model.predictive_gain_chains(members, self.references, everybody)[0, -1])
 
-    @cached_property
-    def _table(self) -> FloatArray:
-        table = self.model.predictive_gains(self.contributions, self.references, progress=self.progress)
-        table.setflags(write=False)
-        return table
+    def _grown(self, orders: NDArray[np.intp]) -> FloatArray:
+        return self.model.predictive_gain_chains(self.contributions, self.references, orders)
+
+    def _all_values(self) -> FloatArray:
+        return self.model.predictive_gains(self.contributions, self.references, progress=self.progress)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.types import FloatArray
-from wire.handlers import travels
 from wire.kinds.columns import Column
-from wire.kinds.kind import ACCURACY, HeldRows, Kind, Score, held_inputs, reward_columns
+from wire.kinds.kind import ACCURACY, HeldRows, Kind, Score, held_inputs, require_parts, reward_columns
 from wire.kinds.worth import worth_lines
 from wire.messages import MessageError, Reward
 from wire.pages.glossary import MEANINGS
@@ -121,13 +120,7 @@ def _predictor(reward: Reward, *, here: bool = False) -> ClassPredictor:
 
     if reward.about.get("kind") != Classification.name:
         raise MessageError(f"this reward is not a classification but {reward.about.get('kind')!r}: it can't predict")
-    name = str(reward.arrays.get("posterior.features.kind", ""))
-    module = name.rpartition(":")[0]
-    if module and not travels(module, here=here):  # whoever made the reward must not choose what is imported
-        raise MessageError(
-            f"this reward needs {name}, which is not part of the app"
-            + (f": go to the folder that {module}.py lies in" if here else "")
-        )
+    require_parts(reward, here=here)
     try:
         return ClassPredictor.from_arrays(reward.arrays)
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 from numpy.typing import NDArray
 
 from guerdon.types import Contribution, FloatArray
+from wire.handlers import travels
 from wire.kinds.columns import Column, Group
 from wire.messages import MessageError, Reward
 from wire.pages.glossary import MEANINGS
@@ -28,6 +29,7 @@ __all__ = [
     "Kind",
     "Score",
     "held_inputs",
+    "require_parts",
     "reward_columns",
     "understood",
 ]
@@ -241,6 +243,29 @@ def understood(reward: Reward) -> Iterator[None]:
     except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         what = f"a {reward.about.get('kind')} reward"
         raise MessageError(f"this reward does not hold what {what} holds: {type(error).__name__} {error}") from error
+
+
+def require_parts(reward: Reward, *, here: bool = False) -> None:
+    """Make sure that all classes a reward is made of are ours or part of the app: whoever made it must not choose what
+    is imported.
+
+    Parameters
+    ----------
+    reward : Reward
+    here : bool
+        Those of the working directory will do too, where somebody sits in front of it.
+
+    Raises
+    ------
+    MessageError
+    """
+    for name in (str(array) for key, array in reward.arrays.items() if key.rpartition(".")[2] == "kind"):
+        module = name.rpartition(":")[0]
+        if module and not travels(module, here=here):
+            raise MessageError(
+                f"this reward needs {name}, which is not part of the app"
+                + (f": go to the folder that {module}.py lies in" if here else "")
+            )
 
 
 def held_inputs(data: HeldRows, features: Sequence[str]) -> FloatArray:

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from guerdon.scaling import Scaling
 from guerdon.types import FloatArray
-from wire.handlers import travels
 from wire.kinds.columns import Column
-from wire.kinds.kind import MNLP, RMSE, HeldRows, Kind, Score, held_inputs, reward_columns
+from wire.kinds.kind import MNLP, RMSE, HeldRows, Kind, Score, held_inputs, require_parts, reward_columns
 from wire.kinds.worth import worth_lines
 from wire.messages import MessageError, Reward
 from wire.pages.glossary import MEANINGS
@@ -162,13 +161,7 @@ def predictor_of(reward: Reward, *, here: bool = False) -> Predictor:
 
     if reward.about.get("kind") != Model.name:
         raise MessageError(f"this reward is not a model but {reward.about.get('kind')!r}: it can't predict")
-    for name in (str(array) for key, array in reward.arrays.items() if key.rpartition(".")[2] == "kind"):
-        module = name.rpartition(":")[0]
-        if module and not travels(module, here=here):  # whoever made the reward must not choose what is imported
-            raise MessageError(
-                f"this reward needs {name}, which is not part of the app"
-                + (f": go to the folder that {module}.py lies in" if here else "")
-            )
+    require_parts(reward, here=here)
     try:
         return Predictor.from_arrays(reward.arrays)
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # a class of another kind, or other arrays
