@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from guerdon.checks import require_count
 from guerdon.types import Contribution, FloatArray, Game, ShapleyValues
 
-__all__ = ["RowGame", "RowShapley"]
+__all__ = ["GameOfRows", "RowShapley"]
 
 
 BATCH = 64
 """Pairs of orders that a game is asked for at once."""
 
 
-class RowGame(Game, Protocol):
+class GameOfRows(Game, Protocol):
     """A game of parties with rows, which knows what single rows are worth.
 
     ``row_gains(orders (k, m)) -> (k, m)`` is what each row adds when all arrive in an order, the rows as the parties
@@ -71,7 +71,7 @@ class RowShapley:
         if self.orders % 2 or self.orders < 4:
             raise ValueError(f"orders come in pairs, at least 4, got {self.orders}")
 
-    def __call__(self, game: RowGame, *, rng: np.random.Generator) -> ShapleyValues:
+    def __call__(self, game: GameOfRows, *, rng: np.random.Generator) -> ShapleyValues:
         """The parties' values (n,), and ``rows`` (m,), those of single rows."""
         contributions = getattr(game, "contributions", None)
         if contributions is None or not (hasattr(game, "row_shapley") or hasattr(game, "row_gains")):
