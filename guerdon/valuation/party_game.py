@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from guerdon.row_marks import shown
 from guerdon.shapley.exact import MAX_EXACT_PARTIES
 from guerdon.types import Contribution, FloatArray, Progress
 
@@ -48,8 +49,8 @@ class ModelPartyGame(PartyGame, ABC):
 
     @cached_property
     def inputs(self) -> FloatArray:
-        """All parties' inputs in the pool's order: (m, d), one array for whatever is made of the pool."""
-        X = np.concatenate([c.X for c in self.contributions])
+        """All parties' inputs, as rewards are made of them, in the pool's order: (m, d), one array for all rewards."""
+        X = np.concatenate([shown(c).X for c in self.contributions])
         X.setflags(write=False)
         return X
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from guerdon.models import BayesianLinear, BayesianLogistic, GaussianProcess, Sp
 from guerdon.models.class_rows import ClassRows
 from guerdon.realization import noise_variances, tempering_exponents
 from guerdon.realization.noise import others_of
+from guerdon.row_marks import RowMarks
 from guerdon.shapley import exact_shapley
 from guerdon.types import Contribution, FloatArray, all_coalitions
-from guerdon.valuation import PredictiveInformation, PredictiveInformationGame
+from guerdon.valuation import InformationGain, PredictiveInformation, PredictiveInformationGame
 
 VECTORS = Path(__file__).parents[2] / "data"
 SIZES = (9, 0, 14, 5)
@@ -189,3 +191,12 @@ def test_what_is_missing_is_said() -> None:
         PredictiveInformation(model, references(), [1.0]).game(data)
     with pytest.raises(ValueError, match="the model's noise is open"):
         PredictiveInformation(GaussianProcess(RBF), references()).game(parties(noise=True)).table()
+
+
+def test_rewards_are_made_of_the_rows_as_others_may_see_them() -> None:
+    """In every game that rewards are made in: a copy of ``inputs`` that forgot it gave the rows' own units away."""
+    c = parties()[0]
+    blurred = replace(c, X=c.X + 1.0)
+    marked = replace(c, marks=replace(RowMarks.of(c), shown=blurred))
+    for valuation in (InformationGain(model_of("linear")), PredictiveInformation(model_of("linear"), references())):
+        np.testing.assert_array_equal(valuation.game([marked]).inputs, blurred.X)
