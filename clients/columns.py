@@ -67,8 +67,8 @@ def holds_numbers(series: pl.Series) -> bool:
 
 
 def _is_seen(name: str, series: pl.Series) -> bool:
-    if not has_texts(series):
-        return False
+    if series.dtype.is_numeric() or not has_texts(series):
+        return False  # a name that is a number looks like data anyway
     return tidy(name).casefold() in {
         tidy(text).casefold() for text in texts_of(series.head(MOST_READ)).unique() if text
     }
