@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from clients.errors import PartyError
-from wire.defaults import HOLDOUT, MIN_HELD_OUT
+from wire.defaults import MIN_HELD_OUT
 from wire.text import is_line, shown, tidy
 
 __all__ = [
@@ -62,14 +62,16 @@ def check_keys(node_config: Mapping[str, Any]) -> None:
     noise_of(node_config)
 
 
-def holdout_of(node_config: Mapping[str, Any]) -> float:
-    """The share of rows that stay with the party, a quarter unless it says otherwise.
+def holdout_of(node_config: Mapping[str, Any]) -> float | None:
+    """The share of rows that stay with the party; None where it leaves that open.
 
     Raises
     ------
     PartyError
     """
-    share = node_config.get("holdout", HOLDOUT)
+    share = node_config.get("holdout")
+    if share is None:
+        return None
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0.0 <= share <= 0.9:
         raise PartyError(f"holdout in the node config is a share from 0 to 0.9, got {shown(share)}")
     return float(share)

@@ -8,7 +8,7 @@ CHOSEN_LATER = ("scheme", "realization")
 HOLDOUT = 0.25
 """The share of its rows that stays with a party."""
 
-MIN_HELD_OUT = 5
+MIN_HELD_OUT = 10
 """Of fewer held-out rows no score leaves a party."""
 
 MAX_CONTRIBUTION_MB = 512.0

@@ -324,8 +324,8 @@ def test_after_withdrawal_nothing_is_scored_and_the_reward_can_be_taken(mediator
     ("node", "said"),
     [
         ({"share-scores": False}, r"its scores stay at home \(share-scores=false\)"),
-        ({"min-held-out": 21}, "it holds out fewer rows than min-held-out=21"),
-        ({"holdout": 0.04}, "it holds out fewer rows than min-held-out=5"),
+        ({"min-held-out": 27}, "it holds out fewer rows than min-held-out=27"),
+        ({"holdout": 0.04}, "it holds out fewer rows than min-held-out=10"),
     ],
 )
 def test_scores_that_stay_at_home_are_on_the_partys_own_page(
