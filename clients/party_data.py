@@ -19,11 +19,19 @@ from clients.encoding import Encoded, encode
 from clients.errors import PartyError
 from clients.holdout import Dealer, Hashes, drawn
 from clients.image_file import read_images
-from clients.node_config import check_keys, columns_of, holdout_of, min_held_out_of, noise_of, share_scores_of
+from clients.node_config import (
+    check_keys,
+    columns_of,
+    holdout_of,
+    max_scored_runs_of,
+    min_held_out_of,
+    noise_of,
+    share_scores_of,
+)
 from clients.table import HEADLESS, PartyTable, read_table
 from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
-from wire.defaults import HOLDOUT, MIN_HELD_OUT
+from wire.defaults import HOLDOUT, MAX_SCORED_RUNS, MIN_HELD_OUT
 from wire.parsing import ParseError, read_json
 from wire.schema import Schema
 from wire.text import listed, nearly, tidy
@@ -43,7 +51,8 @@ class PartyFile:
     mediator can't choose what it opens or how many rows stay; which column is the target it may leave to the run.
 
     holdout : the share of rows that stay, where the party says one; holdout_by : the columns by which rows are held
-    out, where it names some; min_held_out, share_scores : which scores leave, of a real party.
+    out, where it names some; min_held_out, share_scores, max_scored_runs : which scores leave, of a real party, and
+    of how many runs.
     """
 
     party: str
@@ -57,6 +66,7 @@ class PartyFile:
     holdout_by: tuple[str, ...] = ()
     min_held_out: int = MIN_HELD_OUT
     share_scores: bool = True
+    max_scored_runs: int = MAX_SCORED_RUNS
     simulated: bool = False
 
     @classmethod
@@ -104,6 +114,7 @@ class PartyFile:
             holdout_by=columns_of(node_config),
             min_held_out=min_held_out_of(node_config),
             share_scores=share_scores_of(node_config),
+            max_scored_runs=max_scored_runs_of(node_config),
             simulated="partition-id" in node_config,
         )
 

@@ -1,6 +1,6 @@
 """What settings of a run are when nobody says otherwise, where both sides need to know."""
 
-__all__ = ["CHOSEN_LATER", "HOLDOUT", "MAX_CONTRIBUTION_MB", "MIN_HELD_OUT"]
+__all__ = ["CHOSEN_LATER", "HOLDOUT", "MAX_CONTRIBUTION_MB", "MAX_SCORED_RUNS", "MIN_HELD_OUT"]
 
 CHOSEN_LATER = ("scheme", "realization")
 """Parts that a run which stopped after valuation may still choose, when the rows are pooled already."""
@@ -13,3 +13,6 @@ MIN_HELD_OUT = 10
 
 MAX_CONTRIBUTION_MB = 512.0
 """How large a contribution may be, in millions of bytes as float64."""
+
+MAX_SCORED_RUNS = 50
+"""Runs to which a party sends scores, over all times."""
