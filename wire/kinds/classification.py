@@ -43,6 +43,10 @@ BRIER = Score(
 )
 
 
+SUREST = 1e-12
+"""The least probability of a class at which a model is scored."""
+
+
 class Classification(Kind):
     """A model of the pool that gives the probability of each class and is worth the party's reward."""
 
@@ -76,6 +80,11 @@ class Classification(Kind):
             return {}
         predictor = _predictor(reward)
         p = predictor.predict_proba(held_inputs(data, predictor.feature_names))
+        if not np.isfinite(p).all() or p.min() < SUREST:
+            raise MessageError(
+                f"this model calls a class of a held-out row less probable than {SUREST:g}: its score would tell of "
+                "single rows, and stays at home"
+            )
         measures = {
             "log_loss": log_loss,
             "accuracy": accuracy,
