@@ -51,7 +51,7 @@ CALIBRATION = Score(
 )
 
 UNSURE = 1e-10
-"""Of a model that is scored, the least probability of a class: the log loss of one that is surer tells of single rows."""
+"""Of a model that is scored, the least probability of a class: the score of one that is surer tells of single rows."""
 
 
 class Classification(Kind):
