@@ -35,6 +35,7 @@ __all__ = [
     "PartyError",
     "PartyFile",
     "encoded_by",
+    "file_of",
     "numbers",
     "store_of",
     "variances",
@@ -148,8 +149,13 @@ def _simulated(partition: int, data_dir: str) -> tuple[str, Path, Mapping[str, A
     if not 0 <= partition < len(names):
         raise PartyError(f"{index} lists {len(names)} parties, so there is none with partition-id {partition}")
     name = str(names[partition])
-    files = [index.parent / f"{name}{suffix}" for suffix in (".npz", *TEXT_FILES, ".parquet")]
-    return name, next((path for path in files if path.exists()), files[-1]), said.get(name, {})
+    return name, file_of(index.parent, name), said.get(name, {})
+
+
+def file_of(folder: Path, party: str) -> Path:
+    """The file of a simulated party, of whatever kind it is."""
+    files = [folder / f"{party}{suffix}" for suffix in (".npz", *TEXT_FILES, ".parquet")]
+    return next((path for path in files if path.exists()), files[-1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -142,6 +142,21 @@ class PartyTable:
             plain_numbers(self[name], self.notation(name)).fill_null(self[name]) for name in other
         )
 
+    def settled(self) -> Self:
+        """The same table with all that the whole file proves written out, so that any part of it is read alike."""
+        dated = [name for name, found in self._dates.items() if found.dates not in ("", "ymd") and name in self.columns]
+        moments = [
+            (pl.Series(name, self.days(name)).fill_nan(None) * 86_400_000.0).cast(pl.Int64).cast(pl.Datetime("ms"))
+            for name in dated
+        ]
+        texts = [own.dt.strftime("%Y-%m-%dT%H:%M:%S").fill_null(self[own.name]) for own in moments]
+        return replace(self, frame=self.plain.with_columns(texts))
+
+    def where(self, chosen: pl.Series, *, without: str) -> Self:
+        """Some of the rows, without one of the columns."""
+        rows = self.rows[chosen.to_numpy()]
+        return replace(self, frame=self.frame.filter(chosen).drop(without), rows=rows, blank=0)
+
     @property
     def decimal(self) -> str:
         """The decimal sign of the file's numbers."""
