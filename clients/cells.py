@@ -109,8 +109,8 @@ def plain_numbers(series: pl.Series, notation: Notation) -> pl.Series:
     whole = rf"([0-9]{{1,3}}({t}[0-9]{{3}})+|[0-9]+)" if t else "[0-9]+"
     number = rf"^[+-]?({whole}({d}[0-9]*)?|{d}[0-9]+)([eE][+-]?[0-9]+)?$"
     texts = texts_of(series)
-    if notation.thousands == " ":
-        texts = texts.str.replace_all(r"[\u00a0\u2009\u202f]", " ")
+    if notation.thousands in (" ", "'"):
+        texts = texts.str.replace_all(r"[\u00a0\u2009\u202f]", " ").str.replace_all("\u2019", "'")
     written = texts.str.contains(number).fill_null(value=False)
     if notation.thousands:
         texts = texts.str.replace_all(notation.thousands, "", literal=True)

@@ -12,7 +12,17 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from clients.cells import MEASURED, gaps_in, has_texts, is_number, looks_like_data, numbers_in, texts_of, truths_in
+from clients.cells import (
+    MEASURED,
+    gaps_in,
+    has_texts,
+    is_number,
+    looks_dated,
+    looks_like_data,
+    numbers_in,
+    texts_of,
+    truths_in,
+)
 from clients.table import PartyTable
 from guerdon.types import FloatArray
 from wire.text import alike, tidy
@@ -88,7 +98,7 @@ def row_marker(table: PartyTable, name: str) -> str:
     if np.isfinite(numbers).all():
         return _numbers_reason(words[-1] if words else "", numbers)
     texts = [tidy(text) for text in texts_of(series) if text]
-    if len(set(texts)) == len(series) and all(map(_is_code, texts)):
+    if len(set(texts)) == len(series) and all(map(_is_code, texts)) and not looks_dated(series):
         return "its texts all differ, so that they identify rows"
     return ""
 

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, NamedTuple
@@ -19,16 +19,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from clients.cells import GAP_WORDS, gaps_in, has_texts, looks_dated, texts_of, truths_in
-from clients.columns import ENOUGH, row_marker
+from clients.cells import GAP_WORDS, gaps_in, has_texts, hint_on, looks_dated, texts_of, truths_in
+from clients.columns import ENOUGH, has_no_header, row_marker
 from clients.errors import PartyError
-from clients.table import PartyTable
+from clients.table import HEADLESS, PartyTable
 from guerdon.plausibility import code_cells
 from guerdon.types import FloatArray
 from wire.schema import EPOCH, MISSING, Column, Schema, SchemaError, as_date
 from wire.text import alike, listed, nearly, printable, tidy
 
-__all__ = ["Draft", "Taken", "draft_schema"]
+__all__ = ["LEFT_OUT", "Draft", "Taken", "draft_schema"]
+
+LEFT_OUT = "left out"
+"""What a column is taken for that is none of the schema's."""
 
 MOST_LEVELS = 30
 """More different texts than that are no category."""
@@ -176,6 +179,8 @@ def draft_schema(
     """
     tables, names = _brought_together(tables)
     for party, table in tables.items():
+        if has_no_header(table):
+            raise PartyError(f"{table.file}: {HEADLESS}", here=f"it reads {listed(table.columns)}")
         if not len(table):
             raise PartyError(f"{party} has no rows of data below its header: leave the file out, or name another")
     if target:
@@ -362,6 +367,8 @@ def _kind(look: _Look, *, is_target: bool, notes: list[str]) -> Taken:
     if not look.single:
         kinds = listed(sorted({str(table[name].dtype.base_type()) for table in look.tables.values()}))
         return _out(name, f"a cell of it holds no single value ({kinds})")
+    if any(table[name].dtype == pl.Time for table in look.tables.values()):
+        return _out(name, "it holds times of day, which are no dates: write them as numbers, such as hours")
     if not any(len(c.series) for c in look.cells):
         return _out(name, "it is empty in every row")
     if not is_target and (marker := look.marker):
@@ -372,9 +379,9 @@ def _kind(look: _Look, *, is_target: bool, notes: list[str]) -> Taken:
         return _out(
             name, "it is the same in every row" + (", so that there is nothing to predict" if is_target else "")
         )
-    if doubts := look.doubts if look.numeric or look.share >= MOSTLY or any(map(looks_dated, _series(look))) else []:
-        notes += doubts
-        return _out(name, "it can be read in two ways: " + doubts[0].partition(": ")[2])
+    if doubts := look.doubts:
+        notes += [f"{doubt}; until then the column is left out" for doubt in doubts]
+        return _open(name, "it can be read in two ways: " + doubts[0].partition(": ")[2])
     if look.true_or_false:
         return _boolean(look, notes)
     if look.numeric and not look.has_zeros_before:
@@ -386,12 +393,13 @@ def _kind(look: _Look, *, is_target: bool, notes: list[str]) -> Taken:
     return _category(look, levels if levels is not None else look.levels(), notes)
 
 
-def _series(look: _Look) -> Iterable[pl.Series]:
-    return (c.series for c in look.cells if len(c.series))
-
-
 def _out(name: str, why: str) -> Taken:
-    return Taken(name, None, "left out", why)
+    return Taken(name, None, LEFT_OUT, why)
+
+
+def _open(name: str, why: str) -> Taken:
+    """Left out until somebody settles what a note says."""
+    return Taken(name, None, "open", why)
 
 
 def _boolean(look: _Look, notes: list[str]) -> Taken:
@@ -450,25 +458,33 @@ def _mostly_numbers(look: _Look, notes: list[str]) -> Taken:
             strange.update(str(c.series[int(k)]) for k in bad)
     some = [f"{text!r}" + (f" ({count} times)" if count > 1 else "") for text, count in strange.most_common(3)]
     common = strange.most_common(1)[0][0]
+    cells = "one cell" if sum(strange.values()) == 1 else f"{sum(strange.values())} cells"
     notes.append(
-        f"column {look.name!r} is left out: it holds numbers but for {sum(strange.values())} cells, the first in "
+        f"column {look.name!r} is left out: it holds numbers but for {cells}, the first in "
         f"{where} of the data: {listed(some)}{' and others' if len(strange) > 3 else ''}. Mend them; or, if that "
         f"stands for a gap: --missing '{look.name}={common}'"
     )
-    return _out(look.name, f"it holds numbers but for {sum(strange.values())} cells, the first in {where} of the data")
+    return _open(look.name, f"it holds numbers but for {cells}, the first in {where} of the data")
 
 
 def _category(look: _Look, levels: Counter[str], notes: list[str]) -> Taken:
     name = look.name
     if len(levels) > MOST_LEVELS or (len(levels) > 10 and 2 * len(levels) > sum(levels.values())):
+        first = next(c for c in look.cells if len(c.series))
+        hint = "" if look.numeric else hint_on(first.series, 0)
+        if hint:
+            where = f"{look.tables[first.party].file}, column {name!r}, row {first.rows[0]} of the data"
+            notes.append(f"{where}: no number that can be read{hint}; until then the column is left out")
+            return _open(name, "its cells are no numbers that can be read")
         kind = "codes" if look.numeric else "texts"
-        return _out(name, f"it holds {len(levels):,} different {kind}: free text or too fine; merge them to at most 30")
+        most = f"merge them to at most {MOST_LEVELS}"
+        return _out(name, f"it holds {len(levels):,} different {kind}: free text, or too fine: {most}")
     values = tuple(sorted(levels))
     words = [word for word in look.words_seen if word not in MISSING] + _plain_gaps(look)
     if words:
         notes.append(
-            f"column {name!r}: {listed(words)} is taken for a gap; if it is an answer, put it among the values, and "
-            "missing-values = [] below"
+            f"column {name!r}: {listed(words)} is taken for a gap; if it is an answer, put it among the values of "
+            f"[columns.{_key(name)}], and missing-values = [] there"
         )
     rare = [f"{value!r} ({count})" for value, count in sorted(levels.items()) if count < FEW]
     if rare and len(levels) > 1 and sum(levels.values()) > 10 * FEW:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from clients.draft import Draft, Taken
+from clients.draft import LEFT_OUT, Draft, Taken
 from clients.table import PartyTable
 from wire.text import listed
 
@@ -38,7 +38,7 @@ def show_draft(draft: Draft, tables: Mapping[str, PartyTable], console: Console)
             view.add_row(*map(Text, cells))
     console.print(view, highlight=False)
     for taken in draft.taken:
-        if taken.column is None:
+        if taken.kind == LEFT_OUT:
             said = f"Left out: {taken.name}: {taken.why}."
             console.print(said, highlight=False, markup=False, soft_wrap=True)
     for note in draft.notes:

@@ -17,12 +17,14 @@ from typing import NamedTuple
 import polars as pl
 
 from clients.cells import GAP_WORDS, PLAIN, Notation, looks_dated, texts_of
-from clients.writing import Writing
+from clients.writing import AS_FOUND, Writing
 
 __all__ = ["Found", "find_dates", "find_notations"]
 
 NUMBERS = r"^[+-]?[0-9.,]*[0-9][0-9.,]*([eE][+-]?[0-9]+)?$"
 OTHER = {".": ",", ",": "."}
+APART = {" ": r" \u00a0\u2009\u202f", "'": "'\u2019"}
+"""Signs between thousands that can be no decimal sign, each with those that look like it."""
 
 IN_DOUBT = (
     "its numbers have a {name} and three digits behind it, and nothing in the file says whether that is {reading}: say "
@@ -61,6 +63,17 @@ def find_notations(columns: Iterable[pl.Series], writing: Writing, delimiter: st
         What stands between its cells, "," where nothing does.
     """
     texts = {column.name: column for column in columns if column.dtype == pl.String}
+    if writing.thousands in APART and not writing.decimal:
+        joined = [
+            column.str.replace_all(rf"([0-9])[{APART[writing.thousands]}]([0-9]{{3}})", "$1$2")
+            for column in texts.values()
+        ]
+        found = find_notations(joined, AS_FOUND, delimiter)
+        plain = {name: found.get(name, Found()) for name in texts}
+        return {
+            name: own._replace(notation=Notation(own.notation.decimal, writing.thousands))
+            for name, own in plain.items()
+        }
     if writing.decimal or writing.thousands:
         decimal = writing.decimal or OTHER.get(writing.thousands, ".")
         said = Notation(decimal, writing.thousands or OTHER[decimal])

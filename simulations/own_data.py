@@ -9,8 +9,8 @@ __all__ = ["KEYS", "OWN_DATA", "is_data_file"]
 OWN_DATA = (
     "To simulate with files of your own, name each party's: python -m simulations run --data north.csv --data "
     "south.csv --target NAME; or one file with a column that tells the parties apart, --data all.csv --party-column "
-    'site. In a scenario file that is a table, [data] with files = ["north.csv", "south.csv"] (docs/tutorials/study.md). '
-    "Rows that a program makes or divides are a data set part (docs/scenarios.md)."
+    'site. In a scenario file that is a table, [data] with files = ["north.csv", "south.csv"]. '
+    "docs/tutorials/study.md has both; rows that a program makes or divides are a data set part, docs/scenarios.md."
 )
 
 KEYS = ("data", "data-path", "data-file", "file", "csv")

@@ -77,7 +77,8 @@ def _check(path: Path, content: Mapping[str, Any]) -> Scenario:
     expected = "expected the tables [scenario] (description, parties) and [config] (run config keys), or [data] (files)"
     about, config, data = content.get("scenario"), content.get("config"), content.get("data")
     places = [content, *(table for table in (about, config) if isinstance(table, dict))]
-    named = [key for place in places for key in KEYS if key in place and not isinstance(place[key], dict)]
+    named = [key for place in places for key in KEYS if key in place and (place is not content or key != "data")]
+    named += ["data"] if isinstance(data, str | list) else []
     if named:
         raise ScenarioError(f"{path}: a scenario has no {named[0]!r}. {OWN_DATA}")
     own = data if isinstance(data, dict) else None
