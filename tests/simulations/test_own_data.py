@@ -64,7 +64,7 @@ def test_rows_whose_party_is_known_stay_theirs(tmp_path: Path) -> None:
     assert [len(table) for table in tables.values()] == [20, 40]
 
 
-WAY = "write a data set part, a class with load(rng) -> Dataset"
+WAY = "python -m simulations run --data north.csv --data south.csv --target NAME"
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ WAY = "write a data set part, a class with load(rng) -> Dataset"
         ["prepare", "nowhere/my.npz"],
         ["run", "diabetes", "--set", "dataset=my.csv"],
         ["run", "diabetes", "--set", "dataset='my.csv'"],
-        ["run", "diabetes", "--data", "my.csv"],
         ["run", "diabetes", "--dataset", "my.csv"],
         ["run", "diabetes", "--set", "data=my.csv"],
         ["run", "diabetes", "--set", "data-path=my.csv"],
         ["run", "diabetes", "--set", "data-dir=/data"],
         ["run", "table.toml"],
         ["run", "key.toml"],
+        ["run", "top.toml"],
     ],
     ids=" ".join,
 )
@@ -89,10 +89,11 @@ def test_whoever_names_a_file_is_told_the_way(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     head = '[scenario]\ndescription = "d"\nparties = 3\n'
-    (tmp_path / "table.toml").write_text(f'{head}[config]\n[data]\npath = "my.csv"\n')
+    (tmp_path / "table.toml").write_text(f'{head}[config]\ndata = "my.csv"\n')
+    (tmp_path / "top.toml").write_text(f'data = "my.csv"\n{head}[config]\n')
     (tmp_path / "key.toml").write_text(f'{head}[config]\ndata = "my.csv"\n')
     assert cli.main(arguments) == 2
     said = capsys.readouterr().err
     assert WAY in said
-    assert "docs/scenarios.md" in said
+    assert "docs/tutorials/study.md" in said
     assert not (tmp_path / "runs").exists()
