@@ -321,8 +321,8 @@ def _levels(
 def _correlations(values: FloatArray, gaps: NDArray[np.bool_]) -> FloatArray:
     """Pearson's correlation of all columns (c, c), of each two over the rows that have both; NaN without variance.
 
-    With z standardized and 0 in gaps, u = 1 where there is none: sums over the rows that have both are z'z, z'u, (z z)'u
-    and u'u.
+    With z standardized and 0 in gaps, u = 1 where there is none: sums over the rows that have both are z'z, z'u,
+    (z z)'u and u'u.
     """
     known = ~gaps
     u = known.astype(np.float64)

@@ -152,6 +152,6 @@ def test_all_scores_are_between_0_and_1_and_do_not_depend_on_the_order_of_rows(m
 
 def test_nearer_is_more_alike() -> None:
     real = rows(500, 6)
-    shifted = [real + [shift, 0, 0, 0, 0, 0, 0, 0, 0] for shift in (0, 3, 10, 40)]
+    shifted = [real + np.array([shift, 0, 0, 0, 0, 0, 0, 0, 0]) for shift in (0, 3, 10, 40)]
     scores = [fidelity(COLUMNS, real, rows_).column_shapes for rows_ in shifted]
     assert all(a > b for a, b in pairwise(scores))
