@@ -24,7 +24,7 @@ COLUMNS = 20
 PARTIES = 8
 """Parties in a picture at most, those with the largest Shapley values."""
 
-LOWEST = 0.5
+LOWEST = 0.7
 """What is less alike than this is as pale."""
 
 DARKEST = 0.6
@@ -71,7 +71,8 @@ def _by_party(record: Record, everything: Record, chosen: Sequence[str], more: s
         f"the pool is.{more}"
     )
     width = max(4.2, 2.0 + 0.55 * len(sets))
-    return Picture("Fidelity, column by column", caption, draw(width, 1.0 + 0.24 * len(chosen), paint, "Column shapes"))
+    svg = draw(width, 1.0 + 0.24 * len(chosen), paint, "Column shapes")
+    return Picture("Fidelity, column by column", caption, svg)
 
 
 def _by_pair(everything: Record, chosen: Sequence[str], more: str) -> Picture:

@@ -56,14 +56,15 @@ MEMBERSHIP = Column(
 FIDELITY = Column(
     "fidelity\nshapes, pairs",
     "fidelity.column_shapes, fidelity.column_pair_trends",
-    "fidelity: column shapes, pair trends",
+    "fidelity: shapes, pairs",
     MEANINGS["fidelity"],
+    "scores",
     decimals=2,
 )
 
 TSTR = Score(
-    *("tstr", "TRTR → TSTR", "accuracy, trained on real rows (TRTR) → on synthetic rows only (TSTR)", MEANINGS["tstr"]),
-    axis="share that a logistic regression gets right, trained on real → on synthetic rows only",
+    *("tstr", "TRTR → TSTR", "accuracy of synthetic rows only (TSTR) against own rows (TRTR)", MEANINGS["tstr"]),
+    axis="share that a logistic regression gets right",
     summary="",
     lower_is_better=False,
     key_alone="accuracy",
@@ -103,7 +104,7 @@ class Synthetic(Kind):
         )
         efficacy = replace(TSTR.column, header="accuracy\nTRTR → TSTR", title=TSTR.header)
         scores = (*(score.column for score in self.scores if score is not TSTR), efficacy, MEMBERSHIP)
-        return (*WORTH, *self.given, FIDELITY, distance, HELD_OUT, *scores)
+        return (*WORTH, *self.given, distance, FIDELITY, HELD_OUT, *scores)
 
     def facts(self, record: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
         learned = record.get("model") or {}
