@@ -1,4 +1,4 @@
-"""What a party does before a run and with its reward: check, proposals, withdraw; show, predict; audit."""
+"""What a party does before a run and with its reward: schema, check, proposals, withdraw; show, predict; audit."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from clients.party_data import PartyError
 from clients.predict import predicted, write
 from clients.reward_store import load_reward
 from clients.table import read_table
+from clients.writing import Writing
 from wire import terminal
 from wire.defaults import HOLDOUT
 from wire.formats import LEDGER, FormatError
@@ -35,7 +36,7 @@ cli = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="""Before a run: check your file, see what you are asked for, withdraw.
+    help="""Before a run: draft a schema, check your file, see what you are asked for, withdraw.
 Afterwards: use the reward that the run left in your store (NAME-reward/RUN
 beside your own file), and compare your ledger with the mediator's.""",
 )
@@ -44,6 +45,31 @@ RewardArgument = Annotated[
     Path, typer.Argument(metavar="REWARD", help="The reward's folder, with reward.npz and reward.json in it.")
 ]
 
+
+Missing = Annotated[
+    list[str],
+    typer.Option(
+        "--missing",
+        metavar="CODE",
+        help="What stands for nothing in your files, such as --missing=-9, or in one column, --missing=age=-9; repeat "
+        "it for more. It is never guessed.",
+    ),
+]
+Delimiter = Annotated[
+    str, typer.Option("--delimiter", metavar="SIGN", help='What stands between cells, ";" or tab; found if left out.')
+]
+Encoding = Annotated[
+    str, typer.Option("--encoding", metavar="NAME", help="How letters are written, cp1252; Unicode if left out.")
+]
+Decimal = Annotated[
+    str, typer.Option("--decimal", metavar="SIGN", help='The decimal sign, "." or ","; found if left out.')
+]
+Thousands = Annotated[
+    str, typer.Option("--thousands", metavar="SIGN", help='What stands between thousands: ".", ",", " " or "\'".')
+]
+DateFormat = Annotated[
+    str, typer.Option("--date-format", metavar="FORMAT", help="How dates are written, DD/MM/YYYY; found if left out.")
+]
 
 StoreArgument = Annotated[
     Path, typer.Argument(metavar="STORE", help="Where your rewards lie: NAME-reward beside your own file.")
@@ -62,6 +88,11 @@ def check(
     store: Annotated[
         Path | None, typer.Option("--reward-dir", help="Your reward-dir, NAME-reward beside FILE if left out.")
     ] = None,
+    delimiter: Delimiter = "",
+    encoding: Encoding = "",
+    decimal: Decimal = "",
+    thousands: Thousands = "",
+    date_format: DateFormat = "",
 ) -> None:
     """Say before you join whether your file is what the schema asks for, and what you would send.
 
@@ -69,7 +100,58 @@ def check(
     not, with everything that is wrong, by column and row.
     """
     screen = Screen(highlight=False, soft_wrap=True)
-    raise typer.Exit(check_file(file, schema, holdout, holdout_path, party, screen, store))
+    writing = Writing(delimiter, encoding, decimal, thousands, date_format)
+    raise typer.Exit(check_file(file, schema, holdout, holdout_path, party, screen, store, writing))
+
+
+@cli.command("schema")
+def make_schema(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE ...", help="Tables: .csv or .parquet, one a party.")],
+    target: Annotated[str, typer.Option("--target", help="The column that is to be predicted; none if left out.")] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write, schema.toml; printed if left out.")
+    ] = None,
+    missing: Missing = [],  # noqa: B006  (typer reads the default and never changes it)
+    party_column: Annotated[
+        str, typer.Option("--party-column", help="The column that tells parties apart, in a file of several.")
+    ] = "",
+    delimiter: Delimiter = "",
+    encoding: Encoding = "",
+    decimal: Decimal = "",
+    thousands: Thousands = "",
+    date_format: DateFormat = "",
+) -> None:
+    """Draft a schema from your files: what each column is, why, and what is done about gaps.
+
+    Nothing leaves this machine. The draft holds levels and bounds of your data
+    (rounded outward) and no row: read it, settle what is open, then share it.
+    The mediator announces it (schema-file), and parties check their files by it.
+    """
+    from clients.draft import draft_schema
+    from clients.draft_view import show_draft
+
+    writing = Writing(delimiter, encoding, decimal, thousands, date_format)
+    named = [path.name for path in files]
+    labels = [str(path) if named.count(path.name) > 1 else path.name for path in files]
+    if len(set(labels)) < len(labels):
+        raise PartyError(f"the same file is named twice: {listed(sorted({k for k in labels if labels.count(k) > 1}))}")
+    tables = {label: read_table(path, writing) for label, path in zip(labels, files, strict=True)}
+    draft, tables = draft_schema(tables, target, missing, party_column)
+    schema = draft.schema
+    show_draft(draft, tables, Screen(stderr=output is None))
+    if output is None:
+        put(draft.to_toml())
+        return
+    if output.exists() and any(output.resolve() == path.resolve() for path in files):
+        raise PartyError(f"{output.name} is one of the files: name another --output")
+    try:
+        output.write_text(draft.to_toml(), encoding="utf-8")
+    except OSError as error:
+        raise PartyError(f"{output} can't be written: {error.strerror}") from error
+    say(
+        f"Wrote {output}: {len(schema.columns)} columns, schema {schema.hash}.\nIt holds levels and bounds of your "
+        "data, and no row: read it before you share it."
+    )
 
 
 @cli.command("proposals")
@@ -263,6 +345,11 @@ def predict(
         str | None,
         typer.Option("--noise-column", help="A column of FILE with the noise variance of each new observation."),
     ] = None,
+    delimiter: Delimiter = "",
+    encoding: Encoding = "",
+    decimal: Decimal = "",
+    thousands: Thousands = "",
+    date_format: DateFormat = "",
 ) -> None:
     """Add the predicted mean and standard deviation of the target, in its own units, to every row of a file.
 
@@ -272,7 +359,7 @@ def predict(
     if you like); a row with a gap for which the schema drops rows gets no
     prediction. Where a row can't be read, nothing is written.
     """
-    table = read_table(file)
+    table = read_table(file, Writing(delimiter, encoding, decimal, thousands, date_format))
     added = predicted(load_reward(reward), table, noise_column)
     content = write(added, file, table, output)
     for note in added.notes:

@@ -7,10 +7,11 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from clients.encoding import Encoded, encode
+from clients.encoding import Encoded, encode, named_by
 from clients.look import implausible
 from clients.party_data import PartyData, PartyError, PartyFile, store_of
 from clients.table import read_table
+from clients.writing import AS_FOUND, Writing
 from wire.schema import Schema, SchemaError
 from wire.terminal import Screen
 from wire.text import listed
@@ -26,6 +27,7 @@ def check_file(
     party: str,
     console: Screen,
     store: Path | None = None,
+    writing: Writing = AS_FOUND,
 ) -> int:
     """Print the columns, what is wrong and what would be sent; returns the exit status, 1 where something is wrong.
 
@@ -48,12 +50,14 @@ def check_file(
         raise PartyError("--holdout-path is the file itself: its rows would be sent and not stay here")
     wrong = 0
     for place in filter(None, (path, holdout_path)):
-        table = read_table(place)
+        table = named_by(schema, read_table(place, writing))
         encoded = encode(table, schema)
         console.print(_columns(schema, encoded, f"{place.name}: {len(table)} rows"))
         extra = [name for name in table.columns if name not in {column.name for column in schema.columns}]
         if extra:
             console.print(f"Not asked for, and never sent: {listed(extra)}", markup=False)
+        for remark in table.found:
+            console.print(f"Read as: {remark}", markup=False)
         for remark in encoded.remarks(table):
             console.print(f"Left out: {remark}", markup=False)
         for problem in encoded.problems:
@@ -65,7 +69,8 @@ def check_file(
     if wrong:
         console.print(f"The file can't be used: {wrong} problem{'s' if wrong > 1 else ''}.", style="red")
         return 1
-    file = PartyFile(party, path, holdout_path, store or store_of(path), schema.target, None, holdout, schema)
+    own_store = store or store_of(path)
+    file = PartyFile(party, path, holdout_path, own_store, schema.target, None, holdout, schema, writing=writing)
     data = PartyData.read(file, new_secret=False)
     own = data.contribution
     console.print(
@@ -75,6 +80,9 @@ def check_file(
         "node config.",
         markup=False,
     )
+    if how := writing.to_config():
+        told = " ".join(f'{key}="{value}"' for key, value in how.items())
+        console.print(f"How the file is written goes there too: {told}", markup=False)
     return 0
 
 
@@ -83,13 +91,15 @@ def _columns(schema: Schema, encoded: Encoded, title: str) -> Table:
     for name in ("column", "type", "allowed", "gaps", "then"):
         table.add_column(name, justify="right" if name == "gaps" else "left")
     for column in schema.columns:
-        low = "" if column.minimum is None else f"from {column.minimum:g}"
-        high = "" if column.maximum is None else f"to {column.maximum:g}"
+        low = "" if column.minimum is None else f"from {column.written(column.minimum)}"
+        high = "" if column.maximum is None else f"to {column.written(column.maximum)}"
         allowed = ", ".join(column.values) or f"{low} {high}".strip()
-        then = {"refuse": "refused", "drop": "row dropped"}.get(str(column.missing), f"taken as {column.missing}")
+        fill = column.written(column.missing) if isinstance(column.missing, float) else column.missing
+        then = {"refuse": "refused", "drop": "row dropped"}.get(str(column.missing), f"taken as {fill}")
         gaps = encoded.gaps.get(column.name)
         target = " (target)" if column.name == schema.target else ""
-        cells = (column.name + target, column.type, allowed, "absent" if gaps is None else str(gaps), then)
+        kind = f"whole {column.type}" if column.whole else column.type
+        cells = (column.name + target, kind, allowed, "absent" if gaps is None else str(gaps), then)
         table.add_row(*map(escape, cells))
     return table
 

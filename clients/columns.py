@@ -17,7 +17,7 @@ from clients.table import PartyTable
 from guerdon.types import FloatArray
 from wire.text import alike, tidy
 
-__all__ = ["has_no_header", "holds_numbers", "no_features"]
+__all__ = ["ENOUGH", "has_no_header", "holds_numbers", "no_features", "row_marker"]
 
 MOST_READ = 20_000
 """Rows that are looked at to tell whether a name is a value."""
@@ -40,7 +40,7 @@ COUNTERS = {
 
 def no_features(table: PartyTable, wanted: Iterable[str]) -> dict[str, str]:
     """The columns besides the ``wanted`` (target, noise) that are no features, with reasons that quote nothing."""
-    reasons = {name: _reason(name, table[name]) for name in table.columns if name not in set(wanted)}
+    reasons = {name: row_marker(table, name) for name in table.columns if name not in set(wanted)}
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -50,19 +50,19 @@ def has_no_header(table: PartyTable) -> bool:
     Half of the columns that hold numbers have a name that is one, or nothing; or most names look like data, or stand
     among the values of their own column.
     """
-    numeric = [name for name in table.columns if holds_numbers(table[name])]
+    numeric = [name for name in table.columns if holds_numbers(table, name)]
     if numeric and 2 * sum(map(looks_like_data, numeric)) >= len(numeric):
         return True
     strange = [name for name in table.columns if looks_like_data(name) or _is_seen(name, table[name])]
     return 2 * len(strange) > len(table.columns)
 
 
-def holds_numbers(series: pl.Series) -> bool:
-    """Half of its cells that are not empty are numbers, or true and false."""
-    head = series.head(MOST_READ)
+def holds_numbers(table: PartyTable, name: str) -> bool:
+    """Half of a column's cells that are not empty are numbers, or true and false."""
+    head, notation = table[name].head(MOST_READ), table.notation(name)
     if head.dtype.is_numeric():
         return bool((~np.isnan(numbers_in(head))).any())
-    found = ~np.isnan(truths_in(head, ("true",), ("false",))) | ~np.isnan(numbers_in(head))
+    found = ~np.isnan(truths_in(head, ("true",), ("false",))) | ~np.isnan(numbers_in(head, notation))
     return bool(found.any() and 2 * found.sum() >= (~gaps_in(head)).sum())
 
 
@@ -74,7 +74,9 @@ def _is_seen(name: str, series: pl.Series) -> bool:
     }
 
 
-def _reason(name: str, series: pl.Series) -> str:
+def row_marker(table: PartyTable, name: str) -> str:
+    """Why a column only numbers or names the rows; "" where nothing says so."""
+    series = table[name]
     if INDEX.fullmatch(name):
         return "it has no name of its own, as the index that pandas or R write beside the rows"
     words = alike(re.sub(r"(?<=[^\W\d_A-Z])(?=[A-Z])", " ", name)).split()
@@ -82,7 +84,7 @@ def _reason(name: str, series: pl.Series) -> str:
         return "its name says that it identifies rows"
     if len(series) < ENOUGH or not has_texts(series):
         return ""
-    numbers = numbers_in(series)
+    numbers = table.numbers(name)
     if np.isfinite(numbers).all():
         return _numbers_reason(words[-1] if words else "", numbers)
     texts = [tidy(text) for text in texts_of(series) if text]

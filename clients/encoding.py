@@ -9,19 +9,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from clients.cells import gaps_in, has_texts, hint_on, numbers_in, texts_of, truths_in
+from clients.cells import gaps_in, has_texts, hint_on, texts_of, truths_in
 from clients.columns import has_no_header
 from clients.table import HEADLESS, PartyTable
 from guerdon.types import FloatArray
 from wire.schema import Column, Schema, as_whole, whole_categories
 from wire.text import cell_text, listed, nearly, tidy
 
-__all__ = ["Encoded", "Problem", "encode"]
+__all__ = ["Encoded", "Problem", "encode", "named_by", "plain_rows"]
 
 EXPECTED = {
     "number": "a number is expected",
     "boolean": "1 or 0, true or false, yes or no is expected",
     "category": "one of the categories {values} is expected",
+    "date": "a date is expected, such as 2020-03-04",
 }
 
 POINTS = ", and the column holds numbers with points, which codes are not: keep it as texts"
@@ -77,6 +78,21 @@ class Encoded:
         return [*table.remarks, said]
 
 
+def named_by(schema: Schema, table: PartyTable) -> PartyTable:
+    """The table with its columns called as the schema calls them, also where the file spells them in other case."""
+    return table.called([column.name for column in schema.columns])
+
+
+def plain_rows(schema: Schema, table: PartyTable) -> pl.DataFrame:
+    """The table's cells with numbers as programs write them and dates as days, so that a row is the same row however
+    its file was written."""
+    dates = [column.name for column in schema.columns if column.type == "date" and column.name in table.columns]
+    return table.plain.with_columns(
+        pl.Series(name, table.days(name)).fill_nan(None).cast(pl.String).fill_null(table[name].cast(pl.String))
+        for name in dates
+    )
+
+
 def encode(table: PartyTable, schema: Schema) -> Encoded:
     """Read the schema's columns; columns that it does not name are left alone.
 
@@ -91,7 +107,7 @@ def encode(table: PartyTable, schema: Schema) -> Encoded:
     present = [column for column in schema.columns if column.name in table.columns]
     if len(present) < len(schema.columns) and has_no_header(table):
         return Encoded(np.empty((0, 0)), None, kept, 0, {}, (Problem("", 0, HEADLESS, listed(table.columns)),))
-    gaps = {column.name: _gaps(table[column.name], column, schema) for column in present}
+    gaps = {column.name: _gaps(table, column, schema) for column in present}
     empty = np.logical_and.reduce(list(gaps.values())) if present else ~kept
     for column in schema.columns:
         if column.name not in gaps:
@@ -100,8 +116,10 @@ def encode(table: PartyTable, schema: Schema) -> Encoded:
             problems.append(Problem(column.name, 0, f"there is no such column{hint}", listed(table.columns)))
             continue
         missing = gaps[column.name] & ~empty
+        if doubt := table.doubt(column.name, dates=column.type == "date") if column.numeric else "":
+            problems.append(Problem(column.name, 0, doubt))
         codes, wrong = _codes(table, column, gaps[column.name])
-        problems += wrong
+        problems += wrong if not doubt else []
         if column.missing == "refuse" and missing.any():
             what = f"{missing.sum()} missing values, the first here; none may be"
             problems.append(Problem(column.name, int(table.rows[_first(missing)]), what))
@@ -121,11 +139,11 @@ def encode(table: PartyTable, schema: Schema) -> Encoded:
     return Encoded(X, None if y is None else y[kept], kept, int(empty.sum()), counts, tuple(problems))
 
 
-def _gaps(series: pl.Series, column: Column, schema: Schema) -> NDArray[np.bool_]:
+def _gaps(table: PartyTable, column: Column, schema: Schema) -> NDArray[np.bool_]:
     """Where the column has nothing: -9 for a gap also stands for it where a program wrote -9.0."""
-    nothing = schema.nothing(column)
+    series, nothing = table[column.name], schema.nothing(column)
     if column.type != "category" or not has_texts(series):
-        return gaps_in(series, nothing, as_numbers=True)
+        return table.gaps(column.name, nothing, as_numbers=True)
     codes, gaps = _as_codes(series), {"", *map(as_whole, nothing)}
     return gaps_in(codes, [text for text in codes.unique() if text and as_whole(tidy(text)) in gaps])
 
@@ -135,8 +153,10 @@ def _codes(table: PartyTable, column: Column, missing: NDArray[np.bool_]) -> tup
     series = table[column.name]
     if column.type == "category":
         codes = _places(series, column) if has_texts(series) else np.full(len(series), np.nan)
+    elif column.type == "date":
+        codes = table.days(column.name)
     else:
-        codes = numbers_in(series) if column.type == "number" else truths_in(series)
+        codes = table.numbers(column.name) if column.type == "number" else truths_in(series)
     codes = np.where(missing, np.nan, codes)
     strange = ~missing & np.isnan(codes)
     expected = EXPECTED[column.type].format(values=listed(column.values))
@@ -144,10 +164,14 @@ def _codes(table: PartyTable, column: Column, missing: NDArray[np.bool_]) -> tup
         (strange, expected + (_hint(series, column, _first(strange)) if strange.any() else "")),
         (np.isinf(codes), "an infinite number"),
     ]
+    if column.whole:
+        found.append((np.isfinite(codes) & (codes != np.round(codes)), "a whole number is expected"))
     if column.minimum is not None:
-        found.append((np.isfinite(codes) & (codes < column.minimum), f"below the minimum {column.minimum:g}"))
+        low = column.written(column.minimum)
+        found.append((np.isfinite(codes) & (codes < column.minimum), f"below the minimum {low}"))
     if column.maximum is not None:
-        found.append((np.isfinite(codes) & (codes > column.maximum), f"above the maximum {column.maximum:g}"))
+        high = column.written(column.maximum)
+        found.append((np.isfinite(codes) & (codes > column.maximum), f"above the maximum {high}"))
     return codes, [_problem(table, column, where, what) for where, what in found if where.any()]
 
 

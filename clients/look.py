@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.cells import gaps_in, numbers_in
 from clients.table import PartyTable
 from guerdon.plausibility import UNITS, code_cells, extreme_cells
 from guerdon.types import FloatArray
@@ -46,8 +45,8 @@ def implausible(table: PartyTable, schema: Schema) -> list[str]:
 
 def _numbers(table: PartyTable, column: Column, schema: Schema) -> tuple[FloatArray, NDArray[np.intp]]:
     """The finite numbers of a column, and the rows of the file in which they stand."""
-    values = numbers_in(table[column.name])
-    there = np.isfinite(values) & ~gaps_in(table[column.name], schema.nothing(column), as_numbers=True)
+    values = table.numbers(column.name)
+    there = np.isfinite(values) & ~table.gaps(column.name, schema.nothing(column), as_numbers=True)
     return values[there], table.rows[there]
 
 

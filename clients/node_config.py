@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from clients import writing
 from clients.errors import PartyError
 from wire.defaults import HOLDOUT, MIN_HELD_OUT
 from wire.text import is_line, shown, tidy
@@ -26,6 +27,7 @@ KEYS = (
     *("party", "data-path", "target", "noise", "holdout", "holdout-path", "holdout-by", "reward-dir"),
     *("min-held-out", "share-scores", "discloses-rows", "min-difference"),
     *("key", "mediator-key", "confirm-schema"),
+    *writing.KEYS,
 )
 
 TEXTS = ("party", "data-path", "target", "holdout-path", "reward-dir", "key", "mediator-key", "confirm-schema")

@@ -13,14 +13,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from clients.cells import gaps_in, hint_on, numbers_in, truths_in
+from clients.cells import gaps_in, hint_on, truths_in
 from clients.columns import has_no_header, holds_numbers, no_features
-from clients.encoding import Encoded, encode
+from clients.encoding import Encoded, encode, named_by, plain_rows
 from clients.errors import PartyError
 from clients.holdout import Dealer, Hashes, drawn
 from clients.image_file import read_images
 from clients.node_config import check_keys, columns_of, holdout_of, min_held_out_of, noise_of, share_scores_of
-from clients.table import HEADLESS, PartyTable, read_table
+from clients.table import HEADLESS, TEXT_FILES, PartyTable, read_table
+from clients.writing import AS_FOUND, Writing
 from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
 from wire.defaults import MIN_HELD_OUT
@@ -28,7 +29,20 @@ from wire.parsing import ParseError, read_json
 from wire.schema import Schema
 from wire.text import listed, nearly, tidy
 
-__all__ = ["PartyData", "PartyError", "PartyFile", "encoded_by", "numbers", "store_of", "variances"]
+__all__ = [
+    "WRITINGS",
+    "PartyData",
+    "PartyError",
+    "PartyFile",
+    "encoded_by",
+    "file_of",
+    "numbers",
+    "store_of",
+    "variances",
+]
+
+WRITINGS = "writings.json"
+"""Beside the files of simulated parties: by party, how its file is written where that has to be said."""
 
 MOST = 5
 """Problems of a file in one sentence at most; ``python -m clients check`` shows all."""
@@ -43,7 +57,7 @@ class PartyFile:
     mediator can't choose what it opens or how many rows stay; which column is the target it may leave to the run.
 
     holdout_by : the columns by which rows are held out, where the party names some; min_held_out, share_scores : which
-    scores leave, of a real party.
+    scores leave, of a real party; writing : how the file is written, as far as its people say.
     """
 
     party: str
@@ -58,6 +72,7 @@ class PartyFile:
     min_held_out: int = MIN_HELD_OUT
     share_scores: bool = True
     simulated: bool = False
+    writing: Writing = AS_FOUND
 
     @classmethod
     def of(
@@ -74,7 +89,8 @@ class PartyFile:
         check_keys(node_config)
         noise, holdout = noise_of(node_config), holdout_of(node_config)
         if "partition-id" in node_config:
-            party, path = _simulated(int(node_config["partition-id"]), str(run_config.get("data-dir", "")))
+            party, path, said = _simulated(int(node_config["partition-id"]), str(run_config.get("data-dir", "")))
+            node_config = {**said, **node_config}
             held_path = path.parent / "heldout" / path.name
             held = held_path if held_path.exists() else None
             noise = noise_of(node_config) or tidy(str(run_config.get("noise-column") or "")) or None
@@ -105,6 +121,7 @@ class PartyFile:
             min_held_out=min_held_out_of(node_config),
             share_scores=share_scores_of(node_config),
             simulated="partition-id" in node_config,
+            writing=Writing.of(node_config),
         )
 
 
@@ -113,23 +130,32 @@ def store_of(path: Path) -> Path:
     return path.with_name(f"{path.stem}-reward")
 
 
-def _simulated(partition: int, data_dir: str) -> tuple[str, Path]:
+def _simulated(partition: int, data_dir: str) -> tuple[str, Path, Mapping[str, Any]]:
+    """A simulated party's name and file, and what its node config would say of how that is written."""
     index = Path(data_dir) / "parties.json"
     if not data_dir or not index.exists():
         raise PartyError(
             "the run config names no data-dir with a parties.json: prepare the parties' files first, "
             "python -m simulations prepare SCENARIO"
         )
+    writings = index.with_name(WRITINGS)
     try:
         names = read_json(index.read_bytes())
+        said = read_json(writings.read_bytes()) if writings.exists() else {}
     except (OSError, ParseError) as error:
         raise PartyError(f"{index.name} can't be read", here=f"{index}: {error}") from error
     if not isinstance(names, list):
         raise PartyError(f"{index.name} should hold a list of names")
     if not 0 <= partition < len(names):
         raise PartyError(f"{index} lists {len(names)} parties, so there is none with partition-id {partition}")
-    images = index.parent / f"{names[partition]}.npz"
-    return str(names[partition]), images if images.exists() else images.with_suffix(".parquet")
+    name = str(names[partition])
+    return name, file_of(index.parent, name), said.get(name, {})
+
+
+def file_of(folder: Path, party: str) -> Path:
+    """The file of a simulated party, of whatever kind it is."""
+    files = [folder / f"{party}{suffix}" for suffix in (".npz", *TEXT_FILES, ".parquet")]
+    return next((path for path in files if path.exists()), files[-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,10 +285,10 @@ def _read(file: PartyFile, path: Path, features: tuple[str, ...] | None = None) 
             raise PartyError(f"{path.name} holds images, and the run's schema is for tables; nothing else is sent")
         return _images(file, path, features)
     noise = file.noise if isinstance(file.noise, str) else ""
-    table = read_table(path)
+    table = read_table(path, file.writing)
     if file.schema is not None:
-        return _by_schema(file.schema, table, noise)
-    if len(table) and not any(holds_numbers(table[name]) for name in table.columns):
+        return _by_schema(file.schema, named_by(file.schema, table), noise)
+    if len(table) and not any(holds_numbers(table, name) for name in table.columns):
         # Nothing tells a line of names from a row of texts, so no name is said.
         raise PartyError(
             f"{table.file} has no column of numbers; a schema says which texts are categories", _has(table)
@@ -287,7 +313,7 @@ def _by_schema(schema: Schema, table: PartyTable, noise: str) -> _Read:
     if noise:
         _require(table, noise, "noise")
     by_row = variances(table, noise, encoded.kept) if noise else None
-    rows = _Rows(encoded.X, encoded.y, by_row, table.frame.filter(encoded.kept))
+    rows = _Rows(encoded.X, encoded.y, by_row, plain_rows(schema, table).filter(encoded.kept))
     return _Read(schema.features, rows, {}, tuple(encoded.remarks(table)))
 
 
@@ -324,7 +350,7 @@ def _columns(table: PartyTable, features: Sequence[str], target: str, noise: str
         _require(table, name)
     X = np.column_stack([numbers(table, name) for name in features])
     y, by_row = numbers(table, target) if target else None, variances(table, noise) if noise else None
-    return _Rows(X, y, by_row, table.frame)
+    return _Rows(X, y, by_row, table.plain)
 
 
 def _require(table: PartyTable, name: str, what: str = "") -> None:
@@ -351,8 +377,10 @@ def numbers(table: PartyTable, name: str, kept: NDArray[np.bool_] | None = None)
     if len(table) == 0:
         raise PartyError(f"{table.file} has no rows")
     where = np.arange(len(table)) if kept is None else np.flatnonzero(kept)
+    if doubt := table.doubt(name):
+        raise PartyError(f"{table.file}, column {name!r}: {doubt}")
     column = table[name] if kept is None else table[name].gather(where)
-    values, gaps = numbers_in(column), gaps_in(column)
+    values, gaps = table.numbers(name)[where], gaps_in(column)
     if np.isnan(values[~gaps]).all():
         values = truths_in(column, ("true",), ("false",))
     strange = np.flatnonzero(~gaps & np.isnan(values))

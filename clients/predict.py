@@ -20,8 +20,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from clients.encoding import named_by
 from clients.party_data import PartyError, encoded_by, numbers, variances
-from clients.table import PartyTable
+from clients.table import TEXT_FILES, PartyTable, announced
 from guerdon.types import FloatArray
 from wire.files import write_whole
 from wire.kinds import kind_of, understood
@@ -42,9 +43,6 @@ MARKS = (
     (b"\xef\xbb\xbf", "utf-8"),
 )
 """What a text file may begin with, and how it goes on."""
-
-CELL = r'(?:"[^"]*(?:""[^"]*)*"[^,\r\n]*|[^",\r\n][^,\r\n]*)?'
-LINE = re.compile(rf"{CELL}(?:,{CELL})*(?:\r\n|\n|\r|\Z)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +103,7 @@ def write(added: Predicted, file: Path, table: PartyTable, output: Path | None) 
         raise PartyError(f"{output.name} must end in .csv or .parquet")
     if output is not None and output.exists() and os.path.samefile(output, file):
         raise PartyError(f"{output.name} is the file itself, which is never written over: name another --output")
-    own_text = file.suffix.lower() == ".csv"
+    own_text = file.suffix.lower() in TEXT_FILES
     if output is not None and output.suffix.lower() == ".parquet":
         made = io.BytesIO()
         _with_columns(added, file, table).write_parquet(made)
@@ -125,7 +123,7 @@ def write(added: Predicted, file: Path, table: PartyTable, output: Path | None) 
 
 def _with_columns(added: Predicted, file: Path, table: PartyTable) -> pl.DataFrame:
     """The columns of a Parquet file as they are, or of a CSV file as texts (007 is no 7), and those that are added."""
-    if file.suffix.lower() == ".csv":
+    if file.suffix.lower() in TEXT_FILES:
         return table.frame.with_columns(pl.Series(name, values) for name, values in added.columns.items())
     own = pl.read_parquet(file)
     places = {int(row) - 1: k for k, row in enumerate(table.rows)}  # of rows of nothing there is no prediction
@@ -151,38 +149,46 @@ def _free(names: Sequence[str], own: Sequence[str]) -> dict[str, str]:
 def _with_cells(file: Path, table: PartyTable, added: Mapping[str, Sequence[Any]]) -> bytes:
     """The bytes of a CSV file with cells added at the end of each of its lines."""
     content = file.read_bytes()
-    mark, encoding = next((m for m in MARKS if content.startswith(m[0])), (b"", "utf-8"))
-    lines = _lines(file, content[len(mark) :].decode(encoding, errors="surrogateescape"))
-    header = next(k for k, line in enumerate(lines) if any(cell.strip() for cell in _cells(line)))
+    mark, encoding = next((m for m in MARKS if content.startswith(m[0])), (b"", table.writing.encoding or "utf-8"))
+    text = content[len(mark) :].decode(encoding, errors="surrogateescape")
+    _, behind = announced(text)
+    before, sign = text[: len(text) - len(behind)], table.delimiter
+    lines = _lines(file, behind, sign)
+    header = next(k for k, line in enumerate(lines) if any(cell.strip() for cell in _cells(line, sign)))
     values = dict(zip(table.rows.tolist(), zip(*added.values(), strict=True), strict=True))
-    made = [*lines[:header], _longer(lines[header], list(added))]
+    made = [before, *lines[:header], _longer(lines[header], list(added), table)]
     for row, line in enumerate(lines[header + 1 :], start=1):
         cells = values.get(row, [None] * len(added))
-        made.append(_longer(line, cells) if line.strip("\r\n") else line)  # an empty line stays one
+        made.append(_longer(line, cells, table) if line.strip("\r\n") else line)  # an empty line stays one
     return mark + "".join(made).encode(encoding, errors="surrogateescape")
 
 
-def _lines(file: Path, text: str) -> list[str]:
+def _lines(file: Path, text: str, sign: str) -> list[str]:
     """The lines of a CSV file with their ends; one that goes on within quotation marks is one."""
-    lines = [found.group() for found in LINE.finditer(text) if found.group()]
+    s = re.escape(sign)
+    cell = rf'(?:"[^"]*(?:""[^"]*)*"[^{s}\r\n]*|[^"{s}\r\n][^{s}\r\n]*)?'
+    line = re.compile(rf"{cell}(?:{s}{cell})*(?:\r\n|\n|\r|\Z)")
+    lines = [found.group() for found in line.finditer(text) if found.group()]
     if "".join(lines) != text or not lines:
         raise PartyError(f"{file.name}: the quotation marks in it do not match, so its lines can't be told apart")
     return lines
 
 
-def _cells(line: str) -> list[str]:
-    return next(csv.reader([line]), [])
+def _cells(line: str, sign: str) -> list[str]:
+    return next(csv.reader([line], delimiter=sign), [])
 
 
-def _longer(line: str, values: Sequence[Any]) -> str:
-    """The line with these cells before its end."""
+def _longer(line: str, values: Sequence[Any], table: PartyTable) -> str:
+    """The line with these cells before its end, cut and written as the file's own are."""
     body = line.rstrip("\r\n")
-    return ",".join([body, *map(_cell, values)]) + line[len(body) :]
+    return table.delimiter.join([body, *(_cell(value, table) for value in values)]) + line[len(body) :]
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, table: PartyTable) -> str:
     text = "" if value is None else str(value)
-    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in ',"\r\n') else text
+    if isinstance(value, float):
+        text = text.replace(".", table.decimal)
+    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in (table.delimiter, *'"\r\n')) else text
 
 
 # What a model is given.
@@ -194,6 +200,7 @@ def _inputs(found: Reward, features: Sequence[str], table: PartyTable) -> tuple[
     missing = [name for name in features if name not in table.columns]
     if "schema" in found.about:
         schema = _schema(found).without_target
+        table = named_by(schema, table)
         if missing or all(column.name in table.columns for column in schema.columns):
             encoded = encoded_by(schema, table, quote=True)
             return encoded.X[:, [schema.features.index(name) for name in features]], encoded.kept

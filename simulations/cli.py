@@ -6,8 +6,9 @@ Each imports what it needs when it is called, so that ``--help`` and ``list`` an
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.markup import escape
@@ -18,6 +19,7 @@ from wire.terminal import Screen, put, say
 
 if TYPE_CHECKING:
     from simulations.prepare import Prepared
+    from simulations.scenarios import Scenario
 
 __all__ = ["main"]
 
@@ -35,6 +37,11 @@ parties' files, the config, every value and reward, and the log.
   python -m simulations run diabetes --seeds 5
   python -m simulations run diabetes --set "scheme=RhoShapley(rho=0.5)"
   python -m simulations run diabetes --set "scheme=my_module:EqualReward()"
+
+With files of your own, one a party, or one with a column that tells them apart:
+
+  python -m simulations run --data north.csv --data south.csv --data west.csv --target outcome
+  python -m simulations run --data all.csv --party-column site --target outcome
 
 Value first, look, then agree on rho and deliver:
 
@@ -57,7 +64,57 @@ Draw the papers' figures and tables again:
     pretty_exceptions_enable=False,
 )
 
-ScenarioArgument = Annotated[str, typer.Argument(metavar="SCENARIO")]
+ScenarioArgument = Annotated[str, typer.Argument(metavar="[SCENARIO]", show_default=False)]
+OWN = "Files of your own"
+Data = Annotated[
+    list[str],
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        help="A party's own table, .csv or .parquet, called after the file or NAME=FILE; repeat it for each party.",
+        rich_help_panel=OWN,
+    ),
+]
+Target = Annotated[
+    str,
+    typer.Option("--target", help="The column that is to be predicted; none if left out.", rich_help_panel=OWN),
+]
+PartyColumn = Annotated[
+    str,
+    typer.Option(
+        "--party-column",
+        help="In one file with several parties, the column that tells them apart.",
+        rich_help_panel=OWN,
+    ),
+]
+SchemaFile = Annotated[
+    str,
+    typer.Option("--schema", metavar="FILE", help="The schema of all files; drafted if left out.", rich_help_panel=OWN),
+]
+Strategy = Annotated[
+    str,
+    typer.Option("--strategy", help="What rewards are, as ModelRewards(); chosen by the target.", rich_help_panel=OWN),
+]
+Missing = Annotated[
+    list[str],
+    typer.Option(
+        "--missing",
+        metavar="CODE",
+        help="What stands for nothing, --missing=-9, or in one column, --missing=age=-9; never guessed.",
+        rich_help_panel=OWN,
+    ),
+]
+
+
+def _written(name: str, what: str) -> Any:
+    return typer.Option(name, metavar="[PARTY=]SIGN", help=f"{what}; of all files, or of one.", rich_help_panel=OWN)
+
+
+Delimiter = Annotated[list[str], _written("--delimiter", 'What stands between cells, ";" or tab; found if left out')]
+Encoding = Annotated[list[str], _written("--encoding", "How letters are written, cp1252; Unicode if left out")]
+Decimal = Annotated[list[str], _written("--decimal", 'The decimal sign, "." or ","; found if left out')]
+Thousands = Annotated[list[str], _written("--thousands", "What stands between thousands; found if left out")]
+DateFormat = Annotated[list[str], _written("--date-format", "How dates are written, DD/MM/YYYY; found if left out")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN")]
 RunsArgument = Annotated[list[Path], typer.Argument(metavar="RUN ...")]
 Set = Annotated[
@@ -83,25 +140,42 @@ OutputDir = Annotated[
 
 @app.command()
 def run(
-    scenario: ScenarioArgument,
+    scenario: ScenarioArgument = "",
     overrides: Set = [],  # noqa: B006  (typer reads the default and never changes it)
     parties: Parties = None,
     seed: Seed = None,
     output_dir: OutputDir = None,
     seeds: Seeds = 1,
+    data: Data = [],  # noqa: B006
+    target: Target = "",
+    party_column: PartyColumn = "",
+    schema: SchemaFile = "",
+    strategy: Strategy = "",
+    missing: Missing = [],  # noqa: B006
+    delimiter: Delimiter = [],  # noqa: B006
+    encoding: Encoding = [],  # noqa: B006
+    decimal: Decimal = [],  # noqa: B006
+    thousands: Thousands = [],  # noqa: B006
+    date_format: DateFormat = [],  # noqa: B006
 ) -> None:
     """Simulate a scenario from the data to the rewards, and show what each party gained.
 
-    SCENARIO is one of `list`, or the path of a .toml file of your own. With --seeds K it is run K
-    times, and the mean and spread of every measure are shown, and written to a CSV file.
+    SCENARIO is one of `list`, or the path of a .toml file of your own; with --data it can be left
+    out. With --seeds K it is run K times, and the mean and spread of every measure are shown, and
+    written to a CSV file.
+
+    With --data the parties are your own files: the whole way, asking for nothing. What each column
+    is taken for and what is done about gaps is said, and kept in the run directory as schema.toml.
 
     Exit status: 0 only if the run truly completed (every party has its reward), 1 if it failed,
     2 if the config can't be used (then nothing was started), 130 after Ctrl-C.
     """
+    written = _writings(delimiter, encoding, decimal, thousands, date_format)
+    own = _Own(data, target, party_column, schema, strategy, missing, written)
     if seeds == 1:
-        _launch(_prepared(scenario, overrides, parties, seed, output_dir))
+        _launch(_prepared(scenario, overrides, parties, seed, output_dir, own))
     else:
-        _launch_all(scenario, overrides, parties, seed, output_dir, seeds)
+        _launch_all(scenario, overrides, parties, seed, output_dir, seeds, own)
 
 
 @app.command("list")
@@ -116,22 +190,36 @@ def list_scenarios() -> None:
 
 @app.command()
 def prepare(
-    scenario: ScenarioArgument,
+    scenario: ScenarioArgument = "",
     overrides: Set = [],  # noqa: B006
     parties: Parties = None,
     seed: Seed = None,
     output_dir: OutputDir = None,
+    data: Data = [],  # noqa: B006
+    target: Target = "",
+    party_column: PartyColumn = "",
+    schema: SchemaFile = "",
+    strategy: Strategy = "",
+    missing: Missing = [],  # noqa: B006
+    delimiter: Delimiter = [],  # noqa: B006
+    encoding: Encoding = [],  # noqa: B006
+    decimal: Decimal = [],  # noqa: B006
+    thousands: Thousands = [],  # noqa: B006
+    date_format: DateFormat = [],  # noqa: B006
 ) -> None:
     """Only write the parties' files and the run config, and print the plain Flower lines that use them.
 
     For a run with `flwr run`, or with real SuperNodes. The mediator then draws
     the seed of the rewards' noise from the operating system.
 
-    SCENARIO is one of `list`, or the path of a .toml file of your own.
+    SCENARIO is one of `list`, or the path of a .toml file of your own; with --data, your own
+    files, it can be left out.
     """
     from simulations.handoff import hand_off
 
-    say(hand_off(_prepared(scenario, overrides, parties, seed, output_dir)))
+    written = _writings(delimiter, encoding, decimal, thousands, date_format)
+    own = _Own(data, target, party_column, schema, strategy, missing, written)
+    say(hand_off(_prepared(scenario, overrides, parties, seed, output_dir, own)))
 
 
 @app.command()
@@ -280,33 +368,90 @@ def paper(
         raise typer.Exit(1)
 
 
-def _prepared(
-    name: str, overrides: list[str], parties: int | None, seed: int | None, output_dir: Path | None
-) -> Prepared:
-    from simulations.scenarios import load_scenario
+class _Own(NamedTuple):
+    """What the command line says of files of the user's own."""
 
-    scenario = load_scenario(name)  # before the seconds that the next import takes
+    data: list[str]
+    target: str
+    party_column: str
+    schema: str
+    strategy: str
+    missing: list[str]
+    writings: dict[str, list[str]]
+
+
+def _writings(*said: list[str]) -> dict[str, list[str]]:
+    return dict(zip(("delimiter", "encoding", "decimal", "thousands", "date-format"), said, strict=True))
+
+
+def _scenario(name: str, own: _Own) -> Scenario:
+    """The scenario that is named, on files of the user's own where there are some."""
+    from simulations.scenarios import Scenario, ScenarioError, load_scenario
+
+    if not name and not own.data:
+        raise ScenarioError(
+            "name a scenario (python -m simulations list), or files of your own: --data north.csv --data south.csv "
+            "--target NAME"
+        )
+    scenario = load_scenario(name) if name else Scenario("own-files", "", 1, {})
+    said: dict[str, object] = {"--target": own.target, "--party-column": own.party_column, "--schema": own.schema}
+    said |= {"--missing": own.missing, **{f"--{key}": values for key, values in own.writings.items()}}
+    if not own.data:
+        if strange := [option for option, value in said.items() if value]:
+            raise ScenarioError(f"{strange[0]} is for files of your own: name them with --data")
+        return scenario
+    from simulations.own_files import OwnFiles, OwnFilesError, party_names, read_writings
+
+    try:
+        data = OwnFiles.of(
+            own.data,
+            Path.cwd(),
+            target=own.target,
+            party_column=own.party_column,
+            schema=own.schema,
+            missing=own.missing,
+            writings=read_writings(own.writings, party_names(own.data)),
+        )
+    except OwnFilesError as error:
+        raise ScenarioError(str(error)) from error
+    return replace(scenario, data=data)
+
+
+def _prepared(
+    name: str, overrides: list[str], parties: int | None, seed: int | None, output_dir: Path | None, own: _Own
+) -> Prepared:
+    scenario = _scenario(name, own)  # before the seconds that the next import takes
     from simulations.prepare import prepare
 
+    if own.strategy:
+        overrides = [*overrides, f"strategy={own.strategy}"]
     prepared = prepare(scenario, overrides, parties=parties, seed=seed, output_dir=output_dir)
+    if prepared.read is not None:
+        prepared.read.show(Screen(stderr=True))
     for note in prepared.notes:
         say(f"Note: {note}", err=True)
     return prepared
 
 
 def _launch_all(
-    scenario: str, overrides: list[str], parties: int | None, seed: int | None, output_dir: Path | None, seeds: int
+    scenario: str,
+    overrides: list[str],
+    parties: int | None,
+    seed: int | None,
+    output_dir: Path | None,
+    seeds: int,
+    own: _Own,
 ) -> None:
     """A run for each seed, then the mean and spread of those that completed; status 1 where one did not."""
     from server.run_directory import RunDirectory
     from simulations.spread import spread_table, spread_view
 
     records, failed = [], []
-    prepared = _prepared(scenario, overrides, parties, seed, output_dir)
+    prepared = _prepared(scenario, overrides, parties, seed, output_dir, own)
     first = prepared.config.seed
     for k in range(seeds):
         if k:
-            prepared = _prepared(scenario, overrides, parties, first + k, output_dir)
+            prepared = _prepared(scenario, overrides, parties, first + k, output_dir, own)
         try:
             _launch(prepared)
             records.append(RunDirectory(prepared.run).read_allocation())

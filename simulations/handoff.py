@@ -6,6 +6,7 @@ import json
 import shlex
 from pathlib import Path
 
+from clients.party_data import file_of
 from simulations.prepare import Prepared
 from simulations.superlink import SETTINGS, federation_config
 from wire.environment import AS_SHELL
@@ -52,8 +53,7 @@ def _deployment(prepared: Prepared, home: Path) -> list[str]:
         "--disable-runtime-dependency-installation",
     ]
     for k, party in enumerate(prepared.parties, start=1):
-        images = prepared.run / "data" / f"{party}.npz"
-        path = images if images.exists() else images.with_name(f"{party}.parquet")
+        path = file_of(prepared.run / "data", party)
         node = shlex.quote(" ".join(_node_config(prepared, party, path)))
         lines += [
             f"  {party}, shell {k + 1} (stays open):",
@@ -72,6 +72,9 @@ def _node_config(prepared: Prepared, party: str, path: Path) -> list[str]:
     """What a party says for itself; a simulated one takes noise and share of rows from the run's config."""
     config, held = prepared.config, path.parent / "heldout" / path.name
     texts = {"party": party, "data-path": str(path)}
+    if prepared.read is not None:
+        texts["confirm-schema"] = prepared.read.schema.hash
+        texts |= prepared.read.writings[party].to_config()
     if config.noise_column:
         texts["noise"] = config.noise_column
     if held.exists():

@@ -7,10 +7,10 @@ from pathlib import Path
 __all__ = ["KEYS", "OWN_DATA", "is_data_file"]
 
 OWN_DATA = (
-    "To simulate with data of your own, write a data set part, a class with load(rng) -> Dataset in a file such as "
-    "my_data.py beside you, and name it: python -m simulations run SCENARIO --set "
-    "\"dataset=my_data:Table(path='my.csv', target='y')\". docs/scenarios.md has it to copy; with real parties each "
-    "names its own file, docs/deployment.md."
+    "To simulate with files of your own, name each party's: python -m simulations run --data north.csv --data "
+    "south.csv --target NAME; or one file with a column that tells the parties apart, --data all.csv --party-column "
+    'site. In a scenario file that is a table, [data] with files = ["north.csv", "south.csv"] (docs/tutorials/study.md). '
+    "Rows that a program makes or divides are a data set part (docs/scenarios.md)."
 )
 
 KEYS = ("data", "data-path", "data-file", "file", "csv")

@@ -25,6 +25,7 @@ from simulations import datasets, partitions
 from simulations.datasets import Dataset, Rows
 from simulations.overrides import OverrideError, parse_overrides
 from simulations.own_data import KEYS, OWN_DATA, is_data_file
+from simulations.own_files import OwnFiles, OwnFilesError, Read, strategy_for
 from simulations.scenarios import Scenario
 from simulations.staging import CHECKOUT, StagingError, check_modules, importable, stage
 from wire.files import write_arrays
@@ -43,10 +44,17 @@ SET_BY_PREPARE = {
     f"--output-dir. {OWN_DATA}",
     "resume": "use the command `resume RUN` to go on with an earlier run",
 }
+OF_FILES = {
+    "dataset": "the run is on files of your own, so there is no data set to choose",
+    "partition": "the run is on files of your own, so there is nothing to divide",
+    "parties": "the files are the parties: name them as --data NAME=FILE",
+    "target": "with files of your own, say --target NAME",
+    "schema-file": "with files of your own, say --schema FILE",
+}
 FIXED_BY_THE_RUN = dict.fromkeys(
     (
         *("dataset", "partition", "parties", "target", "noise-column", "holdout", "seed"),
-        *("synthetic-file", "generator-file", "public-file"),
+        *("synthetic-file", "generator-file", "public-file", "schema-file"),
         *("strategy", "model", "generator", "features", "valuation", "shapley", "standardize", "deduplicate"),
         "on-finding",
         *("run-dir", "data-dir", "output-dir", "resume"),
@@ -64,13 +72,15 @@ class Prepared:
     """A run that can be launched.
 
     run : its directory; app : the Flower app to submit (the checkout, or a staged copy with the user's own modules);
-    notes : what the user should know of how the config was made.
+    notes : what the user should know of how the config was made; read : the files of the user's own, where it runs on
+    these.
     """
 
     run: Path
     app: Path
     config: RunConfig
     notes: tuple[str, ...] = ()
+    read: Read | None = None
 
     @property
     def parties(self) -> tuple[str, ...]:
@@ -102,14 +112,13 @@ def prepare(
         Something is wrong with the config, the parts or the data. Nothing was written then.
     """
     caller = (caller or Path.cwd()).resolve()
+    if scenario.data is not None:
+        return _prepare_files(scenario, scenario.data, overrides, parties, seed, output_dir, caller)
     try:
         chosen = parse_overrides(overrides, SET_BY_PREPARE)
         with importable(caller):
             given, left_out = _for_its_strategy(dict(scenario.config) | chosen, chosen)
-        if seed is not None:
-            given["seed"] = seed
-        folder = output_dir or Path(str(given.get("output-dir") or "runs"))
-        given["output-dir"] = str(caller / folder.expanduser())
+        given |= _places(given, seed, output_dir, caller)
         given["parties"] = ",".join(_party_names(given.get("parties"), parties, scenario.parties))
         with importable(caller) as sources:
             config = _check(given, caller)
@@ -133,6 +142,50 @@ def prepare(
     (run / CONFIG).write_text(tomli_w.dumps(final), encoding="utf-8")
     app = stage(sources, run / "app") if sources else CHECKOUT
     return Prepared(run, app, RunConfig.parse(final), left_out)
+
+
+def _places(given: Mapping[str, Any], seed: int | None, output_dir: Path | None, caller: Path) -> dict[str, Any]:
+    """The seed and the folder of runs, where the command line has the last word."""
+    folder = output_dir or Path(str(given.get("output-dir") or "runs"))
+    place = {"output-dir": str(caller / folder.expanduser())}
+    return place if seed is None else {"seed": seed, **place}
+
+
+def _prepare_files(
+    scenario: Scenario,
+    own: OwnFiles,
+    overrides: Iterable[str],
+    parties: int | None,
+    seed: int | None,
+    output_dir: Path | None,
+    caller: Path,
+) -> Prepared:
+    """The same for files of the user's own: the parties are the files, and a schema says how they are read."""
+    notes: tuple[str, ...] = ()
+    try:
+        if parties is not None:
+            raise OverrideError(f"--parties {parties}: the files are the parties, so there is nothing to choose")
+        chosen = parse_overrides(overrides, SET_BY_PREPARE | OF_FILES)
+        read = own.read()
+        suits, why = strategy_for(read.schema)
+        with importable(caller):
+            given = {key: value for key, value in scenario.config.items() if key not in OF_FILES} | chosen
+            given, left_out = _for_its_strategy(given, chosen)
+        notes = left_out
+        if not given.get("strategy"):
+            notes = (*left_out, f"{why}: strategy = {suits!r}; --strategy chooses another")
+            given["strategy"] = suits
+        given |= {**_places(given, seed, output_dir, caller), "parties": ",".join(read.parties)}
+        with importable(caller) as sources:
+            config = _check(given, caller)
+    except (OverrideError, ConfigError, StagingError, PluginError, RunDirectoryError, OwnFilesError) as error:
+        raise PrepareError("\n".join([str(error), *notes])) from error
+    run = _new_directory(Path(config.output_dir), scenario.name)
+    final = config.to_toml_dict() | {"run-dir": str(run), "data-dir": str(run / "data"), "target": read.schema.target}
+    final["schema-file"] = str(read.write(run))
+    (run / CONFIG).write_text(tomli_w.dumps(final), encoding="utf-8")
+    app = stage(sources, run / "app") if sources else CHECKOUT
+    return Prepared(run, app, RunConfig.parse(final), notes, read)
 
 
 def _for_its_strategy(given: dict[str, Any], chosen: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

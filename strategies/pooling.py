@@ -195,7 +195,7 @@ class PoolingMediator(Conversation):
         if not pool or image_shape(pool[0].feature_names) is not None:
             return []
         schema = self.settings.schema
-        fills = {c.name: float(c.missing) for c in schema.columns if c.fills and c.type == "number"} if schema else {}
+        fills = {c.name: float(c.missing) for c in schema.columns if c.fills and c.numeric} if schema else {}
         return find_implausible(pool, target=self.target if self.numbers else "", fills=fills)
 
     def _plausible(self, pool: list[Contribution]) -> list[Contribution]:

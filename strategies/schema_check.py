@@ -68,10 +68,14 @@ def _values(column: Column, own: FloatArray) -> str:
         return _of(int((~whole).sum()), len(own), "are not exactly one of its categories")
     if column.type == "boolean":
         return _of(int((~np.isin(own, (0.0, 1.0))).sum()), len(own), "are neither 0 nor 1")
+    if column.whole and (count := int((own != np.round(own)).sum())):
+        return _of(count, len(own), "are no whole numbers")
     if column.minimum is not None and (count := int((own < column.minimum).sum())):
-        return _of(count, len(own), f"are below the minimum {column.minimum:g}")
+        return _of(count, len(own), f"are below the minimum {column.written(column.minimum)}")
     if column.maximum is not None:
-        return _of(int((own > column.maximum).sum()), len(own), f"are above the maximum {column.maximum:g}")
+        return _of(
+            int((own > column.maximum).sum()), len(own), f"are above the maximum {column.written(column.maximum)}"
+        )
     return ""
 
 

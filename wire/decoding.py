@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def decoded(
             continue
         if column.name == schema.target and labels is not None:
             values, gaps = labels, np.zeros(len(points), dtype=bool)
-        elif column.type == "number":
+        elif column.numeric:
             values = number[column.name]
             gaps = code.get(column.name, np.zeros(len(points), dtype=np.int64)) == 1
         else:
@@ -80,13 +81,13 @@ def _column(column: Column, place: int) -> tables.Column:
         return Category(column.name, places, gap)
     if column.type == "boolean":
         return Boolean(column.name, place, None if flag is None else Gap(float(column.missing), flag))
-    number = Number(column.name, place, *_bounds(column))
+    number = Number(column.name, place, *_bounds(column), whole=column.whole)
     if not column.fills:
         return number
     fill = float(column.missing)
     told_by_fill = not number.low <= fill <= number.high  # what no row may hold stands for a gap, flag or none
     gap = Gap(fill, flag) if flag is not None or told_by_fill else None
-    return Number(column.name, place, *_bounds(column), gap=gap)
+    return replace(number, gap=gap)
 
 
 def _bounds(column: Column) -> tuple[float, float]:
@@ -104,5 +105,5 @@ def _series(column: Column, values: FloatArray, gaps: NDArray[np.bool_], whole: 
         own = [None if gap else column.values[int(value)] for value, gap in zip(values, gaps, strict=True)]
         return pl.Series(column.name, own, dtype=pl.String)
     own = [None if gap else float(value) for value, gap in zip(values, gaps, strict=True)]
-    integer = whole or column.type == "boolean"
+    integer = whole or column.whole or column.type == "boolean"
     return pl.Series(column.name, own, dtype=pl.Float64).cast(pl.Int64 if integer else pl.Float64)

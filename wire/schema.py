@@ -20,6 +20,13 @@ the same value means the same number everywhere. It is written in TOML:
     missing = 240.0                         # what stands in for a gap; "refuse" (the default) or "drop" the row
     flag-missing = true                     # and a feature that is 1 where there was one
 
+    [columns.seen]
+    type = "date"                           # one feature: days since 1970-01-01
+    minimum = 2015-01-01
+
+    [columns.visits]
+    whole = true                            # a number, and a whole one
+
     [columns.disease]
     type = "boolean"
 
@@ -38,14 +45,31 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any, Literal, Self, get_args
 
 from wire.parsing import ParseError, read_json, read_toml
 from wire.text import is_line, listed, nearly, shown, tidy
 
-__all__ = ["FALSE", "TRUE", "Column", "Schema", "SchemaError", "as_whole", "whole_categories"]
+__all__ = [
+    "EPOCH",
+    "FALSE",
+    "MISSING",
+    "TRUE",
+    "Column",
+    "Schema",
+    "SchemaError",
+    "as_date",
+    "as_whole",
+    "whole_categories",
+]
 
-Type = Literal["number", "category", "boolean"]
+Type = Literal["number", "category", "boolean", "date"]
+
+EPOCH = date(1970, 1, 1)
+"""Dates are encoded as days since then."""
+
+FIRST, LAST = ((day - EPOCH).days for day in (date.min, date.max))
 
 MISSING = ("", "NA", "NaN", "nan", "null", "?")
 """What stands for a gap unless the schema says otherwise."""
@@ -53,7 +77,18 @@ MISSING = ("", "NA", "NaN", "nan", "null", "?")
 TRUE, FALSE = ("1", "true", "yes", "y", "t"), ("0", "false", "no", "n", "f")
 """What a boolean is written as, in letters of either size."""
 
-KEYS = {"type", "minimum", "maximum", "values", "missing", "missing-values", "flag-missing", "unit", "description"}
+KEYS = {
+    "type",
+    "whole",
+    "minimum",
+    "maximum",
+    "values",
+    "missing",
+    "missing-values",
+    "flag-missing",
+    "unit",
+    "description",
+}
 
 LIMIT = 200_000
 """Characters of a schema at most."""
@@ -67,7 +102,8 @@ class SchemaError(ValueError):
 class Column:
     """One column of every party's file.
 
-    minimum, maximum : bounds of a number, both included; values : the categories, in the order of their features;
+    whole : its numbers are whole ones; minimum, maximum : bounds of a number, both included, of a date in days since
+    1970-01-01; values : the categories, in the order of their features;
     missing : "refuse", "drop", or what stands in for a gap (a number, or one of the categories); flag_missing : one
     more feature, 1 where there was a gap; unit, description : for whoever reads it; missing_values : the texts that
     stand for nothing in this column, None where those of the schema do.
@@ -83,6 +119,16 @@ class Column:
     unit: str = ""
     description: str = ""
     missing_values: tuple[str, ...] | None = None
+    whole: bool = False
+
+    @property
+    def numeric(self) -> bool:
+        """It becomes one number that has an order: a number, or a date."""
+        return self.type in ("number", "date")
+
+    def written(self, value: float) -> str:
+        """A bound as people write it."""
+        return str(as_date(value)) if self.type == "date" else f"{value:g}"
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -210,6 +256,11 @@ class Schema:
             raise SchemaError(f"it is longer than {LIMIT:,} characters")
 
 
+def as_date(days: float) -> date:
+    """The day that is so many days after 1970-01-01."""
+    return EPOCH + timedelta(days=math.floor(days))
+
+
 def as_whole(text: str) -> str:
     """A code as the whole number that a program wrote with a point: 1. and 1.0 as 1; any other text as it is."""
     return re.sub(r"(-?[0-9]{1,15})\.0*", r"\1", text) if re.fullmatch(r"-?[0-9]{1,15}\.0*", text) else text
@@ -263,11 +314,16 @@ def _column(name: str, about: Any) -> Column:
         )
     if len(set(values)) < len(values):
         raise SchemaError(f"{where}: its values must differ, got {_some(values)}")
-    low, high = (_bound(about.get(key), f"{where}: {key}") for key in ("minimum", "maximum"))
-    if kind != "number" and (low is not None or high is not None):
-        raise SchemaError(f"{where}: only a number has a minimum and a maximum")
+    bound = _day if kind == "date" else _bound
+    low, high = (bound(about.get(key), f"{where}: {key}") for key in ("minimum", "maximum"))
+    if kind not in ("number", "date") and (low is not None or high is not None):
+        raise SchemaError(f"{where}: only a number or a date has a minimum and a maximum")
     if low is not None and high is not None and low > high:
-        raise SchemaError(f"{where}: its minimum {low:g} is above its maximum {high:g}")
+        said = [Column(name, kind).written(value) for value in (low, high)]
+        raise SchemaError(f"{where}: its minimum {said[0]} is above its maximum {said[1]}")
+    whole = about.get("whole", False)
+    if not isinstance(whole, bool) or (whole and kind != "number"):
+        raise SchemaError(f"{where}: whole is true or false, of a number; got {shown(whole)} of type {kind!r}")
     flag = about.get("flag-missing", False)
     if not isinstance(flag, bool):
         raise SchemaError(f"{where}: flag-missing must be true or false, got {shown(flag)}")
@@ -279,7 +335,7 @@ def _column(name: str, about: Any) -> Column:
     unit, description = (_text(about.get(key, ""), f"{where}: {key}") for key in ("unit", "description"))
     own = about.get("missing-values")
     nothing = None if own is None else _texts(own, f"{where}: missing-values")
-    return Column(name, kind, low, high, values, missing, flag, unit, description, nothing)
+    return Column(name, kind, low, high, values, missing, flag, unit, description, nothing, whole)
 
 
 def _category(value: Any, what: str) -> str:
@@ -302,6 +358,8 @@ def _missing(missing: Any, kind: Type, values: Sequence[str], where: str) -> str
         if found is not None:
             return found
         raise SchemaError(f"{where}: missing must be 'refuse', 'drop' or one of {_some(values)}, got {shown(missing)}")
+    if kind == "date" and not isinstance(missing, bool):
+        return _day(missing, f"{where}: missing") or 0.0
     is_number = isinstance(missing, (int, float)) and not isinstance(missing, bool)
     number = _bound(missing, f"{where}: missing") if is_number else None
     if number is None or (kind == "boolean" and number not in (0.0, 1.0)):
@@ -320,6 +378,23 @@ def _bound(value: Any, what: str) -> float | None:
         number = math.inf
     if not math.isfinite(number):
         raise SchemaError(f"{what} must be a finite number, got {shown(value)}")
+    return number
+
+
+def _day(value: Any, what: str) -> float | None:
+    """A day as TOML or a text has it, in days since 1970-01-01; or so many days, as they are sent."""
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value.strip())
+        except ValueError:
+            raise SchemaError(f"{what} is a day such as 2020-03-04, got {shown(value)}") from None
+    if isinstance(value, datetime):
+        value = value.date()
+    if isinstance(value, date):
+        return float((value - EPOCH).days)
+    number = _bound(value, what)
+    if number is not None and not FIRST <= number <= LAST:
+        raise SchemaError(f"{what} is a day such as 2020-03-04, got {shown(value)}")
     return number
 
 

@@ -180,18 +180,17 @@ def test_a_file_that_is_not_there_or_of_another_kind(tmp_path: Path) -> None:
     with pytest.raises(PartyError, match=r"nothing\.csv does not exist"):
         PartyData.read(party(tmp_path / "nothing.csv"))
     with pytest.raises(PartyError, match=r"must be a \.csv or \.parquet file"):
-        PartyData.read(party(tmp_path / "nothing.xlsx"))
+        PartyData.read(party(tmp_path / "nothing.docx"))
 
 
-@pytest.mark.parametrize(("separator", "named"), [(";", "';'"), ("\t", "tabs"), ("|", "'|'")])
-def test_a_csv_of_another_separator_is_recognised(tmp_path: Path, separator: str, named: str) -> None:
-    """Also where the numbers have commas, on which the parser gives up; no value is in the sentence."""
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_a_table_of_another_separator_is_read(tmp_path: Path, separator: str) -> None:
+    """Also where the numbers have commas."""
     path = tmp_path / "north.csv"
-    for rows in (["age;bmi;y", "71;22.5;3"], ["age;bmi;y", "71,5;22,5;3,5", "7,5;1,2,3;9"]):
+    for rows in (["age;bmi;y", "71;22.5;3"], ["age;bmi;y", "71;22,5;3,5", "7,5;1,2;9"]):
         path.write_text("\n".join(rows).replace(";", separator) + "\n")
-        with pytest.raises(PartyError, match=rf"north.csv looks separated by {re.escape(named)}: save it") as caught:
-            read_table(path)
-        assert not any(value in caught.value.in_full for value in ("71", "22"))
+        own = PartyData.read(party(path, holdout=0.0)).contribution
+        assert own.X[0].tolist() == [71.0, 22.5]
 
 
 def test_one_column_alone_is_a_table(tmp_path: Path) -> None:

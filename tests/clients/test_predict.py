@@ -212,7 +212,7 @@ def test_a_csv_file_becomes_parquet_with_its_texts(reward: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("pulse;age\n120;60\n", "separated by ';'"),
+        ("pulse;age\n120;60;\n", "row 1 of the data has 3 cells"),
         ("pulse,pulse,age\n1,120,60\n", "more than one column of the same name"),
         ("id,pulse\n1,120\n", "lacks the columns age"),
     ],
