@@ -29,6 +29,7 @@ from guerdon.tables import Boolean, infer_columns
 from guerdon.types import Contribution, FloatArray
 from guerdon.valuation import MaximumMeanDiscrepancy
 from strategies.errors import Errors
+from strategies.fidelity import PoolFidelity, fidelity_averages
 from strategies.fitting import check_made, check_parts, unit_of
 from strategies.pooling import PoolingMediator
 from strategies.record import allocation_record, party_view
@@ -142,16 +143,30 @@ class SyntheticDataRewards(PoolingMediator):
             self.note(sentence)
         allocation = grown.allocation
         columns = None if features is not None else contributions[0].feature_names
+        alike = None if columns is None else PoolFidelity.of(contributions, scaling, self.target)
+        fidelities = [
+            None if alike is None else alike.record(grown.synthetic, rows_drawn(made)) for made in allocation.rewards
+        ]
         view = synthetic_view(grown.contributions, grown.synthetic.points, allocation, columns, scaling)
         self.journal.save_view(view)
         errors = Errors.of(allocation, self.settings.holdout)
         for sentence in errors.warnings():
             self.note(sentence)
+        record = self._record(allocation, work, errors)
+        record["fidelity"] = None if alike is None else alike.record(grown.synthetic)
+        for entry, found in zip(record["parties"], fidelities, strict=False):
+            entry["fidelity"] = found
         return Outcome(
-            record=self._record(allocation, work, errors),
+            record=record,
             alone={c.party: Reward(scaling.arrays(), {"kind": Synthetic.name, "alone": True}) for c in contributions},
             rewards={
-                made.party: Reward(work.arrays(made), self._about(allocation, i, made, work, errors))
+                made.party: Reward(
+                    work.arrays(made),
+                    {
+                        **self._about(allocation, i, made, work, errors),
+                        "fidelity": fidelity_averages(fidelities[i]),
+                    },
+                )
                 for i, made in enumerate(allocation.rewards)
             },
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from guerdon import tables
 from guerdon.tables import Boolean, Category, Columns, Gap, Number
 from guerdon.types import FloatArray
-from wire.schema import Column, Schema
+from wire.schema import DAYS, Column, Schema, as_date
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,7 +35,7 @@ def decoded(
     schema: Schema, features: Sequence[str], points: FloatArray, labels: FloatArray | None, whole: Sequence[str]
 ) -> pl.DataFrame:
     """Rows (k, d) of these features as the table that the schema describes: its columns in its order, categories as
-    their words, yes or no as 1 or 0, nothing where there is a gap.
+    their words, yes or no as 1 or 0, dates as dates, nothing where there is a gap.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def _column(column: Column, place: int) -> tables.Column:
         return Category(column.name, places, gap)
     if column.type == "boolean":
         return Boolean(column.name, place, None if flag is None else Gap(float(column.missing), flag))
-    number = Number(column.name, place, *_bounds(column), whole=column.whole)
+    number = Number(column.name, place, *_bounds(column), whole=column.whole or column.type == "date")
     if not column.fills:
         return number
     fill = float(column.missing)
@@ -91,9 +91,10 @@ def _column(column: Column, place: int) -> tables.Column:
 
 
 def _bounds(column: Column) -> tuple[float, float]:
+    first, last = DAYS if column.type == "date" else (-np.inf, np.inf)
     return (
-        -np.inf if column.minimum is None else column.minimum,
-        np.inf if column.maximum is None else column.maximum,
+        first if column.minimum is None else column.minimum,
+        last if column.maximum is None else column.maximum,
     )
 
 
@@ -104,6 +105,9 @@ def _series(column: Column, values: FloatArray, gaps: NDArray[np.bool_], whole: 
     if column.type == "category":
         own = [None if gap else column.values[int(value)] for value, gap in zip(values, gaps, strict=True)]
         return pl.Series(column.name, own, dtype=pl.String)
+    if column.type == "date":
+        own = [None if gap else as_date(value) for value, gap in zip(values, gaps, strict=True)]
+        return pl.Series(column.name, own, dtype=pl.Date)
     own = [None if gap else float(value) for value, gap in zip(values, gaps, strict=True)]
     integer = whole or column.whole or column.type == "boolean"
     return pl.Series(column.name, own, dtype=pl.Float64).cast(pl.Int64 if integer else pl.Float64)

@@ -52,6 +52,7 @@ from wire.parsing import ParseError, read_json, read_toml
 from wire.text import is_line, listed, nearly, shown, tidy
 
 __all__ = [
+    "DAYS",
     "EPOCH",
     "FALSE",
     "MISSING",
@@ -69,7 +70,8 @@ Type = Literal["number", "category", "boolean", "date"]
 EPOCH = date(1970, 1, 1)
 """Dates are encoded as days since then."""
 
-FIRST, LAST = ((day - EPOCH).days for day in (date.min, date.max))
+DAYS = FIRST, LAST = ((date.min - EPOCH).days, (date.max - EPOCH).days)
+"""The first and the last day that there is."""
 
 MISSING = ("", "NA", "NaN", "nan", "null", "?")
 """What stands for a gap unless the schema says otherwise."""

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from wire.kinds import kind_of
+from wire.kinds.kind import Score
 from wire.pages.glossary import CONDITIONS, MEANINGS, STAGES
 from wire.pages.numbers import number_text, percent_text, share_of_best, unit_text
 from wire.pages.page import Picture, render
@@ -149,7 +150,7 @@ def _tables(
     for key, score in {score.key: score for record in records for score in kind_of(record).scores}.items():
         if any((found[name].get("reward") or {}).get(key) is not None for found in rows for name in names):
             title = f"{score.name[:1].upper()}{score.name[1:]}"
-            tables.append(table(title, score.meaning, lambda _, p, key=key: _scores(p, key)))
+            tables.append(table(title, score.meaning, lambda _, p, score=score: _scores(p, score)))
     return tables
 
 
@@ -162,8 +163,8 @@ def _gain(_: Record, party: Record) -> str:
     return number_text(float(party["target"]) - float(party["value"]))
 
 
-def _scores(party: Record, key: str) -> str:
-    return " → ".join(number_text((party.get(side) or {}).get(key)) for side in ("alone", "reward"))
+def _scores(party: Record, score: Score) -> str:
+    return " → ".join(map(number_text, score.sides(party.get("alone"), party.get("reward"))))
 
 
 def _checks(records: Sequence[Record]) -> list[dict[str, Any]]:

@@ -94,7 +94,7 @@ def score_pictures(record: Record) -> list[Picture]:
     pictures = []
     for score in (*kind_of(record).scores, DISTANCE):
         parties, more = _chosen(record)
-        sides = [(k, party, _sides(party, score.key)) for k, party in enumerate(parties)]
+        sides = [(k, party, _sides(party, score)) for k, party in enumerate(parties)]
         told = [(k, party, pair) for k, party, pair in sides if pair is not None]
         if told:
             improved = sum(
@@ -130,12 +130,13 @@ def _from_to(axes: Axes, row: int, before: float, after: float, colour: str) -> 
     axes.plot([after], [row], "o", markersize=8.5, color=colour)
 
 
-def _sides(party: Record, key: str) -> tuple[float, float] | None:
+def _sides(party: Record, score: Score) -> tuple[float, float] | None:
     """What stands beside both ``alone`` and ``reward``: in the party's scores, or in the record itself."""
-    found = party.get(key)
-    if not isinstance(found, Mapping):
-        found = {side: (party.get(side) or {}).get(key) for side in ("alone", "reward")}
-    pair = found.get("alone"), found.get("reward")
+    found = party.get(score.key)
+    if isinstance(found, Mapping):
+        pair = found.get("alone"), found.get("reward")
+    else:
+        pair = score.sides(party.get("alone"), party.get("reward"))
     if not all(isinstance(side, int | float) for side in pair):
         return None
     return float(pair[0]), float(pair[1])  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from server.report.coalition_picture import coalition_picture
+from server.report.fidelity_pictures import fidelity_pictures
 from server.report.party_pictures import reward_picture, score_pictures, shapley_picture
 from server.report.synthetic_pictures import growth_picture, synthetic_pictures
 from server.report.words import tells
@@ -32,4 +33,4 @@ def run_pictures(record: Mapping[str, Any], view: Mapping[str, NDArray[Any]] | N
     if tells(record, "value", "target", "ceiling"):
         first.append(reward_picture(record))
     drawn = [picture for picture in (*first, growth_picture(record)) if picture is not None]
-    return [*drawn, *score_pictures(record), *synthetic_pictures(record, view)]
+    return [*drawn, *score_pictures(record), *fidelity_pictures(record), *synthetic_pictures(record, view)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,16 @@ missing = -1
 [columns.dose]
 missing = "drop"
 
+[columns.born]
+type = "date"
+maximum = 2010-12-31
+
+[columns.seen]
+type = "date"
+minimum = 2020-01-01
+missing = 2020-06-01
+flag-missing = true
+
 [columns.country]
 [columns.age_again]
 """
@@ -113,6 +124,11 @@ def patients(party: int, count: int = 60) -> pl.DataFrame:
             "cholesterol_mg": mg,
             "dose": [str(d) for d in dose],
             "country": ["7"] * count,
+            "born": [str(date(1930, 1, 1) + timedelta(int(days))) for days in rng.integers(29_000, size=count)],
+            "seen": [
+                "NA" if lost else f"2020-{month:02d}-15 10:{month:02d}"
+                for lost, month in zip(rng.random(count) < 0.2, rng.integers(1, 13, count), strict=True)
+            ],
             "age": [str(int(a)) for a in age],
         }
     )
@@ -161,6 +177,9 @@ def test_a_reward_of_every_generator_passes_the_schema_of_its_run(tmp_path: Path
             assert table[whole].dtype == pl.Int64, whole
         assert set(table["ward"]) <= {"surgery, first floor", "geriatrics", "=cardiology"}
         assert set(table["pain"].drop_nulls()) <= {"typical", "none", "10", "2"}
+        assert table["born"].dtype == table["seen"].dtype == pl.Date
+        assert all(born <= date(2010, 12, 31) for born in table["born"])
+        assert all(seen >= date(2020, 1, 1) for seen in table["seen"].drop_nulls())
         assert table["stay"].min() in (None, 0, 1, 2, 3)
         assert set(table["country"]) == {7}
 

@@ -54,7 +54,8 @@ class Score(NamedTuple):
     """A score on held-out rows: alone and with the reward.
 
     key : its name in the scores that parties send; header : above its column in a terminal; name : in full; meaning :
-    in a sentence; axis : below a picture; summary : what is better or not, in a sentence, "" where none speaks of it.
+    in a sentence; axis : below a picture; summary : what is better or not, in a sentence, "" where none speaks of it;
+    key_alone : the name of what it is compared with among the scores alone, "" where that is the same.
     """
 
     key: str
@@ -64,17 +65,27 @@ class Score(NamedTuple):
     axis: str
     summary: str
     lower_is_better: bool
+    key_alone: str = ""
 
     @property
     def column(self) -> Column:
         """alone -> reward."""
         return Column(
             f"{self.header}\nalone → reward",
-            f"alone.{self.key} -> reward.{self.key}",
+            f"alone.{self.keys[0]} -> reward.{self.key}",
             f"{self.header}, alone → reward",
             self.meaning,
             "scores",
         )
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """Its names in the scores alone and with the reward."""
+        return self.key_alone or self.key, self.key
+
+    def sides(self, alone: Mapping[str, Any] | None, reward: Mapping[str, Any] | None) -> tuple[Any, Any]:
+        """The numbers of both; None where there is none."""
+        return (alone or {}).get(self.keys[0]), (reward or {}).get(self.key)
 
 
 MNLP = Score(
@@ -178,6 +189,10 @@ class Kind:
     def disclosed(self, scores: Mapping[str, Mapping[str, float]]) -> str:
         """What the parties' scores of their rewards, by party, say of how far rewards tell who was in, in a sentence;
         "" where they say nothing."""
+        return ""
+
+    def told(self, about: Mapping[str, Any]) -> str:
+        """What a reward came with says of how good it is, in a sentence; "" where it says nothing."""
         return ""
 
     def save(self, reward: Reward, folder: Path) -> None:

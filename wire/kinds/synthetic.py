@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +21,7 @@ from wire.kinds.kind import ACCURACY, HELD_OUT, WORTH, HeldRows, Kind, Score, re
 from wire.kinds.worth import worth_lines
 from wire.messages import MessageError, Reward
 from wire.pages.glossary import MEANINGS
+from wire.pages.numbers import is_number
 from wire.schema import Schema, SchemaError
 
 if TYPE_CHECKING:
@@ -55,6 +57,23 @@ FARTHEST, ALIKE, STRETCH = 100.0, 1e-3, 1e3
 """Of synthetic rows that are scored: how many spans of the party's own rows they lie away from them at most, how wide
 they are at least beside those in some column, and how far the run's units are from their standard deviations."""
 
+FIDELITY = Column(
+    "fidelity\nshapes, pairs",
+    "fidelity.column_shapes, fidelity.column_pair_trends",
+    "fidelity: shapes, pairs",
+    MEANINGS["fidelity"],
+    "scores",
+    decimals=2,
+)
+
+TSTR = Score(
+    *("tstr", "TRTR → TSTR", "accuracy of synthetic rows only (TSTR) against own rows (TRTR)", MEANINGS["tstr"]),
+    axis="share that a logistic regression gets right",
+    summary="",
+    lower_is_better=False,
+    key_alone="accuracy",
+)
+
 TELLING = 0.6
 """An AUC of telling who was in above this is told in the run."""
 
@@ -69,6 +88,7 @@ class Synthetic(Kind):
     report_shows: ClassVar[str] = "some of the pooled rows"
     scores: ClassVar[Sequence[Score]] = (
         ACCURACY._replace(meaning=MEANINGS["accuracy_synthetic"], axis="share that a logistic regression gets right"),
+        TSTR,
     )
     given: ClassVar[Sequence[Column]] = reward_columns(
         ("floor", "floor", "floor", "floor"),
@@ -86,7 +106,9 @@ class Synthetic(Kind):
             MEANINGS["mmd2"],
             "scores",
         )
-        return (*WORTH, *self.given, distance, HELD_OUT, *(score.column for score in self.scores), MEMBERSHIP)
+        efficacy = replace(TSTR.column, header="accuracy\nTRTR → TSTR", title=TSTR.header)
+        scores = (*(score.column for score in self.scores if score is not TSTR), efficacy, MEMBERSHIP)
+        return (*WORTH, *self.given, distance, FIDELITY, HELD_OUT, *scores)
 
     def facts(self, record: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
         learned = record.get("model") or {}
@@ -98,15 +120,16 @@ class Synthetic(Kind):
         ]
 
     def score(self, reward: Reward, data: HeldRows) -> dict[str, float]:
-        """The accuracy of a logistic regression trained on the party's own rows together with the synthetic ones;
-        alone, on its own rows only. Of images it sees the first 100 principal components. And of synthetic rows how
-        well they tell the rows that the party contributed from those that it held out."""
+        """The accuracy of a logistic regression trained on the party's own rows together with the synthetic ones, and
+        on the synthetic ones only (TSTR); alone, on its own rows only (which is TRTR too). Of images it sees the first
+        100 principal components. And of synthetic rows how well they tell the rows that the party contributed from
+        those that it held out."""
         if len(data.held_inputs) == 0:
             return {}
         points = _points(reward, data.contribution.feature_names or ())
         if points is not None and len(points):
             _require_bounds(reward, points, data)
-        scores = {**_accuracy(reward, points, data), **_membership(reward, points, data)}
+        scores = {**_accuracies(reward, points, data), **_membership(reward, points, data)}
         return {**scores, "rows": len(data.held_inputs)} if scores else {}
 
     def disclosed(self, scores: Mapping[str, Mapping[str, float]]) -> str:
@@ -122,6 +145,15 @@ class Synthetic(Kind):
             else "0.5 is chance, 1 is certain"
         )
         return f"AUC {found[party]:.2f} of telling who was in, by {party}'s reward{which}: {told}."
+
+    def told(self, about: Mapping[str, Any]) -> str:
+        found = about.get("fidelity")
+        if not isinstance(found, Mapping) or not is_number(found.get("column_shapes")):
+            return ""
+        pairs = found.get("column_pair_trends")
+        said = f"column shapes {found['column_shapes']:.2f}"
+        said += f", column pair trends {pairs:.2f}" if is_number(pairs) else ""
+        return f"Its fidelity to all pooled rows: {said} (1 is the same, 0 nothing alike)."
 
     def save(self, reward: Reward, folder: Path) -> None:
         """``reward.parquet`` and ``reward.csv`` in the party's own columns, units and words; of images, which are in
@@ -153,7 +185,7 @@ class Synthetic(Kind):
             f"Made by {about['realization']} from {about['synthetic_pool_rows']} rows of {about['generator']}, "
             f"sampling ended by {about['stopped']}."
         )
-        return worth_lines(about, what, how)
+        return [*worth_lines(about, what, how), *filter(None, [self.told(about)])]
 
     def pictures(self, reward: Reward, data: HeldRows | None, folder: Path) -> list[Picture]:
         if "images" in reward.arrays:
@@ -242,29 +274,37 @@ def _points(reward: Reward, names: Sequence[str]) -> FloatArray | None:
     return None if points is None else points[:, [list(reward.about["features"]).index(name) for name in names]]
 
 
-def _accuracy(reward: Reward, points: FloatArray | None, data: HeldRows) -> dict[str, float]:
+def _accuracies(reward: Reward, points: FloatArray | None, data: HeldRows) -> dict[str, float]:
     """Of a logistic regression on held-out rows; nothing where there are no labels."""
+    held, own, labels = data.held_outputs, data.contribution, reward.arrays.get("labels")
+    if held is None:
+        return {}
+    X, y = own.X, np.asarray(own.y)
+    is_image = image_shape(own.feature_names) is not None
+
+    def accuracy(rows: FloatArray, outputs: FloatArray) -> float:
+        return float(np.mean(_predicted(rows, outputs, data.held_inputs, is_image) == held))
+
+    if points is None or labels is None:
+        return {"accuracy": accuracy(X, y)}
+    together = accuracy(np.concatenate([X, points]), np.concatenate([y, labels]))
+    return {"accuracy": together, **({"tstr": accuracy(points, labels)} if len(points) else {})}
+
+
+def _predicted(X: FloatArray, y: FloatArray, new: FloatArray, is_image: bool) -> FloatArray:
+    """The classes of new rows (k,) by a logistic regression; the class itself where there is only one."""
     from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    held, own = data.held_outputs, data.contribution
-    if held is None:
-        return {}
-    X, y = own.X, np.asarray(own.y)
-    labels = reward.arrays.get("labels")
-    if points is not None and labels is not None:
-        X, y = np.concatenate([X, points]), np.concatenate([y, labels])
     if len(np.unique(y)) == 1:
-        predicted = np.full(len(held), y[0])
-    else:
-        scaling: list[Any] = [StandardScaler()]
-        if image_shape(own.feature_names) is not None:  # pixels share a scale, and are too many
-            solver = "covariance_eigh" if len(X) > X.shape[1] else "full"
-            scaling = [PCA(min(COMPONENTS, *X.shape), svd_solver=solver)]
-        predicted = make_pipeline(*scaling, LogisticRegression(max_iter=5000)).fit(X, y).predict(data.held_inputs)
-    return {"accuracy": float(np.mean(predicted == held))}
+        return np.full(len(new), y[0])
+    scaling: list[Any] = [StandardScaler()]
+    if is_image:  # pixels share a scale, and are too many
+        solver = "covariance_eigh" if len(X) > X.shape[1] else "full"
+        scaling = [PCA(min(COMPONENTS, *X.shape), svd_solver=solver)]
+    return np.asarray(make_pipeline(*scaling, LogisticRegression(max_iter=5000)).fit(X, y).predict(new))
 
 
 def _membership(reward: Reward, points: FloatArray | None, data: HeldRows) -> dict[str, float]:

@@ -43,6 +43,13 @@ MEANINGS: dict[str, str] = {
     "better.",
     "accuracy_synthetic": "Share of held-out labels that a logistic regression gets right, trained on its own rows, "
     "then with its reward; higher is better.",
+    "fidelity": "How alike its synthetic rows are to all pooled rows, from 0 to 1 (the same). Column shapes: the mean "
+    "over columns of the KS complement (numbers) or the total-variation complement (categories, yes or no, labels). "
+    "Column pair trends: the mean over pairs of the correlation similarity (two numbers) or the contingency similarity "
+    "(any other two). A reward is drawn for what its party lacks, so it need not be as the pool is.",
+    "tstr": "Share of held-out labels that a logistic regression gets right: trained on the party's own real rows "
+    "(TRTR, train on real, test on real), then on the synthetic rows only (TSTR, train on synthetic, test on real); "
+    "the nearer to TRTR, or above it, the better synthetic rows stand in for real ones.",
     "membership_auc": "How often a row that the party contributed lies nearer to a synthetic row of its reward than "
     "one that it held out, ties counting half: the AUC of telling who was in. 0.5 is chance, 1 is certain. "
     "Others' rows, which its reward was drawn for, can be easier to tell.",

@@ -58,6 +58,7 @@ TEMPLATE = """{% extends "skeleton" %}
 {% if view.synthetic_rows_range is defined and view.synthetic_rows_range %}<p class="note">How many synthetic rows it has follows α, and α has an error: were other rows drawn in the
 place of those that were sent, it would be {{ view.synthetic_rows_range.least | count }} to {{ view.synthetic_rows_range.most | count }} in nine of ten draws.</p>{% endif %}
 {% if given %}<p>It holds {{ view.contains }}.</p>
+{% if told %}<p title="{{ meanings.fidelity }}">{{ told }}</p>{% endif %}
 <p class="note screen">Beside this page lie the reward's files. <code>python -m clients show FOLDER</code> says what it is{% if predicts %}, and
 <code>python -m clients predict FOLDER NEW.csv</code> predicts with it{% endif %}.</p>{% endif %}
 </section>
@@ -161,7 +162,7 @@ def party_page(
         {
             "name": score.name,
             "meaning": score.meaning,
-            "alone": (alone or {}).get(score.key),
+            "alone": score.sides(alone, reward)[0],
             "reward": reward[score.key],
             "rows": int(reward.get("rows", 0)),
         }
@@ -179,6 +180,7 @@ def party_page(
         columns=[c for c in COLUMNS if any(c.cell(row) != NOTHING for row in view["parties"])],
         predicts=kind.predicts,
         scores=scores,
+        told=kind.told(view),
         disclosed=kind.disclosed({view["party"]: reward or {}}),
         pictures=list(pictures),
         slider=_slider(view),
