@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,9 +17,17 @@ from clients.cells import gaps_in, hint_on, numbers_in, truths_in
 from clients.columns import has_no_header, holds_numbers, no_features
 from clients.encoding import Encoded, encode
 from clients.errors import PartyError
-from clients.holdout import Dealer, Hashes, drawn
+from clients.holdout import Dealer, Hashes, drawn, row_hashes
 from clients.image_file import read_images
-from clients.node_config import check_keys, columns_of, holdout_of, min_held_out_of, noise_of, share_scores_of
+from clients.node_config import (
+    check_keys,
+    columns_of,
+    holdout_of,
+    min_held_out_of,
+    noise_of,
+    share_references_of,
+    share_scores_of,
+)
 from clients.table import HEADLESS, PartyTable, read_table
 from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
@@ -43,7 +51,7 @@ class PartyFile:
     mediator can't choose what it opens or how many rows stay; which column is the target it may leave to the run.
 
     holdout_by : the columns by which rows are held out, where the party names some; min_held_out, share_scores : which
-    scores leave, of a real party.
+    scores leave, of a real party; share_references : whether inputs of held-out rows do where a run asks for them.
     """
 
     party: str
@@ -57,6 +65,7 @@ class PartyFile:
     holdout_by: tuple[str, ...] = ()
     min_held_out: int = MIN_HELD_OUT
     share_scores: bool = True
+    share_references: bool = True
     simulated: bool = False
 
     @classmethod
@@ -104,6 +113,7 @@ class PartyFile:
             holdout_by=columns_of(node_config),
             min_held_out=min_held_out_of(node_config),
             share_scores=share_scores_of(node_config),
+            share_references=share_references_of(node_config),
             simulated="partition-id" in node_config,
         )
 
@@ -138,7 +148,7 @@ class PartyData:
 
     left_out : the columns that only number or name rows, where no schema says what is wanted, each with the reason;
     remarks : what else was left out in reading the file; kept_home : hashes of the rows that it held out where others
-    are sent, by which a real party remembers them.
+    are sent, by which a real party remembers them; held_hashes : of the rows that are scored on, in their order.
     """
 
     contribution: Contribution
@@ -149,6 +159,7 @@ class PartyData:
     left_out: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     kept_home: Hashes | None = None
+    held_hashes: Hashes = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
 
     @classmethod
     def read(cls, file: PartyFile, *, new_secret: bool = True) -> PartyData:
@@ -165,7 +176,7 @@ class PartyData:
         read = _read(file, file.path)
         features, rows = read.features, read.rows
         apart = _read(file, file.held_path, features).rows if file.held_path else None
-        held, kept_home = _dealt(file, features, rows, apart, new_secret)
+        held, kept_home, held_hashes = _dealt(file, features, rows, apart, new_secret)
         sent = rows.where(~held)
         scored = rows.where(held) if apart is None else apart
         noise = file.noise if isinstance(file.noise, float) else sent.noise
@@ -178,6 +189,40 @@ class PartyData:
             left_out=read.left_out,
             remarks=read.remarks,
             kept_home=kept_home,
+            held_hashes=held_hashes,
+        )
+
+    def references(self, most: int, scored: int, before: Hashes) -> NDArray[np.bool_]:
+        """Which of the held-out rows (m,) a run gets the inputs of, and no score: those of ``before`` come first.
+
+        Parameters
+        ----------
+        most : int
+            So many at most, and at most half of the rows held out.
+        scored : int
+            So many are left at least to score on.
+        before : Hashes
+            Of rows whose inputs have been sent before.
+        """
+        hashes, held = self.held_hashes, len(self.held_inputs)
+        order = np.lexsort((hashes, ~np.isin(hashes, before)))
+        count = max(0, min(most, held // 2, held - scored))
+        while 0 < count < held and hashes[order[count]] == hashes[order[count - 1]]:
+            count -= 1  # rows that are the same share their fate
+        chosen = np.zeros(held, dtype=bool)
+        chosen[order[:count]] = True
+        return chosen
+
+    def without(self, sent: Hashes) -> PartyData:
+        """The data to be scored on: of the held-out rows those whose inputs nobody has been sent."""
+        kept = ~np.isin(self.held_hashes, sent)
+        y, noise = self.held_outputs, self.held_noise
+        return replace(
+            self,
+            held_inputs=self.held_inputs[kept],
+            held_outputs=None if y is None else y[kept],
+            held_noise=None if noise is None else noise[kept],
+            held_hashes=self.held_hashes[kept],
         )
 
     @property
@@ -219,11 +264,15 @@ class _Rows(NamedTuple):
 
 def _dealt(
     file: PartyFile, features: Sequence[str], rows: _Rows, apart: _Rows | None, new_secret: bool
-) -> tuple[NDArray[np.bool_], Hashes | None]:
-    """Which rows stay (m,), and the hashes of all that do; of a file of held-out rows also its own, and their like."""
+) -> tuple[NDArray[np.bool_], Hashes | None, Hashes]:
+    """Which rows stay (m,), the hashes of all that do (of a file of held-out rows also its own, and their like), and
+    those of the rows that are scored on."""
     if file.simulated:
-        none = np.zeros(len(rows.X), dtype=bool)
-        return (none if apart is not None else drawn(len(rows.X), file.holdout, file.party, file.path.name)), None
+        held = np.zeros(len(rows.X), dtype=bool)
+        if apart is None:
+            held = drawn(len(rows.X), file.holdout, file.party, file.path.name)
+        scored = rows.raw.filter(held) if apart is None else apart.raw
+        return held, None, row_hashes(scored, file.party.encode())
     named = [column.name for column in file.schema.columns] if file.schema else [*features, file.target]
     taken = [name for name in named if name in rows.raw.columns] or rows.raw.columns  # of images, the images
     dealer = Dealer.kept(file.store, file.holdout_by)
@@ -235,12 +284,12 @@ def _dealt(
     hashes = dealer.hashes(rows.raw, file.path.name)
     if apart is None:
         held = dealer.keeps(hashes, file.holdout, file.path.name)
-        return held, hashes[held]
+        return held, hashes[held], hashes[held]
     theirs = dealer.hashes(apart.raw, Path(file.held_path or "").name)
     held = dealer.keeps(hashes, 0.0, file.path.name) | np.isin(hashes, theirs)
     if held.all():
         raise PartyError(f"every row of {file.path.name} is held out: nothing is left to send")
-    return held, np.concatenate([hashes[held], theirs])
+    return held, np.concatenate([hashes[held], theirs]), theirs
 
 
 class _Read(NamedTuple):

@@ -12,11 +12,18 @@ import numpy as np
 from guerdon.models import FitReport, GaussianProcessPosterior, Predictor, Pretrainable
 from guerdon.models import Model as BayesianModel
 from guerdon.models.protocols import Heavy, Posterior
-from guerdon.pipeline import Allocation, Given, MadeReward, allocate
+from guerdon.pipeline import Allocation, Given, MadeReward, allocate, asks
 from guerdon.row_marks import RowMarks, shown
 from guerdon.scaling import Scaling
-from guerdon.types import Contribution, ModelGame, lacks
-from guerdon.valuation import InformationGain, ValueUncertainty, noise_sensitivity, value_uncertainty
+from guerdon.shapley import Auto
+from guerdon.types import Contribution, FloatArray, ModelGame, lacks
+from guerdon.valuation import (
+    InformationGain,
+    InformationGainGame,
+    ValueUncertainty,
+    noise_sensitivity,
+    value_uncertainty,
+)
 from guerdon.valuation.uncertainty import Learnable
 from strategies.alone import alone_model, told
 from strategies.errors import Errors
@@ -74,7 +81,15 @@ class ModelRewards(PoolingMediator):
         self._fit_of(parts, texts)
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
-        return check_parts(parts, texts, InformationGain(), WORDS, self.parts["realization"], things=("model",))
+        if "references" in asks(parts["valuation"]) and not hasattr(parts["model"], "predictive_gains"):
+            raise ValueError(
+                f"valuation = {texts['valuation']!r} is by what a model predicts at references, and model = "
+                f"{texts['model']!r} does not say what data tell of that (predictive_gains): take one of "
+                "guerdon.models, or another valuation"
+            )
+        return check_parts(
+            parts, texts, InformationGain(), WORDS, self.parts["realization"], things=("model", "references")
+        )
 
     def foresee(self) -> str:
         model, rows = self.session.parts["model"], sum(i.rows for i in self.introductions.values())
@@ -112,6 +127,7 @@ class ModelRewards(PoolingMediator):
         weights = "weights of a model trained on all parties' rows, and none of the rows"
         aloud, rows = self.settings.discloses_rows, getattr(self.session.parts["model"], "discloses_rows", None)
         return {
+            **super().discloses(),
             "discloses-rows": "not said" if self.settings.agreed_before else "true" if aloud else "false",
             "rewards-contain": (rows or "whatever the model keeps of all parties' rows, as it is")
             if aloud
@@ -141,7 +157,7 @@ class ModelRewards(PoolingMediator):
         self.stage("value", 2 ** len(contributions))
         allocation = allocate(
             work.scaled,
-            Given(parts["valuation"], {"model": model}),
+            self._valued_by(model, work, public),
             parts["shapley"],
             parts["scheme"],
             None if settings.stop_after == "valuation" else parts["realization"],
@@ -155,7 +171,7 @@ class ModelRewards(PoolingMediator):
             _check_rows_stay(allocation.rewards, [shown(c) for c in work.scaled])
         if self.carried and allocation.rewards:
             self.note(self.carried)
-        errors = Errors.of(allocation, self.settings.holdout, self._likely(unfitted, model, allocation, work))
+        errors = Errors.of(allocation, self.settings.holdout, self._likely(unfitted, model, allocation, work, public))
         return Outcome(
             record=self._record(allocation, work, model, errors),
             alone=self._alone(unfitted, public, contributions),
@@ -175,6 +191,12 @@ class ModelRewards(PoolingMediator):
             raise ValueError(f"public-file lacks the columns {', '.join(missing)}; it has {', '.join(columns)}")
         X = np.column_stack([columns[name] for name in features])
         return Contribution("public-file", X, columns[self.target], tuple(features))
+
+    def _references(self, work: _Work, public: Contribution | None) -> list[FloatArray]:
+        """Inputs at which predictions are wanted, in standard units: a set a party, or one of public rows."""
+        if self.settings.references == "public":
+            return [] if public is None else [work.scaling.features(public.X)]
+        return [np.empty((0, c.X.shape[1])) if c.references is None else c.references for c in work.scaled]
 
     def _scaling(self, rows: Sequence[Contribution]) -> Scaling:
         how = self.settings.standardize
@@ -210,7 +232,12 @@ class ModelRewards(PoolingMediator):
         return made
 
     def _likely(
-        self, unfitted: BayesianModel, model: BayesianModel, allocation: Allocation, work: _Work
+        self,
+        unfitted: BayesianModel,
+        model: BayesianModel,
+        allocation: Allocation,
+        work: _Work,
+        public: Contribution | None,
     ) -> ValueUncertainty | None:
         """The values over hyperparameters that are about as likely; None where nothing was learned that values use."""
         if not self.settings.uncertainty or lacks(allocation.game, ModelGame) or not isinstance(unfitted, Learnable):
@@ -222,7 +249,13 @@ class ModelRewards(PoolingMediator):
             fitted=model,
             scheme=self.session.parts["scheme"],
             rng=np.random.default_rng(self.settings.seed),
+            game=lambda likely: self._valued_by(likely, work, public).game(work.scaled),
+            shapley=getattr(self.session.parts["shapley"], "quick", Auto()),
         )
+
+    def _valued_by(self, model: BayesianModel, work: _Work, public: Contribution | None) -> Given:
+        """The valuation, with the model and the references to value by."""
+        return Given(self.session.parts["valuation"], {"model": model, "references": self._references(work, public)})
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         if stage in ("value", "fit", "pretrain") or (stage == "realize" and done):
@@ -249,7 +282,7 @@ class ModelRewards(PoolingMediator):
         record["model"] = {**model.describe(), "standardized": self.settings.standardize}
         report: FitReport | None = getattr(model, "report", None)
         findings = [] if report is None else [(report.sentence, report.noise_at_bound)]
-        if not lacks(allocation.game, ModelGame):
+        if isinstance(allocation.game, InformationGainGame):
             sensitivity = noise_sensitivity(model, work.scaled)
             record["noise_sensitivity"] = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
             findings.append((sensitivity.sentence, sensitivity.counts_noise))
