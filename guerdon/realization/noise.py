@@ -9,7 +9,7 @@ their rewards side by side, or runs that are repeated, average nothing out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -249,7 +249,8 @@ def others_noise(game: ModelGame, i: int, eta: float, path: NoisePath) -> FloatA
 
 def own_posterior(game: ModelGame, i: int) -> Posterior:
     """What party i's own rows give, in the units that rewards are sent in."""
-    return posterior_of(game.model, shown(game.contributions[i]))
+    own = shown(game.contributions[i])
+    return posterior_of(game.model, replace(own, noise=game.noise_of(own)))
 
 
 def reward_data(game: ModelGame, i: int, eta: float, draws: FloatArray) -> Contribution:
@@ -278,7 +279,9 @@ def expected_reward_mnlp(
     norm of their weights to its variance; the predictive variance does not depend on the draw.
     """
     if np.isinf(eta):
-        return expected_mnlp(*posterior_of(game.model, game.contributions[i]).predict(X, noise), y, np.zeros(1))
+        own = game.contributions[i]
+        posterior = posterior_of(game.model, replace(own, noise=game.noise_of(own)))
+        return expected_mnlp(*posterior.predict(X, noise), y, np.zeros(1))
     clean = reward_data(game, i, eta, np.zeros(sum(len(c) for k, c in enumerate(game.contributions) if k != i)))
     posterior = posterior_of(game.model, clean)
     owner = np.concatenate([np.full(len(c), k) for k, c in enumerate(game.contributions)])
@@ -290,7 +293,7 @@ def others_of(model: Responsive, contributions: Sequence[Contribution], i: int) 
     """Everybody's inputs but party i's, each row with the noise variance that holds for it."""
     rest = [c for k, c in enumerate(contributions) if k != i]
     X = np.concatenate([np.empty((0, contributions[i].X.shape[1])), *(c.X for c in rest)])
-    return Contribution("others", X, noise=np.concatenate([np.empty(0), *(model.noise_of(c) for c in rest)]))
+    return Contribution("(others)", X, noise=np.concatenate([np.empty(0), *(model.noise_of(c) for c in rest)]))
 
 
 def weights_of(contribution: Contribution) -> FloatArray | float:
