@@ -9,14 +9,15 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from guerdon.models import FitReport, GaussianProcessPosterior, Predictor, Pretrainable
+from guerdon.models import Classifier, ClassPredictor, FitReport, GaussianProcessPosterior, Predictor, Pretrainable
 from guerdon.models import Model as BayesianModel
+from guerdon.models.party_noise import BY_PARTY, PartyNoise
 from guerdon.models.protocols import Heavy, Posterior
 from guerdon.pipeline import Allocation, Given, MadeReward, allocate, asks
 from guerdon.row_marks import RowMarks, shown
 from guerdon.scaling import Scaling
 from guerdon.shapley import Auto
-from guerdon.types import Contribution, FloatArray, ModelGame, lacks
+from guerdon.types import Contribution, FloatArray, Game, ModelGame, lacks
 from guerdon.valuation import (
     InformationGain,
     InformationGainGame,
@@ -55,8 +56,17 @@ class ModelRewards(PoolingMediator):
     hyperparameters are learned on the pool; those of a party's model alone on its own rows, in units of their own, so
     that what it scores alone depends on nobody else. Where the run has public rows, they train the model's features,
     and all data are in units of their standard deviations, so that a reward's scaling tells nothing of the pool.
+
+    What depends on the kind of outputs stands in methods that ``ClassificationRewards`` has its own of: ``check_model``
+    and ``check_target``, ``accept`` and ``misfits``, ``prepared``, ``predictor`` and ``evidence``.
+
+    Attributes
+    ----------
+    kind : str
+        Of the rewards, as ``wire.kinds`` knows it.
     """
 
+    kind: ClassVar[str] = Model.name
     parts: ClassVar[Mapping[str, str]] = {
         "model": "BayesianLinear(features='Affine()')",
         "valuation": "InformationGain()",
@@ -67,7 +77,7 @@ class ModelRewards(PoolingMediator):
 
     def begin(self, session: Session) -> None:
         super().begin(session)
-        _check_target(session.settings.schema)
+        self.check_target(session.settings.schema)
         model = session.parts["model"]
         self._pretrains = isinstance(model, Pretrainable) and model.needs_pretraining
         if self._pretrains and session.public is None:
@@ -78,6 +88,7 @@ class ModelRewards(PoolingMediator):
         self.carried = self._fit_of(session.parts, session.texts)
 
     def check(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        self.check_model(parts, texts)
         self._fit_of(parts, texts)
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
@@ -90,6 +101,59 @@ class ModelRewards(PoolingMediator):
         return check_parts(
             parts, texts, InformationGain(), WORDS, self.parts["realization"], things=("model", "references")
         )
+
+    # What depends on the kind of outputs.
+
+    def check_model(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        """Make sure that the model predicts what rewards are to predict.
+
+        Raises
+        ------
+        ValueError
+        """
+        if isinstance(parts["model"], Classifier):
+            raise ValueError(
+                f"model = {texts['model']!r} predicts classes, and strategy = {texts['strategy']!r} gives models that "
+                'predict a number: take strategy = "ClassificationRewards()", or another model'
+            )
+
+    def check_target(self, schema: Schema | None) -> None:
+        """Refuse a target of categories, whose places in a list are no numbers; true and false are learned as 1 and 0.
+
+        Raises
+        ------
+        ValueError
+        """
+        if schema is not None and schema.outputs is not None and schema.outputs.type == "category":
+            raise ValueError(
+                f"the schema's target {schema.target!r} is a category, and model rewards predict a number: its places "
+                "in the list of values would be learned as if they were amounts. Take strategy = "
+                '"ClassificationRewards()", whose models give each category its probability, a target of type number '
+                '(grades that are amounts), or strategy = "SyntheticDataRewards()", which takes categories too'
+            )
+
+    def prepared(self, model: BayesianModel) -> BayesianModel:
+        """The model with all that is known of the outputs before any come."""
+        return model
+
+    def predictor(self, posterior: Any, scaling: Scaling, own: Contribution) -> Predictor | ClassPredictor:
+        """The posterior as a party gets it: on inputs, and of outputs, in their own units."""
+        noise = None if own.noise is None else float(np.mean(own.noise))
+        return Predictor(posterior, scaling, own.feature_names or (), self.target, noise)
+
+    def evidence(
+        self, model: BayesianModel, game: Game, scaled: Sequence[Contribution]
+    ) -> tuple[dict[str, Any], list[tuple[str, bool]]]:
+        """What is told of the model beside the values: entries of the record, and sentences with whether they warn."""
+        report: FitReport | None = getattr(model, "report", None)
+        sentences = [] if report is None else [(report.sentence, report.noise_at_bound)]
+        if not isinstance(game, InformationGainGame):
+            return {}, sentences
+        sensitivity = noise_sensitivity(model, scaled)
+        entry = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
+        return {"noise_sensitivity": entry}, [*sentences, (sensitivity.sentence, sensitivity.counts_noise)]
+
+    # What all model rewards share.
 
     def foresee(self) -> str:
         model, rows = self.session.parts["model"], sum(i.rows for i in self.introductions.values())
@@ -113,8 +177,8 @@ class ModelRewards(PoolingMediator):
 
         The bound is a share of the outputs' variance, the median over the parties, which no single one moves far.
         """
-        if not contributions:
-            return {}
+        if not contributions or self._noise_by_party:
+            return {}  # what is learned by party, nobody can declare away
         least = self.settings.min_noise * float(np.median([np.var(np.asarray(c.y)) for c in contributions]))
         low = sorted(c.party for c in contributions if c.noise is not None and np.min(c.noise, initial=np.inf) < least)
         reason = (
@@ -150,7 +214,7 @@ class ModelRewards(PoolingMediator):
         contributions = self._marked(contributions)
         public = self._public(contributions[0].feature_names or ())
         of_pool = public is None and bool(self.settings.standardize)
-        work = _Work(contributions, self.target, self._scaling(contributions if public is None else [public]), of_pool)
+        work = self._work(contributions, contributions if public is None else [public], of_pool=of_pool)
         unfitted = self._pretrained(public, work.scaling)
         model = self._fit(unfitted, work.scaled)
         parts, settings = self.session.parts, self.settings
@@ -176,7 +240,9 @@ class ModelRewards(PoolingMediator):
             record=self._record(allocation, work, model, errors),
             alone=self._alone(unfitted, public, contributions),
             rewards={
-                made.party: work.reward(i, _posterior(made), self._about(allocation, i, made, model, errors))
+                made.party: self._reward(
+                    work, i, model, _posterior(made), self._about(allocation, i, made, model, errors)
+                )
                 for i, made in enumerate(allocation.rewards)
             },
         )
@@ -198,12 +264,20 @@ class ModelRewards(PoolingMediator):
             return [] if public is None else [work.scaling.features(public.X)]
         return [np.empty((0, c.X.shape[1])) if c.references is None else c.references for c in work.scaled]
 
-    def _scaling(self, rows: Sequence[Contribution]) -> Scaling:
-        how = self.settings.standardize
-        return Scaling.of_pool(rows, robust=how == "robust") if how else Scaling.identity(rows[0].X.shape[1])
+    def _work(self, contributions: Sequence[Contribution], measured: Sequence[Contribution], *, of_pool: bool) -> _Work:
+        """The contributions with the scaling that follows from the rows ``measured``; labels are never scaled."""
+        how, inputs = self.settings.standardize, measured if self.numbers else _inputs(measured)
+        scaling = Scaling.of_pool(inputs, robust=how == "robust") if how else Scaling.identity(inputs[0].X.shape[1])
+        return _Work(contributions, scaling, scaling.blurred(inputs) if of_pool else scaling)
+
+    def _reward(self, work: _Work, i: int, model: BayesianModel, posterior: Any, about: dict[str, Any]) -> Reward:
+        own, noise = work.contributions[i], getattr(model, "noise", None)
+        if isinstance(noise, PartyNoise):
+            own = replace(own, noise=work.scaling.target_scale**2 * noise.of(work.scaled[i]))
+        return Reward(self.predictor(posterior, work.shown, own).arrays(), about)
 
     def _pretrained(self, public: Contribution | None, scaling: Scaling) -> BayesianModel:
-        model: BayesianModel = self.session.parts["model"]
+        model = self.prepared(self.session.parts["model"])
         if public is None or not self._pretrains:
             return model
         self.stage("pretrain")
@@ -221,11 +295,12 @@ class ModelRewards(PoolingMediator):
         self.stage("learn alone", len(contributions))
         made, models = {}, []
         for k, c in enumerate(contributions):
-            own = _Work([c], self.target, self._scaling([c] if public is None else [public]), of_pool=False)
+            own = self._work([c], [c] if public is None else [public], of_pool=False)
             (scaled,) = own.scaled
             models.append(alone_model(unfitted, scaled))
-            posterior = models[-1].model.posterior(scaled.X, np.asarray(scaled.y), scaled.noise)
-            made[c.party] = own.reward(0, posterior, {"kind": Model.name, "alone": True})
+            noise = models[-1].model.noise_of(scaled) if scaled.noise is not None else None
+            posterior = models[-1].model.posterior(scaled.X, np.asarray(scaled.y), noise=noise)
+            made[c.party] = self._reward(own, 0, models[-1].model, posterior, {"kind": self.kind, "alone": True})
             self.progress("learn alone", k + 1, len(contributions))
         if sentence := told(models):
             self.note(sentence)
@@ -274,18 +349,16 @@ class ModelRewards(PoolingMediator):
             work.contributions,
             self.settings.run,
             self.session.texts,
-            kind=Model.name,
+            kind=self.kind,
             unit=self.unit,
             variance_unit=work.scaling.target_scale**2,
             errors=errors,
         )
         record["model"] = {**model.describe(), "standardized": self.settings.standardize}
-        report: FitReport | None = getattr(model, "report", None)
-        findings = [] if report is None else [(report.sentence, report.noise_at_bound)]
-        if isinstance(allocation.game, InformationGainGame):
-            sensitivity = noise_sensitivity(model, work.scaled)
-            record["noise_sensitivity"] = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
-            findings.append((sensitivity.sentence, sensitivity.counts_noise))
+        entries, findings = self.evidence(model, allocation.game, work.scaled)
+        record |= entries
+        if isinstance(noise := getattr(model, "noise", None), PartyNoise):
+            record["diagnostics"] += self._by_party(noise, work, record["parties"])
         for sentence in errors.warnings():
             self.note(sentence)
         for sentence, warns in findings:
@@ -299,16 +372,39 @@ class ModelRewards(PoolingMediator):
             record["diagnostics"].append(f"discloses-rows = true: {reason}{whose}")
         return record
 
+    @property
+    def _noise_by_party(self) -> bool:
+        return isinstance(noise := getattr(self.session.parts["model"], "noise", None), str) and noise == BY_PARTY
+
+    def _by_party(self, noise: PartyNoise, work: _Work, entries: Sequence[dict[str, Any]]) -> list[str]:
+        """What each party's rows show of their noise, and what came of what it declared; in the target's units."""
+        unit, said = work.scaling.target_scale**2, []
+        for entry, scaled, own in zip(entries, work.scaled, work.contributions, strict=True):
+            learned = noise.variances[entry["party"]] * unit
+            entry["noise"] = {"learned": learned, "used": float(np.mean(noise.of(scaled))) * unit}
+            if own.noise is None:
+                continue
+            declared = float(np.mean(own.noise))
+            entry["noise"]["declared"] = declared
+            below = float(np.mean(np.asarray(own.noise) < learned))
+            came = "raises it" if below == 0.0 else "is not believed" if below == 1.0 else f"counts for {1 - below:.0%}"
+            said.append(
+                f"{entry['party']} declares a noise variance of {declared:.4g}, its rows show {learned:.4g}: what it "
+                f"declares {came}"
+            )
+            self.journal.ledger("declared noise", party=entry["party"], declared=declared, learned=learned)
+        return ["each party's rows count with a noise variance that is learned from all rows together", *said]
+
     def _about(
         self, allocation: Allocation, i: int, made: MadeReward, model: BayesianModel, errors: Errors
     ) -> dict[str, Any]:
         """What a party may know of its reward: its own numbers, and what is common knowledge."""
         return {
             **party_view(allocation, i, self.settings.run, self.session.texts, unit=self.unit, errors=errors),
-            "kind": Model.name,
+            "kind": self.kind,
             "reached": made.reached,
             "target_name": self.target,
-            "model": {key: value for key, value in model.describe().items() if key != "fit"},
+            "model": _own_view(model.describe(), made.party),
             "contains": f"{made.contains}, and "
             + (
                 "median and quartiles of "
@@ -320,16 +416,17 @@ class ModelRewards(PoolingMediator):
         }
 
 
-def _check_target(schema: Schema | None) -> None:
-    """Refuse a target of categories, whose places in a list are no numbers; true and false are learned as 1 and 0."""
-    target = next((column for column in schema.columns if column.name == schema.target), None) if schema else None
-    if target is not None and target.type == "category":
-        raise ValueError(
-            f"the schema's target {target.name!r} is a category, and model rewards predict a number: its places in the "
-            "list of values would be learned as if they were amounts. Take a target of type number (grades that are "
-            "amounts) or boolean (one of the categories or not, learned as 1 and 0), or "
-            'strategy = "SyntheticDataRewards()", which takes categories'
-        )
+def _own_view(described: Mapping[str, Any], party: str) -> dict[str, Any]:
+    """What a party may see of a model's description: of noise by party its own."""
+    seen = {key: value for key, value in described.items() if key != "fit"}
+    if isinstance(noise := seen.get("noise"), Mapping):
+        seen["noise"] = noise[party]
+    return seen
+
+
+def _inputs(contributions: Sequence[Contribution]) -> list[Contribution]:
+    """The contributions without their outputs."""
+    return [replace(c, y=None) for c in contributions]
 
 
 def _check_rows_stay(rewards: Sequence[MadeReward], contributions: Sequence[Contribution]) -> None:
@@ -375,12 +472,15 @@ def _tempering(made: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """The pool as it came and in standard units."""
+    """The pool as it came and in standard units.
+
+    scaling : in which the values are taken; shown : that goes with rewards, of which all are made: blurred, where it is
+    of the pool's own rows.
+    """
 
     contributions: Sequence[Contribution]
-    target: str
     scaling: Scaling
-    of_pool: bool  # whether the scaling is of the parties' own rows
+    shown: Scaling
 
     @cached_property
     def scaled(self) -> list[Contribution]:
@@ -393,14 +493,3 @@ class _Work:
             for s, c in zip(scaled, self.contributions, strict=True)
             if s.marks is not None
         ]
-
-    @cached_property
-    def shown(self) -> Scaling:
-        """The scaling that goes with rewards, of which all are made: blurred, where it is of the pool's own rows."""
-        return self.scaling.blurred(self.contributions) if self.of_pool else self.scaling
-
-    def reward(self, i: int, posterior: Posterior, about: dict[str, Any]) -> Reward:
-        c = self.contributions[i]
-        own_noise = None if c.noise is None else float(np.mean(c.noise))
-        predictor = Predictor(posterior, self.shown, c.feature_names or (), self.target, own_noise)
-        return Reward(predictor.arrays(), about)

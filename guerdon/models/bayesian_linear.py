@@ -137,12 +137,13 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         likelihood = linear_likelihood(FeatureRows(self._features(), pool.X), pool.y, pool.noise, groups.index)
         problem = Problem(gpytorch.Module(), likelihood, pool.y, pool.noise, 0.0, groups.index)
 
-        def model(theta: FloatArray) -> Self:
+        def model(theta: FloatArray) -> Any:
             return replace(self, noise=groups.noise(np.exp(theta)), report=None)
 
         def value(theta: FloatArray) -> float:
             there = model(theta)
-            return there.information_gain(pool.X, np.concatenate([there.noise_of(c) for c in contributions]))
+            noise = np.concatenate([there.noise_of(c) for c in contributions])
+            return float(there.information_gain(pool.X, noise))
 
         likeliest = None if fitted is None else np.log(groups.variances(fitted.noise))
         found = likely_thetas(problem, None, drop, value, likeliest)

@@ -98,8 +98,8 @@ def noise_groups(contributions: Sequence[Contribution], noise: Noise) -> Groups 
     if noise != BY_PARTY:
         return None
     names = tuple(sorted({c.party for c in contributions if len(c)}))
-    index = [np.full(len(c), names.index(c.party), dtype=np.intp) for c in contributions if len(c)]
-    return Groups(names, np.concatenate([np.empty(0, dtype=np.intp), *index]))
+    owner = [names.index(c.party) if len(c) else 0 for c in contributions]
+    return Groups(names, np.repeat(np.array(owner, dtype=np.intp), [len(c) for c in contributions]))
 
 
 def check_noise(noise: object) -> None:
