@@ -185,7 +185,7 @@ def _proposal(about: Mapping[str, Any], gone: frozenset[str], store: Path) -> li
         ),
         f"  schema: {schema or 'none; your own columns are taken'}",
         f"  from {about['file']}: {about['rows']} rows of {len(about['columns'])} features ({names}), target "
-        f"{about['target'] or 'none'}; {about['rows_held_out']} rows stay here",
+        f"{about['target'] or 'none'}; {about['rows_held_out']} rows stay here" + _references(about),
         *(f"  left out: {name}: {why}" for name, why in about.get("left_out", {}).items()),
         *(f"  left out: {said}" for said in about.get("remarks", [])),
         f"  sha256 of that: {about['sha256']}",
@@ -193,6 +193,13 @@ def _proposal(about: Mapping[str, Any], gone: frozenset[str], store: Path) -> li
         if out
         else f"  To withdraw: {shlex.join(['python', '-m', 'clients', 'withdraw', str(store), run])}",
     ]
+
+
+def _references(about: Mapping[str, Any]) -> str:
+    """What of the rows that stay would be sent, or was; "" where the run asks for nothing of them."""
+    if count := about.get("references"):
+        return f", but the inputs of {count} of them, without their outputs, are sent as references and not scored on"
+    return f"; no references are sent: {about['no_references']}" if about.get("no_references") else ""
 
 
 @cli.command()

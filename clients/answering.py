@@ -10,18 +10,21 @@ from logging import ERROR, WARNING
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from flwr.app import Context, Message, RecordDict
 from flwr.common.logger import log
+from numpy.typing import NDArray
 
 from clients.consent import consent, note
 from clients.disclosure import confirm_disclosure
 from clients.errors import PartyError
-from clients.holdout import remember_held_out
+from clients.holdout import remember_held_out, sent_references
 from clients.node_config import ANY_SCHEMA
 from clients.party_data import PartyData, PartyFile
 from clients.run_state import RunState
 from wire import messages
 from wire.messages import MessageError, Proposal
+from wire.references import asked_references
 from wire.schema import Schema, SchemaError
 from wire.signing import KeyFileError, PartySeal, Proof
 
@@ -67,7 +70,29 @@ class Party:
             self.run.settle(data.fate, self.file.path.name, must_be=_scores(self.kind))
         if self.kind != messages.INTRODUCE and data.kept_home is not None:
             remember_held_out(self.file.store, data.kept_home)
-        return data
+        return data.without(sent_references(self.file.store)) if _scores(self.kind) else data
+
+    @cached_property
+    def references(self) -> NDArray[np.bool_]:
+        """Which of the rows that it holds out (m,) it sends the inputs of in this run, as far as it is asked to.
+
+        At most half of them, and never so many that fewer than ``min-held-out`` are left to score on.
+
+        Raises
+        ------
+        MessageError
+            The run asks for something else.
+        """
+        asked = asked_references(self.proposal.terms) if self.file.share_references else 0
+        scored = 1 if self.file.simulated else self.file.min_held_out
+        return self.data.references(asked, scored, sent_references(self.file.store))
+
+    @property
+    def no_references(self) -> str:
+        """Why it sends none though the run asks for some; "" where it sends some, or is not asked."""
+        if not asked_references(self.proposal.terms) or self.references.any():
+            return ""
+        return "it holds out too few rows" if self.file.share_references else "it declines (share-references=false)"
 
 
 def _scores(kind: str) -> bool:

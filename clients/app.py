@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from logging import INFO, WARNING
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from clients.approval import running_app
 from clients.consent import keep_later_proposal, keep_proposal, read_ledger
 from clients.disclosure import check_difference, remember
 from clients.errors import PartyError
+from clients.holdout import remember_references
 from clients.report import write_report
 from clients.reward_store import load_reward, save_reward
+from guerdon.types import Contribution
 from wire import messages
 from wire.defaults import MAX_CONTRIBUTION_MB
 from wire.handlers import Handler, handlers_of
@@ -39,10 +42,12 @@ def introduce(message: Message, context: Context) -> Message:
             "file": party.file.path.name,
             "rows": len(own),
             "rows_held_out": len(data.held_inputs),
+            "references": int(party.references.sum()),
+            "no_references": party.no_references,
             "columns": list(own.feature_names or ()),
             "target": data.target,
             "schema_sha256": party.file.schema.hash if party.file.schema else None,
-            "sha256": rows.content_hash(own),
+            "sha256": rows.content_hash(_with_references(party)),
             "left_out": dict(data.left_out),
             "remarks": list(data.remarks),
         }
@@ -67,7 +72,7 @@ def contribute(message: Message, context: Context) -> Message:
 
     def answer(party: Party) -> RecordDict:
         data = party.data
-        own = data.contribution
+        own = _with_references(party)
         size = rows.size_in_megabytes(own)
         limit = float(context.run_config.get("max-contribution-mb", MAX_CONTRIBUTION_MB))
         if size > limit:
@@ -76,18 +81,28 @@ def contribute(message: Message, context: Context) -> Message:
         sha256 = rows.content_hash(own)
         party.run.contribute(data.fate, party.proof)
         remember(party.file.store, party.proposal.run, own)
+        remember_references(party.file.store, data.held_hashes[party.references])
         party.note(
             "contributed",
             sha256=sha256,
             rows=len(own),
             columns=own.X.shape[1],
+            references=int(party.references.sum()),
             terms=dict(party.proposal.terms),
             schema=party.file.schema.hash if party.file.schema else "",
             app=running_app(),
         )
-        return rows.encode_contribution(own, data.target)
+        return rows.encode_contribution(own, data.target, party.no_references)
 
     return answered(message, context, answer)
+
+
+def _with_references(party: Party) -> Contribution:
+    """What it contributes: its rows, and the inputs of held-out rows that the run asks for."""
+    chosen = party.references
+    if not chosen.any():
+        return party.data.contribution
+    return replace(party.data.contribution, references=party.data.held_inputs[chosen])
 
 
 @app.evaluate("alone")

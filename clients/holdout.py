@@ -11,6 +11,9 @@ share the smaller is a part. What counts as content are the columns that the fir
 STORE/_holdout.json    the secret, made once, and the columns; for the owner only
 STORE/_held.npz        hashes (8 bytes each) of all rows that were held out where others were sent: none is sent later,
                        also where the share is made smaller or a file of held-out rows is merged into the data
+STORE/_references.npz  of held-out rows, hashes of those whose inputs some run was sent as references: on these nothing
+                       is scored from then on, in any run, since a mediator that knows a row's inputs could make a
+                       model whose score tells its output
 
 A simulation's files are written once and never grow, and all of it lies with one person: there the rows are drawn by
 their place, so that a share is that share to the row (``drawn``).
@@ -36,14 +39,23 @@ from wire.formats import HOLDOUT_SECRET, FormatError
 from wire.parsing import read_json
 from wire.text import listed
 
-__all__ = ["Dealer", "Hashes", "drawn", "has_secret", "remember_held_out", "row_hashes"]
+__all__ = [
+    "Dealer",
+    "Hashes",
+    "drawn",
+    "has_secret",
+    "remember_held_out",
+    "remember_references",
+    "row_hashes",
+    "sent_references",
+]
 
 Hashes = NDArray[np.uint64]
 
 GAPS = ("", "na", "n/a", "nan", "null", "none", "-", ".")
 """How programs write that nothing is known: to the content of a row they are one."""
 
-SECRET, HELD = "_holdout.json", "_held.npz"
+SECRET, HELD, REFERENCES = "_holdout.json", "_held.npz", "_references.npz"
 
 WHOLE = 2.0**64
 
@@ -178,6 +190,33 @@ def remember_held_out(store: Path, hashes: Hashes) -> None:
     held = np.union1d(before, hashes)
     if len(held) > len(before):
         write_arrays(store / HELD, {"held": held})
+
+
+def sent_references(store: Path) -> Hashes:
+    """Hashes of the held-out rows whose inputs have been sent.
+
+    Raises
+    ------
+    PartyError
+        They can't be read: nothing is scored then.
+    """
+    if not (store / REFERENCES).exists():
+        return np.zeros(0, dtype=np.uint64)
+    try:
+        return np.asarray(read_arrays(store / REFERENCES)["sent"], dtype=np.uint64)
+    except (OSError, ValueError, KeyError) as error:
+        raise PartyError(
+            "the list of held-out rows whose inputs this party has sent can't be read: restore "
+            f"{REFERENCES} in its store from a copy, for without it scores could tell of those rows",
+            here=f"{store}: {error}",
+        ) from error
+
+
+def remember_references(store: Path, hashes: Hashes) -> None:
+    """Keep in mind that the inputs of these held-out rows were sent."""
+    if len(hashes):
+        make_folder(store)
+        write_arrays(store / REFERENCES, {"sent": np.union1d(sent_references(store), hashes)})
 
 
 def drawn(rows: int, share: float, party: str, file: str) -> NDArray[np.bool_]:

@@ -21,12 +21,13 @@ __all__ = [
     "max_scored_runs_of",
     "min_held_out_of",
     "noise_of",
+    "share_references_of",
     "share_scores_of",
 ]
 
 KEYS = (
     *("party", "data-path", "target", "noise", "holdout", "holdout-path", "holdout-by", "reward-dir"),
-    *("min-held-out", "share-scores", "max-scored-runs", "discloses-rows", "min-difference"),
+    *("min-held-out", "share-scores", "share-references", "max-scored-runs", "discloses-rows", "min-difference"),
     *("key", "mediator-key", "confirm-schema"),
     *writing.KEYS,
 )
@@ -147,7 +148,21 @@ def share_scores_of(node_config: Mapping[str, Any]) -> bool:
     ------
     PartyError
     """
-    share = node_config.get("share-scores", True)
-    if not isinstance(share, bool):
-        raise PartyError(f"share-scores in the node config is true or false, got {share!r}")
-    return share
+    return _yes_or_no(node_config, "share-scores")
+
+
+def share_references_of(node_config: Mapping[str, Any]) -> bool:
+    """Whether inputs of held-out rows leave where a run asks for them.
+
+    Raises
+    ------
+    PartyError
+    """
+    return _yes_or_no(node_config, "share-references")
+
+
+def _yes_or_no(node_config: Mapping[str, Any], key: str) -> bool:
+    said = node_config.get(key, True)
+    if not isinstance(said, bool):
+        raise PartyError(f"{key} in the node config is true or false, got {said!r}")
+    return said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from clients.cells import gaps_in, hint_on, truths_in
 from clients.columns import has_no_header, holds_numbers, no_features
 from clients.encoding import Encoded, encode, named_by, plain_rows
 from clients.errors import PartyError
-from clients.holdout import Dealer, Hashes, drawn
+from clients.holdout import Dealer, Hashes, drawn, row_hashes
 from clients.image_file import read_images
 from clients.node_config import (
     check_keys,
@@ -26,6 +26,7 @@ from clients.node_config import (
     max_scored_runs_of,
     min_held_out_of,
     noise_of,
+    share_references_of,
     share_scores_of,
 )
 from clients.table import HEADLESS, TEXT_FILES, PartyTable, read_table
@@ -66,7 +67,8 @@ class PartyFile:
 
     holdout : the share of rows that stay, where the party says one; holdout_by : the columns by which rows are held
     out, where it names some; min_held_out, share_scores, max_scored_runs : which scores leave, of a real party, and
-    of how many runs; writing : how the file is written, as far as its people say.
+    of how many runs; share_references : whether inputs of held-out rows do where a run asks for them; writing : how the
+    file is written, as far as its people say.
     """
 
     party: str
@@ -81,6 +83,7 @@ class PartyFile:
     min_held_out: int = MIN_HELD_OUT
     share_scores: bool = True
     max_scored_runs: int = MAX_SCORED_RUNS
+    share_references: bool = True
     simulated: bool = False
     writing: Writing = AS_FOUND
 
@@ -131,6 +134,7 @@ class PartyFile:
             min_held_out=min_held_out_of(node_config),
             share_scores=share_scores_of(node_config),
             max_scored_runs=max_scored_runs_of(node_config),
+            share_references=share_references_of(node_config),
             simulated="partition-id" in node_config,
             writing=Writing.of(node_config),
         )
@@ -184,7 +188,7 @@ class PartyData:
 
     left_out : the columns that only number or name rows, where no schema says what is wanted, each with the reason;
     remarks : what else was left out in reading the file; kept_home : hashes of the rows that it held out where others
-    are sent, by which a real party remembers them.
+    are sent, by which a real party remembers them; held_hashes : of the rows that are scored on, in their order.
     """
 
     contribution: Contribution
@@ -195,6 +199,7 @@ class PartyData:
     left_out: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     kept_home: Hashes | None = None
+    held_hashes: Hashes = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
 
     @classmethod
     def read(cls, file: PartyFile, *, new_secret: bool = True) -> PartyData:
@@ -211,7 +216,7 @@ class PartyData:
         read = _read(file, file.path)
         features, rows = read.features, read.rows
         apart = _read(file, file.held_path, features).rows if file.held_path else None
-        held, kept_home = _dealt(file, features, rows, apart, new_secret)
+        held, kept_home, held_hashes = _dealt(file, features, rows, apart, new_secret)
         sent = rows.where(~held)
         scored = rows.where(held) if apart is None else apart
         noise = file.noise if isinstance(file.noise, float) else sent.noise
@@ -224,6 +229,40 @@ class PartyData:
             left_out=read.left_out,
             remarks=read.remarks,
             kept_home=kept_home,
+            held_hashes=held_hashes,
+        )
+
+    def references(self, most: int, scored: int, before: Hashes) -> NDArray[np.bool_]:
+        """Which of the held-out rows (m,) a run gets the inputs of, and no score: those of ``before`` come first.
+
+        Parameters
+        ----------
+        most : int
+            So many at most, and at most half of the rows held out.
+        scored : int
+            So many are left at least to score on.
+        before : Hashes
+            Of rows whose inputs have been sent before.
+        """
+        hashes, held = self.held_hashes, len(self.held_inputs)
+        order = np.lexsort((hashes, ~np.isin(hashes, before)))
+        count = max(0, min(most, held // 2, held - scored))
+        while 0 < count < held and hashes[order[count]] == hashes[order[count - 1]]:
+            count -= 1  # rows that are the same share their fate
+        chosen = np.zeros(held, dtype=bool)
+        chosen[order[:count]] = True
+        return chosen
+
+    def without(self, sent: Hashes) -> PartyData:
+        """The data to be scored on: of the held-out rows those whose inputs nobody has been sent."""
+        kept = ~np.isin(self.held_hashes, sent)
+        y, noise = self.held_outputs, self.held_noise
+        return replace(
+            self,
+            held_inputs=self.held_inputs[kept],
+            held_outputs=None if y is None else y[kept],
+            held_noise=None if noise is None else noise[kept],
+            held_hashes=self.held_hashes[kept],
         )
 
     @property
@@ -265,11 +304,14 @@ class _Rows(NamedTuple):
 
 def _dealt(
     file: PartyFile, features: Sequence[str], rows: _Rows, apart: _Rows | None, new_secret: bool
-) -> tuple[NDArray[np.bool_], Hashes | None]:
-    """Which rows stay (m,), and the hashes of all that do; of a file of held-out rows also its own, and their like."""
+) -> tuple[NDArray[np.bool_], Hashes | None, Hashes]:
+    """Which rows stay (m,), the hashes of all that do (of a file of held-out rows also its own, and their like), and
+    those of the rows that are scored on."""
     share = 0.0 if apart is not None else file.share_held(len(rows.X))
     if file.simulated:
-        return drawn(len(rows.X), share, file.party, file.path.name), None
+        held = drawn(len(rows.X), share, file.party, file.path.name)
+        scored = rows.raw.filter(held) if apart is None else apart.raw
+        return held, None, row_hashes(scored, file.party.encode())
     named = [column.name for column in file.schema.columns] if file.schema else [*features, file.target]
     taken = [name for name in named if name in rows.raw.columns] or rows.raw.columns  # of images, the images
     dealer = Dealer.kept(file.store, file.holdout_by)
@@ -280,12 +322,12 @@ def _dealt(
     hashes = dealer.hashes(rows.raw, file.path.name)
     if apart is None:
         held = dealer.keeps(hashes, share, file.path.name)
-        return held, hashes[held]
+        return held, hashes[held], hashes[held]
     theirs = dealer.hashes(apart.raw, Path(file.held_path or "").name)
     held = dealer.keeps(hashes, share, file.path.name) | np.isin(hashes, theirs)
     if held.all():
         raise PartyError(f"every row of {file.path.name} is held out: nothing is left to send")
-    return held, np.concatenate([hashes[held], theirs])
+    return held, np.concatenate([hashes[held], theirs]), theirs
 
 
 class _Read(NamedTuple):

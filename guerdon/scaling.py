@@ -108,6 +108,7 @@ class Scaling:
             noise=None if noise is None else np.asarray(noise) / self.target_scale**2,
             marks=None if y is None else (contribution.marks or RowMarks.of(contribution)).divided(self.target_scale),
             columns=None if columns is None else columns.scaled(self.feature_mean, self.feature_scale),
+            references=None if contribution.references is None else self.features(contribution.references),
         )
 
     def target(self, mean: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:

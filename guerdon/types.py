@@ -66,6 +66,8 @@ class Contribution:
         What tells the rows apart whatever units they are in, where they were marked (``guerdon.row_marks``).
     columns : Columns, optional
         What the features stand for, where they are those of a table that is known (``guerdon.tables``).
+    references : (q, d) array, optional
+        Inputs at which the party wants predictions, such as those of rows that it holds out; none of its rows.
 
     Raises
     ------
@@ -80,6 +82,7 @@ class Contribution:
     noise: float | FloatArray | None = None
     marks: RowMarks | None = None
     columns: Columns | None = None
+    references: FloatArray | None = None
 
     def __post_init__(self) -> None:
         X = _finite(self.X, f"X of party {self.party!r}")
@@ -112,6 +115,14 @@ class Contribution:
                 )
                 raise ValueError(f"noise variances of party {self.party!r} must be positive, {wrong}")
             object.__setattr__(self, "noise", float(noise) if noise.ndim == 0 else noise)
+        if self.references is not None:
+            references = _finite(self.references, f"references of party {self.party!r}")
+            if references.ndim != 2 or references.shape[1] != X.shape[1]:
+                raise ValueError(
+                    f"references of party {self.party!r} must have shape (rows, {X.shape[1]}) as X has features, got "
+                    f"{references.shape}"
+                )
+            object.__setattr__(self, "references", references)
         if self.marks is not None and len(self.marks.keys) != len(X):
             raise ValueError(f"party {self.party!r} has {len(X)} rows and marks of {len(self.marks.keys)}")
 
@@ -141,7 +152,8 @@ class Contribution:
             )
         places = [own.index(name) for name in names]
         columns = None if self.columns is None else self.columns.in_order(places)
-        return replace(self, X=self.X[:, places], feature_names=names, columns=columns)
+        references = None if self.references is None else self.references[:, places]
+        return replace(self, X=self.X[:, places], feature_names=names, columns=columns, references=references)
 
 
 def closed(values: ArrayLike) -> FloatArray:
@@ -187,10 +199,12 @@ class CeilingGame(Game, Protocol):
 
 @runtime_checkable
 class ModelGame(Game, Protocol):
-    """A game whose values are a model's information gains: what noise or tempering makes rewards in.
+    """A game whose values are what data tell of a model, or of its predictions: noise or tempering makes rewards in it.
 
     ``model`` with all hyperparameters known; ``contributions`` of the parties; ``inputs`` (m, d) of all of them;
-    ``progress`` to be told.
+    ``progress`` to be told; ``noise_response`` and ``tempering_response``, how the value of a party's own rows and the
+    others' together answers to noise on the others' outputs, and to tempering their likelihood
+    (``guerdon.models.NoiseResponse``); ``noise_of``, the noise variance of each row of a contribution.
     """
 
     @property
@@ -203,6 +217,9 @@ class ModelGame(Game, Protocol):
     def inputs(self) -> FloatArray: ...
     @property
     def progress(self) -> Progress: ...
+    def noise_response(self, own: Contribution, others: Contribution) -> Any: ...
+    def tempering_response(self, own: Contribution, others: Contribution) -> Any: ...
+    def noise_of(self, contribution: Contribution) -> FloatArray: ...
 
 
 @runtime_checkable

@@ -18,8 +18,8 @@ from guerdon.models import BayesianLinear, BayesianLogistic, GaussianProcess, Sp
 from guerdon.plugins import Offer, PluginError, build
 from guerdon.realization import LikelihoodTempering, NoiseInjection, WeightedSampling
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
-from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, StratifiedShapley
-from guerdon.valuation import InformationGain, MaximumMeanDiscrepancy
+from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, RowShapley, StratifiedShapley
+from guerdon.valuation import InformationGain, MaximumMeanDiscrepancy, PredictiveInformation
 from strategies import (
     ClassificationRewards,
     Conversation,
@@ -51,7 +51,11 @@ OFFERS: Mapping[str, Offer] = {
         "MmdGan": MmdGan,
     },
     "features": {"ImageFeatures": ImageFeatures},
-    "valuation": {"InformationGain": InformationGain, "MaximumMeanDiscrepancy": MaximumMeanDiscrepancy},
+    "valuation": {
+        "InformationGain": InformationGain,
+        "MaximumMeanDiscrepancy": MaximumMeanDiscrepancy,
+        "PredictiveInformation": PredictiveInformation,
+    },
     "model": {
         "GaussianProcess": GaussianProcess,
         "BayesianLinear": BayesianLinear,
@@ -63,6 +67,7 @@ OFFERS: Mapping[str, Offer] = {
         "ExactShapley": ExactShapley,
         "MonteCarloShapley": MonteCarloShapley,
         "PermutationShapley": PermutationShapley,
+        "RowShapley": RowShapley,
         "StratifiedShapley": StratifiedShapley,
     },
     "scheme": {"RhoShapley": RhoShapley, "RectifiedRhoShapley": RectifiedRhoShapley},
@@ -148,6 +153,11 @@ class RunConfig(BaseModel):
         lt=1.0,
         description="the least noise to declare, as a share of the target's variance",
     )
+    references: Literal["held-out", "public"] | int = Field(
+        Settings.references,
+        description="where predictions are valued: at inputs of held-out rows, at most 200 a party or this number, or "
+        "at the run's public rows",
+    )
     deduplicate: bool = Settings.deduplicate
     on_finding: Literal["note", "refuse"] = Settings.on_finding
     uncertainty: bool = Field(Settings.uncertainty, description="how far hyperparameters leave values open, told too")
@@ -215,6 +225,13 @@ class RunConfig(BaseModel):
                 "its last folder is the run's name, which every party's store has a folder of: 1 to 64 letters, "
                 f"digits, dots, dashes and underscores, a letter or digit first; got {Path(value).name!r}"
             ) from None
+        return value
+
+    @field_validator("references")
+    @classmethod
+    def _is_some(cls, value: str | int) -> str | int:
+        if isinstance(value, int) and (isinstance(value, bool) or value < 1):
+            raise ValueError(f"write held-out, public or how many inputs of each party, at least 1; got {value!r}")
         return value
 
     @field_validator("target", "noise_column", "dataset", "partition")

@@ -11,12 +11,20 @@ import numpy as np
 
 from guerdon.models import Classifier, ClassPredictor, FitReport, GaussianProcessPosterior, Predictor, Pretrainable
 from guerdon.models import Model as BayesianModel
+from guerdon.models.party_noise import BY_PARTY, PartyNoise
 from guerdon.models.protocols import Heavy, Posterior
-from guerdon.pipeline import Allocation, Given, MadeReward, allocate
+from guerdon.pipeline import Allocation, Given, MadeReward, allocate, asks
 from guerdon.row_marks import RowMarks, shown
 from guerdon.scaling import Scaling
-from guerdon.types import Contribution, Game, ModelGame, lacks
-from guerdon.valuation import InformationGain, ValueUncertainty, noise_sensitivity, value_uncertainty
+from guerdon.shapley import Auto
+from guerdon.types import Contribution, FloatArray, Game, ModelGame, lacks
+from guerdon.valuation import (
+    InformationGain,
+    InformationGainGame,
+    ValueUncertainty,
+    noise_sensitivity,
+    value_uncertainty,
+)
 from guerdon.valuation.uncertainty import Learnable
 from strategies.alone import alone_model, told
 from strategies.errors import Errors
@@ -84,7 +92,15 @@ class ModelRewards(PoolingMediator):
         self._fit_of(parts, texts)
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
-        return check_parts(parts, texts, InformationGain(), WORDS, self.parts["realization"], things=("model",))
+        if "references" in asks(parts["valuation"]) and not hasattr(parts["model"], "predictive_gains"):
+            raise ValueError(
+                f"valuation = {texts['valuation']!r} is by what a model predicts at references, and model = "
+                f"{texts['model']!r} does not say what data tell of that (predictive_gains): take one of "
+                "guerdon.models, or another valuation"
+            )
+        return check_parts(
+            parts, texts, InformationGain(), WORDS, self.parts["realization"], things=("model", "references")
+        )
 
     # What depends on the kind of outputs.
 
@@ -131,7 +147,7 @@ class ModelRewards(PoolingMediator):
         """What is told of the model beside the values: entries of the record, and sentences with whether they warn."""
         report: FitReport | None = getattr(model, "report", None)
         sentences = [] if report is None else [(report.sentence, report.noise_at_bound)]
-        if lacks(game, ModelGame):
+        if not isinstance(game, InformationGainGame):
             return {}, sentences
         sensitivity = noise_sensitivity(model, scaled)
         entry = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
@@ -161,8 +177,8 @@ class ModelRewards(PoolingMediator):
 
         The bound is a share of the outputs' variance, the median over the parties, which no single one moves far.
         """
-        if not contributions:
-            return {}
+        if not contributions or self._noise_by_party:
+            return {}  # what is learned by party, nobody can declare away
         least = self.settings.min_noise * float(np.median([np.var(np.asarray(c.y)) for c in contributions]))
         low = sorted(c.party for c in contributions if c.noise is not None and np.min(c.noise, initial=np.inf) < least)
         reason = (
@@ -175,6 +191,7 @@ class ModelRewards(PoolingMediator):
         weights = "weights of a model trained on all parties' rows, and none of the rows"
         aloud, rows = self.settings.discloses_rows, getattr(self.session.parts["model"], "discloses_rows", None)
         return {
+            **super().discloses(),
             "discloses-rows": "not said" if self.settings.agreed_before else "true" if aloud else "false",
             "rewards-contain": (rows or "whatever the model keeps of all parties' rows, as it is")
             if aloud
@@ -204,7 +221,7 @@ class ModelRewards(PoolingMediator):
         self.stage("value", 2 ** len(contributions))
         allocation = allocate(
             work.scaled,
-            Given(parts["valuation"], {"model": model}),
+            self._valued_by(model, work, public),
             parts["shapley"],
             parts["scheme"],
             None if settings.stop_after == "valuation" else parts["realization"],
@@ -218,12 +235,14 @@ class ModelRewards(PoolingMediator):
             _check_rows_stay(allocation.rewards, [shown(c) for c in work.scaled])
         if self.carried and allocation.rewards:
             self.note(self.carried)
-        errors = Errors.of(allocation, self.settings.holdout, self._likely(unfitted, model, allocation, work))
+        errors = Errors.of(allocation, self.settings.holdout, self._likely(unfitted, model, allocation, work, public))
         return Outcome(
             record=self._record(allocation, work, model, errors),
             alone=self._alone(unfitted, public, contributions),
             rewards={
-                made.party: self._reward(work, i, _posterior(made), self._about(allocation, i, made, model, errors))
+                made.party: self._reward(
+                    work, i, model, _posterior(made), self._about(allocation, i, made, model, errors)
+                )
                 for i, made in enumerate(allocation.rewards)
             },
         )
@@ -239,14 +258,23 @@ class ModelRewards(PoolingMediator):
         X = np.column_stack([columns[name] for name in features])
         return Contribution("public-file", X, columns[self.target], tuple(features))
 
+    def _references(self, work: _Work, public: Contribution | None) -> list[FloatArray]:
+        """Inputs at which predictions are wanted, in standard units: a set a party, or one of public rows."""
+        if self.settings.references == "public":
+            return [] if public is None else [work.scaling.features(public.X)]
+        return [np.empty((0, c.X.shape[1])) if c.references is None else c.references for c in work.scaled]
+
     def _work(self, contributions: Sequence[Contribution], measured: Sequence[Contribution], *, of_pool: bool) -> _Work:
         """The contributions with the scaling that follows from the rows ``measured``; labels are never scaled."""
         how, inputs = self.settings.standardize, measured if self.numbers else _inputs(measured)
         scaling = Scaling.of_pool(inputs, robust=how == "robust") if how else Scaling.identity(inputs[0].X.shape[1])
         return _Work(contributions, scaling, scaling.blurred(inputs) if of_pool else scaling)
 
-    def _reward(self, work: _Work, i: int, posterior: Any, about: dict[str, Any]) -> Reward:
-        return Reward(self.predictor(posterior, work.shown, work.contributions[i]).arrays(), about)
+    def _reward(self, work: _Work, i: int, model: BayesianModel, posterior: Any, about: dict[str, Any]) -> Reward:
+        own, noise = work.contributions[i], getattr(model, "noise", None)
+        if isinstance(noise, PartyNoise):
+            own = replace(own, noise=work.scaling.target_scale**2 * noise.of(work.scaled[i]))
+        return Reward(self.predictor(posterior, work.shown, own).arrays(), about)
 
     def _pretrained(self, public: Contribution | None, scaling: Scaling) -> BayesianModel:
         model = self.prepared(self.session.parts["model"])
@@ -270,15 +298,21 @@ class ModelRewards(PoolingMediator):
             own = self._work([c], [c] if public is None else [public], of_pool=False)
             (scaled,) = own.scaled
             models.append(alone_model(unfitted, scaled))
-            posterior = models[-1].model.posterior(scaled.X, np.asarray(scaled.y), noise=scaled.noise)
-            made[c.party] = self._reward(own, 0, posterior, {"kind": self.kind, "alone": True})
+            noise = models[-1].model.noise_of(scaled) if scaled.noise is not None else None
+            posterior = models[-1].model.posterior(scaled.X, np.asarray(scaled.y), noise=noise)
+            made[c.party] = self._reward(own, 0, models[-1].model, posterior, {"kind": self.kind, "alone": True})
             self.progress("learn alone", k + 1, len(contributions))
         if sentence := told(models):
             self.note(sentence)
         return made
 
     def _likely(
-        self, unfitted: BayesianModel, model: BayesianModel, allocation: Allocation, work: _Work
+        self,
+        unfitted: BayesianModel,
+        model: BayesianModel,
+        allocation: Allocation,
+        work: _Work,
+        public: Contribution | None,
     ) -> ValueUncertainty | None:
         """The values over hyperparameters that are about as likely; None where nothing was learned that values use."""
         if not self.settings.uncertainty or lacks(allocation.game, ModelGame) or not isinstance(unfitted, Learnable):
@@ -290,7 +324,13 @@ class ModelRewards(PoolingMediator):
             fitted=model,
             scheme=self.session.parts["scheme"],
             rng=np.random.default_rng(self.settings.seed),
+            game=lambda likely: self._valued_by(likely, work, public).game(work.scaled),
+            shapley=getattr(self.session.parts["shapley"], "quick", Auto()),
         )
+
+    def _valued_by(self, model: BayesianModel, work: _Work, public: Contribution | None) -> Given:
+        """The valuation, with the model and the references to value by."""
+        return Given(self.session.parts["valuation"], {"model": model, "references": self._references(work, public)})
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         if stage in ("value", "fit", "pretrain") or (stage == "realize" and done):
@@ -317,6 +357,8 @@ class ModelRewards(PoolingMediator):
         record["model"] = {**model.describe(), "standardized": self.settings.standardize}
         entries, findings = self.evidence(model, allocation.game, work.scaled)
         record |= entries
+        if isinstance(noise := getattr(model, "noise", None), PartyNoise):
+            record["diagnostics"] += self._by_party(noise, work, record["parties"])
         for sentence in errors.warnings():
             self.note(sentence)
         for sentence, warns in findings:
@@ -330,6 +372,29 @@ class ModelRewards(PoolingMediator):
             record["diagnostics"].append(f"discloses-rows = true: {reason}{whose}")
         return record
 
+    @property
+    def _noise_by_party(self) -> bool:
+        return isinstance(noise := getattr(self.session.parts["model"], "noise", None), str) and noise == BY_PARTY
+
+    def _by_party(self, noise: PartyNoise, work: _Work, entries: Sequence[dict[str, Any]]) -> list[str]:
+        """What each party's rows show of their noise, and what came of what it declared; in the target's units."""
+        unit, said = work.scaling.target_scale**2, []
+        for entry, scaled, own in zip(entries, work.scaled, work.contributions, strict=True):
+            learned = noise.variances[entry["party"]] * unit
+            entry["noise"] = {"learned": learned, "used": float(np.mean(noise.of(scaled))) * unit}
+            if own.noise is None:
+                continue
+            declared = float(np.mean(own.noise))
+            entry["noise"]["declared"] = declared
+            below = float(np.mean(np.asarray(own.noise) < learned))
+            came = "raises it" if below == 0.0 else "is not believed" if below == 1.0 else f"counts for {1 - below:.0%}"
+            said.append(
+                f"{entry['party']} declares a noise variance of {declared:.4g}, its rows show {learned:.4g}: what it "
+                f"declares {came}"
+            )
+            self.journal.ledger("declared noise", party=entry["party"], declared=declared, learned=learned)
+        return ["each party's rows count with a noise variance that is learned from all rows together", *said]
+
     def _about(
         self, allocation: Allocation, i: int, made: MadeReward, model: BayesianModel, errors: Errors
     ) -> dict[str, Any]:
@@ -339,7 +404,7 @@ class ModelRewards(PoolingMediator):
             "kind": self.kind,
             "reached": made.reached,
             "target_name": self.target,
-            "model": {key: value for key, value in model.describe().items() if key != "fit"},
+            "model": _own_view(model.describe(), made.party),
             "contains": f"{made.contains}, and "
             + (
                 "median and quartiles of "
@@ -349,6 +414,14 @@ class ModelRewards(PoolingMediator):
             + ("the pool" if self.session.public is None else "the public rows"),
             **_tempering(made),
         }
+
+
+def _own_view(described: Mapping[str, Any], party: str) -> dict[str, Any]:
+    """What a party may see of a model's description: of noise by party its own."""
+    seen = {key: value for key, value in described.items() if key != "fit"}
+    if isinstance(noise := seen.get("noise"), Mapping):
+        seen["noise"] = noise[party]
+    return seen
 
 
 def _inputs(contributions: Sequence[Contribution]) -> list[Contribution]:

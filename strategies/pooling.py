@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from logging import WARNING
 from typing import Any, ClassVar
@@ -22,6 +22,7 @@ from flwr.serverapp.exception import AggregationError
 
 from guerdon.duplicates import count_duplicates, without_repeats
 from guerdon.images import image_shape
+from guerdon.pipeline import asks
 from guerdon.plausibility import Finding, find_implausible, overflow
 from guerdon.types import Contribution
 from strategies.blame import BROKEN, culprit
@@ -33,6 +34,7 @@ from wire.decoding import columns_of
 from wire.defaults import CHOSEN_LATER
 from wire.kinds import rows
 from wire.messages import MessageError, Receipt
+from wire.references import HELD_OUT, REFERENCES, references_term
 from wire.text import listed
 
 __all__ = ["PoolingMediator"]
@@ -53,6 +55,11 @@ class PoolingMediator(Conversation):
         super().begin(session)
         self._pool: list[Contribution] | None = None
         self._findings: list[Finding] = []
+        if self.asks_references and self.settings.references == "public" and session.public is None:
+            raise ValueError(
+                'references = "public" are the inputs of public rows: name them, public-file = '
+                '"/path/to/public.parquet" with the parties\' columns, or take a data set that has some'
+            )
 
     # What a subclass says.
 
@@ -66,6 +73,26 @@ class PoolingMediator(Conversation):
     @abstractmethod
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         """Value the pool (sorted by party) and make the rewards."""
+
+    # Where predictions are wanted, for a valuation that asks for it.
+
+    @property
+    def asks_references(self) -> bool:
+        """Whether data are valued by predictions at references, which the parties or public rows bring."""
+        valuation = self.session.parts.get("valuation")
+        return valuation is not None and "references" in asks(valuation)
+
+    @property
+    def most_references(self) -> int:
+        """Inputs of held-out rows that each party is asked for at most; 0 where none is."""
+        said = self.settings.references
+        if not self.asks_references or said == "public":
+            return 0
+        return HELD_OUT if said == "held-out" else said
+
+    def discloses(self) -> dict[str, str]:
+        terms = super().discloses()
+        return {**terms, REFERENCES: references_term(self.most_references or None)} if self.asks_references else terms
 
     # Round 1: who is there, and what do they bring?
 
@@ -140,6 +167,7 @@ class PoolingMediator(Conversation):
         received: dict[str, Contribution] = {}
         pool: dict[str, Contribution] = {}
         entries: dict[str, dict[str, Any]] = {}
+        without: dict[str, str] = {}
         for answer in self.answers("contribute", replies):
             party = answer.party
             try:
@@ -156,8 +184,11 @@ class PoolingMediator(Conversation):
                 "sha256": rows.content_hash(sent),
                 "rows": len(sent),
                 "columns": sent.X.shape[1],
+                **({"references": _count(sent)} if self.most_references else {}),
                 **answer.signed,
             }
+            if self.most_references and not _count(sent):
+                without[party] = rows.why_no_references(answer.content) or "it says nothing of them"
         self.stage("pool")
         for party, reason in self.misfits([pool[party] for party in sorted(pool)]).items():
             self.refuse(party, "contribute", reason)
@@ -166,11 +197,33 @@ class PoolingMediator(Conversation):
         for party in [c.party for c in contributions]:
             self.journal.ledger("contributed", party=party, node=str(self.nodes[party]), **entries[party])
         self.require_quorum(len(contributions))
+        self._weigh_references(contributions, without)
         for sentence in count_duplicates([received[c.party] for c in contributions]).sentences():
             self.note(sentence)
             self.journal.ledger("duplicates", finding=sentence)
         self._keep(contributions)
         return contributions
+
+    def _weigh_references(self, contributions: Sequence[Contribution], without: Mapping[str, str]) -> None:
+        """Say whose references are missing, so that those of the others count for more.
+
+        Raises
+        ------
+        AggregationError
+            Nobody has any.
+        """
+        if not self.most_references:
+            return
+        missing = {c.party: without[c.party] for c in contributions if not _count(c)}
+        why = "; ".join(f"{party}: {reason}" for party, reason in missing.items())
+        if len(missing) == len(contributions):
+            raise AggregationError(
+                f"valuation = {self.session.texts['valuation']!r} is by predictions where the parties want some, and "
+                f'nobody brings references ({why}). Take references = "public" with a public-file, or another valuation'
+            )
+        for party, reason in missing.items():
+            self.note(f"{party} brings no references, so that those of the others have its weight: {reason}")
+            self.journal.ledger("no references", party=party, reason=reason)
 
     def _keep(self, pool: Sequence[Contribution]) -> None:
         self.journal.save_pool(pool, {"target": self.target, "fixed": self._fixed()})
@@ -183,11 +236,12 @@ class PoolingMediator(Conversation):
         ------
         MessageError
         """
-        if reason := overflow(contribution, self.target):
-            raise MessageError(reason)
         schema = self.settings.schema
-        if schema is not None and (reason := breach(contribution, schema)):
-            raise MessageError(f"it is not what the schema asks for: {reason}")
+        for what, sent in _with_references(contribution):
+            if reason := overflow(sent, self.target):
+                raise MessageError(f"{what}{reason}")
+            if schema is not None and (reason := breach(sent, schema)):
+                raise MessageError(f"{what or 'it '}is not what the schema asks for: {reason}")
 
     # What looks implausible, and what breaks a stage.
 
@@ -267,6 +321,7 @@ class PoolingMediator(Conversation):
             target=self.target,
             max_megabytes=limits.max_contribution_mb,
             min_rows=limits.min_rows,
+            max_references=self.most_references,
         )
 
     def _without_repeats(self, contribution: Contribution) -> Contribution:
@@ -295,6 +350,18 @@ class PoolingMediator(Conversation):
             text = json.dumps({"receipt": "contribution", "run": self.settings.run, **kept}, sort_keys=True)
             receipts[party] = Receipt(text, self.seal.sign_text(text) if self.seal else "")
         return receipts
+
+
+def _count(contribution: Contribution) -> int:
+    return 0 if contribution.references is None else len(contribution.references)
+
+
+def _with_references(contribution: Contribution) -> list[tuple[str, Contribution]]:
+    """The contribution, and its references as rows without outputs, to be looked at; with how each is spoken of."""
+    if contribution.references is None:
+        return [("", contribution)]
+    inputs = Contribution(contribution.party, contribution.references, feature_names=contribution.feature_names)
+    return [("", contribution), ("of its references, ", inputs)]
 
 
 def _finite(outcome: Outcome) -> Outcome:

@@ -135,6 +135,7 @@ class Settings:
     reward_precision: float = 2.0
     min_noise: float = 1e-3
     uncertainty: bool = True
+    references: int | Literal["held-out", "public"] = "held-out"
     holdout: float = HOLDOUT
     stop_after: str = ""
     resume: bool = False
@@ -151,7 +152,7 @@ class Settings:
         """What a resumed run may not change: what was pooled, and how."""
         names = (
             *("seed", "holdout", "standardize", "deduplicate", "on_finding", "discloses_rows"),
-            *("generator_file", "public_file"),
+            *("generator_file", "public_file", "references"),
         )
         fixed = {name.replace("_", "-"): getattr(self, name) for name in names}
         return {**fixed, "schema": self.schema.hash if self.schema else ""}

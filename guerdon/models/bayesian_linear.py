@@ -14,12 +14,23 @@ from guerdon.models.feature_model import FeatureModel
 from guerdon.models.feature_rows import FeatureRows
 from guerdon.models.features import Features, as_features, describe_features
 from guerdon.models.likelihoods import linear_likelihood
+from guerdon.models.likely import likely_thetas, spread_of_values
 from guerdon.models.linear_gaussian import LinearGaussian
-from guerdon.models.maximum_likelihood import NOISE_BOUNDS, maximize_likelihood
+from guerdon.models.maximum_likelihood import NOISE_BOUNDS, Problem, maximize_likelihood
 from guerdon.models.noise_profile import likeliest_noises, noise_profile
-from guerdon.models.pool import check_noise, check_report, has_open_noise, plain_noise, pool_of
+from guerdon.models.party_noise import (
+    Groups,
+    Noise,
+    check_noise,
+    described_noise,
+    known_noise,
+    learned_noise,
+    noise_groups,
+    noise_is_open,
+)
+from guerdon.models.pool import Pool, check_report, plain_noise, pool_of
 from guerdon.models.protocols import FitReport
-from guerdon.types import Contribution, Progress, silent
+from guerdon.types import Contribution, FloatArray, Progress, silent
 
 __all__ = ["BayesianLinear"]
 
@@ -39,8 +50,9 @@ class BayesianLinear(FeatureModel, LinearGaussian):
 
     Parameters
     ----------
-    noise : float, optional
-        Noise VARIANCE of rows that bring none of their own; None to learn it.
+    noise : float or "by-party", optional
+        Noise VARIANCE of rows that bring none of their own; None to learn it, "by-party" to learn one for each party
+        (``guerdon.models.PartyNoise``), which what it declares can only raise.
     features : Features or str, optional
         phi, or a text such as ``"Affine()"``; the inputs themselves when None, so that a constant needs ``Affine()``.
     report : FitReport, optional
@@ -55,7 +67,7 @@ class BayesianLinear(FeatureModel, LinearGaussian):
     discloses_rows: ClassVar[str] = ""
     """How others' rows come into a reward: they don't."""
 
-    noise: float | None = None
+    noise: Noise = None
     features: Features | str | None = None
     report: FitReport | None = None
 
@@ -79,23 +91,25 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         ValueError
             The noise is open, and a party sent no outputs.
         """
-        if any(c.y is None for c in contributions) and not has_open_noise(contributions, self.noise):
+        if any(c.y is None for c in contributions) and not noise_is_open(contributions, self.noise):
             return self
         pool = pool_of(contributions, self.noise)
         rows = FeatureRows(self._features(), pool.X)
-        likelihood = linear_likelihood(rows, pool.y, pool.noise)
+        groups = noise_groups(contributions, self.noise)
+        index = None if groups is None else groups.index
+        likelihood = linear_likelihood(rows, pool.y, pool.noise, index)
         peaks = None
         if np.any(np.isnan(pool.noise)) and np.var(pool.y) > 0.0:
             values = np.geomspace(*NOISE_BOUNDS, NOISES) * float(np.var(pool.y))
             peaks = likeliest_noises(rows, pool.y, pool.noise, values)
         fitted = maximize_likelihood(
-            gpytorch.Module, likelihood, pool.y, pool.noise, 0.0, noise_starts=peaks, progress=progress
+            gpytorch.Module, likelihood, pool.y, pool.noise, 0.0, noise_starts=peaks, groups=index, progress=progress
         )
-        return replace(self, noise=fitted.noise if self.noise is None else self.noise, report=fitted.report)
+        return replace(self, noise=learned_noise(self.noise, fitted.noise, groups), report=fitted.report)
 
     def unlearned(self, own: Contribution) -> Self:
         """The model with half of the outputs' variance as its noise where that is open: for rows that tell none."""
-        return replace(self, noise=plain_noise(own.y) if self.noise is None else self.noise, report=None)
+        return replace(self, noise=plain_noise(own.y) if known_noise(self.noise) is None else self.noise, report=None)
 
     def likely(
         self, contributions: Sequence[Contribution], *, drop: float, fitted: BayesianLinear | None = None
@@ -104,13 +118,38 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         pool = pool_of(contributions, self.noise)
         if not np.any(np.isnan(pool.noise)):
             return [self]
+        if (groups := noise_groups(contributions, self.noise)) is not None:
+            return self._likely_by_party(contributions, pool, groups, drop, fitted)
         values = np.geomspace(*NOISE_BOUNDS, NOISES) * float(np.var(pool.y))
         profile = noise_profile(FeatureRows(self._features(), pool.X), pool.y, pool.noise, values)
         inside = values[profile >= profile.max() - drop]
         spread = inside[np.unique(np.linspace(0, len(inside) - 1, LIKELY).round().astype(int))]
         return [replace(self, noise=float(s), report=None) for s in [values[profile.argmax()], *spread]]
 
+    def _likely_by_party(
+        self,
+        contributions: Sequence[Contribution],
+        pool: Pool,
+        groups: Groups,
+        drop: float,
+        fitted: BayesianLinear | None,
+    ) -> list[Self]:
+        likelihood = linear_likelihood(FeatureRows(self._features(), pool.X), pool.y, pool.noise, groups.index)
+        problem = Problem(gpytorch.Module(), likelihood, pool.y, pool.noise, 0.0, groups.index)
+
+        def model(theta: FloatArray) -> Any:
+            return replace(self, noise=groups.noise(np.exp(theta)), report=None)
+
+        def value(theta: FloatArray) -> float:
+            there = model(theta)
+            noise = np.concatenate([there.noise_of(c) for c in contributions])
+            return float(there.information_gain(pool.X, noise))
+
+        likeliest = None if fitted is None else np.log(groups.variances(fitted.noise))
+        found = likely_thetas(problem, None, drop, value, likeliest)
+        return [model(theta) for theta, _ in spread_of_values(found)]
+
     def describe(self) -> dict[str, Any]:
         """The features, the noise variance, and how the fit ended."""
         fit = None if self.report is None else asdict(self.report)
-        return {"features": describe_features(self._features()), "noise": self.noise, "fit": fit}
+        return {"features": describe_features(self._features()), "noise": described_noise(self.noise), "fit": fit}

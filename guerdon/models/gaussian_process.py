@@ -29,7 +29,8 @@ from guerdon.linalg import (
 from guerdon.models.kernel_model import KernelModel
 from guerdon.models.kernels import as_kernel, covariance, covariance_diagonal, kernel_text, missing_hyperparameters
 from guerdon.models.likelihoods import Likelihood, exact_likelihood
-from guerdon.models.pool import blocks, require_known, row_noise
+from guerdon.models.party_noise import Noise, described_noise, known_noise, noise_of_rows, row_noise
+from guerdon.models.pool import blocks, require_known
 from guerdon.models.protocols import Arrays, FitReport, SpectralResponse
 from guerdon.models.references import PredictiveResponse, References, narrowing
 from guerdon.threads import one_thread
@@ -50,8 +51,9 @@ class GaussianProcess(KernelModel):
     kernel : GPyTorch kernel or str
         A kernel is taken as it is (a float64 copy); a text such as ``"rbf + exponential(lengthscale=2.0)"`` leaves the
         hyperparameters that it does not give to ``fit``. See ``guerdon.models.kernels``.
-    noise : float, optional
-        Noise VARIANCE of rows that bring none of their own; None to learn it.
+    noise : float or "by-party", optional
+        Noise VARIANCE of rows that bring none of their own; None to learn it, "by-party" to learn one for each party
+        (``guerdon.models.PartyNoise``), which what it declares can only raise.
     mean : float, optional
         The constant prior mean; None to learn it.
     learn : bool
@@ -74,7 +76,7 @@ class GaussianProcess(KernelModel):
     """How others' rows come into a reward."""
 
     kernel: Kernel | str = "rbf"
-    noise: float | None = None
+    noise: Noise = None
     mean: float | None = 0.0
     learn: bool = False
     report: FitReport | None = None
@@ -176,7 +178,12 @@ class GaussianProcess(KernelModel):
         term of the kernel.
         """
         text = self.kernel if isinstance(self.kernel, str) else ""
-        learns = bool(missing_hyperparameters(self.kernel)) or self.learn or self.noise is None or self.mean is None
+        learns = (
+            bool(missing_hyperparameters(self.kernel))
+            or self.learn
+            or known_noise(self.noise) is None
+            or self.mean is None
+        )
         terms = 1 + len(re.findall(r"(?<![eE])\+", text))
         return 8.0 * float(rows) ** 2 * (6.5 + 2.0 * terms if learns else 6.0)
 
@@ -255,7 +262,7 @@ class GaussianProcess(KernelModel):
     def _prior_variance(self, references: References) -> FloatArray:
         """Of a new output at each reference (q,)."""
         kernel = self._kernel(references.X.shape[1])
-        return covariance_diagonal(kernel, references.X) + require_known("noise", self.noise)
+        return covariance_diagonal(kernel, references.X) + references.noise_by(self.noise)
 
     def _at_references(
         self, contributions: Sequence[Contribution], references: References
@@ -321,7 +328,7 @@ class GaussianProcess(KernelModel):
         return GaussianProcessPosterior(
             kernel=self.kernel,
             mean=float(mean),
-            noise=float("nan") if self.noise is None else self.noise,
+            noise=float("nan") if (known := known_noise(self.noise)) is None else known,
             X=X,
             y=y,
             row_noise=row_noise(self.noise, len(X), noise),
@@ -329,12 +336,12 @@ class GaussianProcess(KernelModel):
 
     def noise_of(self, contribution: Contribution) -> FloatArray:
         """The noise variance of each row: the contribution's own where given, else the model's: (m,)."""
-        return row_noise(self.noise, len(contribution), contribution.noise)
+        return noise_of_rows(self.noise, contribution)
 
     def describe(self) -> dict[str, Any]:
         """The kernel's text with its hyperparameters, noise variance, mean, and how the fit ended."""
         fit = None if self.report is None else asdict(self.report)
-        return {"kernel": kernel_text(self.kernel), "noise": self.noise, "mean": self.mean, "fit": fit}
+        return {"kernel": kernel_text(self.kernel), "noise": described_noise(self.noise), "mean": self.mean, "fit": fit}
 
     def _likelihood(self, X: FloatArray) -> Likelihood:
         return exact_likelihood(X)

@@ -14,32 +14,21 @@ from gpytorch.kernels import Kernel
 from guerdon.checks import is_number, unwrap_scalars
 from guerdon.models.kernels import as_kernel, check_kernel, kernel_text, missing_hyperparameters
 from guerdon.models.likelihoods import Likelihood
-from guerdon.models.likely import likely_thetas
+from guerdon.models.likely import likely_thetas, spread_of_values
 from guerdon.models.maximum_likelihood import Problem, maximize_likelihood
-from guerdon.models.pool import check_noise, check_report, has_open_noise, plain_noise, pool_of
+from guerdon.models.party_noise import Noise, check_noise, known_noise, learned_noise, noise_groups, noise_is_open
+from guerdon.models.pool import check_report, plain_noise, pool_of
 from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, FloatArray, Progress
 
 __all__ = ["KernelModel"]
-
-LIKELY = 12
-"""Models of about the same likelihood that are looked at more closely."""
-
-
-def _spread(found: list[tuple[FloatArray, float]]) -> list[tuple[FloatArray, float]]:
-    """The first, and others evenly spread over the ranks of their values, both extremes among them."""
-    ranked = sorted(found[1:], key=lambda pair: pair[1])
-    if not ranked:
-        return found
-    places = np.unique(np.linspace(0, len(ranked) - 1, LIKELY).round().astype(int))
-    return [*found[:1], *(ranked[k] for k in places.tolist())]
 
 
 class KernelModel(ABC):
     """y = f(x) + e with f ~ GP(mean, k) and e ~ N(0, noise), for models that say what the likelihood of outputs is."""
 
     kernel: Kernel | str
-    noise: float | None
+    noise: Noise
     mean: float | None
     learn: bool
     report: FitReport | None
@@ -74,13 +63,21 @@ class KernelModel(ABC):
         if any(c.y is None for c in contributions) and not self._is_open(contributions):
             return {}
         X, y, noise = pool_of(contributions, self.noise)
+        groups = noise_groups(contributions, self.noise)
         fitted = maximize_likelihood(
-            lambda: self._open_kernel(X, y), self._likelihood(X), y, noise, self.mean, X=X, progress=progress
+            lambda: self._open_kernel(X, y),
+            self._likelihood(X),
+            y,
+            noise,
+            self.mean,
+            X=X,
+            groups=None if groups is None else groups.index,
+            progress=progress,
         )
         return {
             "kernel": kernel_text(fitted.kernel) if isinstance(self.kernel, str) else fitted.kernel,
             "learn": False,
-            "noise": fitted.noise if self.noise is None else self.noise,
+            "noise": learned_noise(self.noise, fitted.noise, groups),
             "mean": fitted.mean,
             "report": fitted.report,
         }
@@ -93,15 +90,18 @@ class KernelModel(ABC):
         One where nothing is open. The first is the likeliest: what ``fit`` gave, where that is at hand.
         """
         X, y, noise = pool_of(contributions, self.noise)
-        problem = Problem(self._open_kernel(X, y), self._likelihood(X), y, noise, self.mean)
+        groups = noise_groups(contributions, self.noise)
+        index = None if groups is None else groups.index
+        problem = Problem(self._open_kernel(X, y), self._likelihood(X), y, noise, self.mean, index)
         likeliest = None
         if fitted is not None:
-            likeliest = problem.theta_of(as_kernel(fitted.kernel, X.shape[1]), fitted.noise, fitted.mean)
+            its_noise = known_noise(fitted.noise) if groups is None else groups.variances(fitted.noise)
+            likeliest = problem.theta_of(as_kernel(fitted.kernel, X.shape[1]), its_noise, fitted.mean)
 
         def model(theta: FloatArray) -> Any:
             fitted = problem.at(theta)
             kernel = kernel_text(fitted.kernel) if isinstance(self.kernel, str) else copy.deepcopy(fitted.kernel)
-            changed = {"noise": fitted.noise if self.noise is None else self.noise, "mean": fitted.mean}
+            changed = {"noise": learned_noise(self.noise, fitted.noise, groups), "mean": fitted.mean}
             frozen: Any = self
             return replace(frozen, kernel=kernel, learn=False, report=None, **changed)
 
@@ -109,7 +109,7 @@ class KernelModel(ABC):
             there = model(theta)
             return float(there.information_gain(X, np.concatenate([there.noise_of(c) for c in contributions])))
 
-        return [model(theta) for theta, _ in _spread(likely_thetas(problem, X, drop, value, likeliest))]
+        return [model(theta) for theta, _ in spread_of_values(likely_thetas(problem, X, drop, value, likeliest))]
 
     def unlearned(self, own: Contribution) -> Self:
         """The model with plain values of what is open, for a party whose rows do not tell them.
@@ -121,7 +121,7 @@ class KernelModel(ABC):
         frozen: Any = self
         kernel = self._open_kernel(own.X, y).requires_grad_(False)
         mean = (float(np.mean(y)) if len(y) else 0.0) if self.mean is None else self.mean
-        noise = plain_noise(y) if self.noise is None else self.noise
+        noise = plain_noise(y) if known_noise(self.noise) is None else self.noise
         text = kernel_text(kernel) if isinstance(self.kernel, str) else kernel
         made: Self = replace(frozen, kernel=text, learn=False, noise=noise, mean=mean, report=None)
         return made
@@ -129,7 +129,7 @@ class KernelModel(ABC):
     def _is_open(self, contributions: Sequence[Contribution]) -> bool:
         """Whether there is anything to learn from these contributions."""
         kernel = bool(missing_hyperparameters(self.kernel)) if isinstance(self.kernel, str) else self.learn
-        return kernel or has_open_noise(contributions, self.noise) or self.mean is None
+        return kernel or noise_is_open(contributions, self.noise) or self.mean is None
 
     def _kernel(self, features: int) -> Kernel:
         missing = missing_hyperparameters(self.kernel)

@@ -66,8 +66,12 @@ class _NormalDensity(torch.autograd.Function):
         return slope, -grad * a.squeeze(1), torch.diagonal(slope).clone(), None
 
 
-def linear_likelihood(rows: FeatureRows, y: FloatArray, noise: FloatArray) -> Likelihood:
+def linear_likelihood(
+    rows: FeatureRows, y: FloatArray, noise: FloatArray, groups: NDArray[np.intp] | None = None
+) -> Likelihood:
     """log N(y; 0, Phi Phi' + L) of a linear model: all that is open is the noise variance of the rows with NaN.
+
+    One for all of them, or one for each of the ``groups`` (m,), each of which is reduced by itself.
 
     The rows Phi (m, M) and y (m,) are reduced beforehand, in O(m M^2). Rows that have one noise variance keep their
     density when they are rotated, and the rotation that leaves a triangle of [Phi y] makes all further rows 0. Those
@@ -76,15 +80,18 @@ def linear_likelihood(rows: FeatureRows, y: FloatArray, noise: FloatArray) -> Li
     """
     is_open = np.isnan(noise)
     g = float(np.exp(np.mean(np.log(noise[~is_open])))) if not is_open.all() else 1.0
-    opened = _triangle(rows, y, np.ones(len(y)), is_open)
+    of_groups = [is_open] if groups is None else [is_open & (groups == k) for k in range(int(groups.max()) + 1)]
+    opened = [_triangle(rows, y, np.ones(len(y)), chosen) for chosen in of_groups]
     known = _triangle(rows, y, np.sqrt(g / noise), ~is_open)
-    reduced = torch.as_tensor(np.concatenate([opened, known]))
-    weights = torch.cat([_shares(np.sum(is_open), len(opened)), _shares(np.sum(~is_open), len(known))])
+    reduced = torch.as_tensor(np.concatenate([*opened, known]))
+    shares = [_shares(np.sum(chosen), len(part)) for chosen, part in zip(of_groups, opened, strict=True)]
+    weights = torch.cat([*shares, _shares(np.sum(~is_open), len(known))])
     variance = torch.full((len(known),), g, dtype=reduced.dtype)
-    first = np.flatnonzero(is_open)[:1]
+    firsts = [np.flatnonzero(chosen)[:1] for chosen in of_groups]
 
     def likelihood(kernel: Kernel, residuals: torch.Tensor, noise: torch.Tensor) -> torch.Tensor | None:
-        variances = torch.cat([noise[first].expand(len(opened)), variance])
+        of_open = [noise[first].expand(len(part)) for first, part in zip(firsts, opened, strict=True)]
+        variances = torch.cat([*of_open, variance])
         return _low_rank(reduced[:, :-1], reduced[:, -1], variances, weights)
 
     return likelihood

@@ -16,7 +16,10 @@ from guerdon.models.maximum_likelihood import CLIMBERS, Problem
 from guerdon.threads import one_thread
 from guerdon.types import FloatArray
 
-__all__ = ["likely_thetas"]
+__all__ = ["likely_thetas", "spread_of_values"]
+
+LIKELY = 12
+"""Models of about the same likelihood that are looked at more closely."""
 
 CLIMBS = 30
 """Steps of L-BFGS from each of the likeliest starts."""
@@ -80,6 +83,15 @@ def likely_thetas(
                     near = _walk(problem, base, least + drop)
                     found += [(theta, v) for theta in near if (v := _known(value, theta)) is not None]
         return found
+
+
+def spread_of_values(found: list[tuple[FloatArray, float]]) -> list[tuple[FloatArray, float]]:
+    """The first, and others evenly spread over the ranks of their values, both extremes among them."""
+    ranked = sorted(found[1:], key=lambda pair: pair[1])
+    if not ranked:
+        return found
+    places = np.unique(np.linspace(0, len(ranked) - 1, LIKELY).round().astype(int))
+    return [*found[:1], *(ranked[k] for k in places.tolist())]
 
 
 def _walk(problem: Problem, base: FloatArray, limit: float) -> list[FloatArray]:

@@ -10,12 +10,15 @@ from guerdon.models.feature_rows import FeatureRows
 from guerdon.models.features import design_matrix, unexplained_variance
 from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior
 from guerdon.models.linear_model import LinearModel
-from guerdon.models.pool import require_known, row_noise
+from guerdon.models.party_noise import Noise, known_noise, noise_of_rows, row_noise
 from guerdon.models.protocols import NoiseResponse
 from guerdon.models.references import References
 from guerdon.types import Contribution, FloatArray
 
 __all__ = ["LinearGaussian"]
+
+ROWS = "(rows)"
+"""Stands for a party where rows are nobody's; no party has such a name."""
 
 
 class LinearGaussian(LinearModel):
@@ -25,7 +28,7 @@ class LinearGaussian(LinearModel):
     1/2 log det(I + Phi' L^-1 Phi) in nats, on the smaller side of Phi.
     """
 
-    noise: float | None
+    noise: Noise
 
     def _prior_mean(self) -> float:
         return 0.0
@@ -39,7 +42,7 @@ class LinearGaussian(LinearModel):
             (Almost) repeated features with (almost) no noise: float64 can't tell the value.
         """
         X = np.asarray(X, dtype=np.float64)
-        return self.value_of(Contribution("rows", X, noise=row_noise(self.noise, len(X), noise)))
+        return self.value_of(Contribution(ROWS, X, noise=row_noise(self.noise, len(X), noise)))
 
     def noise_response(self, own: Contribution, others: Contribution) -> NoiseResponse:
         """How IG falls as noise is added to the others' outputs, without cancellation at either end."""
@@ -60,12 +63,12 @@ class LinearGaussian(LinearModel):
             y - self._prior_mean(),
             row_noise(self.noise, len(X), noise),
             mean=self._prior_mean(),
-            noise=float("nan") if self.noise is None else self.noise,
+            noise=float("nan") if (known := known_noise(self.noise)) is None else known,
         )
 
     def noise_of(self, contribution: Contribution) -> FloatArray:
         """The noise variance of each row: the contribution's own where given, else the model's: (m,)."""
-        return row_noise(self.noise, len(contribution), contribution.noise)
+        return noise_of_rows(self.noise, contribution)
 
     def _noisy(self, others: Contribution, tempered: bool) -> tuple[FeatureRows, FloatArray]:
         white = self._white(others)
@@ -74,7 +77,7 @@ class LinearGaussian(LinearModel):
     def _at(self, references: References) -> FloatArray:
         """phi(x) over the standard deviation of an output there: (q, 1, M)."""
         Phi = design_matrix(self._features(), references.X)
-        variance = require_known("noise", self.noise) + unexplained_variance(self._features(), references.X, Phi)
+        variance = references.noise_by(self.noise) + unexplained_variance(self._features(), references.X, Phi)
         return np.asarray(Phi / np.sqrt(np.broadcast_to(variance, len(Phi)))[:, None])[:, None, :]
 
     def _white(self, contribution: Contribution) -> FeatureRows:

@@ -21,7 +21,8 @@ from guerdon.models.features import (
     features_from_arrays,
     unexplained_variance,
 )
-from guerdon.models.pool import blocks, row_noise
+from guerdon.models.party_noise import row_noise
+from guerdon.models.pool import blocks
 from guerdon.models.protocols import Arrays
 from guerdon.types import FloatArray, closed
 

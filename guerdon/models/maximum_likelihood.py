@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from gpytorch.constraints import Positive
 from gpytorch.kernels import Kernel
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from guerdon.linalg import LossOfPrecisionError
@@ -69,7 +70,7 @@ class ConvergenceError(ValueError):
 @dataclass(frozen=True, eq=False)
 class Fitted:
     kernel: Kernel
-    noise: float | None
+    noise: float | FloatArray | None
     mean: float
     report: FitReport
 
@@ -83,6 +84,7 @@ def maximize_likelihood(
     *,
     X: FloatArray | None = None,
     noise_starts: Sequence[float] | None = None,
+    groups: NDArray[np.intp] | None = None,
     progress: Progress = silent,
 ) -> Fitted:
     """Learn the open hyperparameters of a model: minimise -log p(y) by L-BFGS from several starts.
@@ -107,6 +109,8 @@ def maximize_likelihood(
         Inputs, whose distances give the starts of lengthscales and periods.
     noise_starts : sequence of float, optional
         Where an open noise variance starts; shares of the outputs' variance when None.
+    groups : (m,) array, optional
+        Rows of one number have one open noise variance, numbered from 0; all the same when None.
 
     Raises
     ------
@@ -118,7 +122,7 @@ def maximize_likelihood(
         There is something to learn, but the outputs do not vary.
     """
     with one_thread():
-        problem = Problem(make_kernel(), likelihood, y, noise, mean)
+        problem = Problem(make_kernel(), likelihood, y, noise, mean, groups)
         if problem.free and len(np.unique(y)) < 2:
             raise ValueError(
                 f"hyperparameters can't be learned from {len(y)} rows whose outputs do not vary: give them all, "
@@ -158,7 +162,9 @@ class Problem:
         y: FloatArray,
         noise: FloatArray,
         mean: float | None,
+        groups: NDArray[np.intp] | None = None,
     ) -> None:
+        self.groups = None if groups is None else torch.as_tensor(groups)
         self.kernel, self.likelihood = kernel, likelihood
         self.y = torch.as_tensor(y.copy())
         self.unknown = torch.as_tensor(np.isnan(noise))
@@ -167,7 +173,11 @@ class Problem:
         outputs = y if len(y) else np.zeros(1)
         self.variance = max(float(np.var(outputs)), np.finfo(np.float64).tiny)
         share = NOISE_STARTS[0]
-        self.log_noise = torch.tensor(np.log(share * self.variance), requires_grad=bool(self.unknown.any()))
+        log_noise = np.log(share * self.variance)
+        self.log_noise = torch.tensor(
+            log_noise if groups is None else np.full(int(groups.max(initial=-1)) + 1, log_noise),
+            requires_grad=bool(self.unknown.any()),
+        )
         start = float(np.mean(outputs)) if mean is None else mean
         self.mean = torch.tensor(start, dtype=torch.float64, requires_grad=mean is None)
         self.free = [p for p in [*kernel.parameters(), self.log_noise, self.mean] if p.requires_grad]
@@ -178,7 +188,7 @@ class Problem:
         for parameter in self.free:
             if parameter is self.log_noise:
                 low, high = (float(np.log(bound * self.variance)) for bound in NOISE_BOUNDS)
-                self.bounds.append((low, high))
+                self.bounds += [(low, high)] * parameter.numel()
             elif id(parameter) in self.positive:
                 far = float(np.log(HYPERPARAMETER_RANGE))
                 self.bounds += [(start - far, start + far) for start in self._theta(parameter).tolist()]
@@ -201,7 +211,7 @@ class Problem:
                 for parameter, own in zip(self.free, self._parts(self.start), strict=True):
                     given = start.get(names.get(id(parameter), ""))
                     part = own if given is None else np.log(given)
-                    parts.append(np.full(1, np.log(noise)) if parameter is self.log_noise else part)
+                    parts.append(np.full(part.shape, np.log(noise)) if parameter is self.log_noise else part)
                 found.append(self.within(np.concatenate([np.empty(0), *parts])))
         return found
 
@@ -248,7 +258,7 @@ class Problem:
         if self.free:
             with torch.no_grad():
                 self.assign(torch.tensor(theta))
-        noise = float(torch.exp(self.log_noise.detach())) if bool(self.unknown.any()) else None
+        noise = self._noise()
         report = FitReport(float("nan"), float("nan"), self.evaluations, 0)
         return Fitted(self.kernel, noise, float(self.mean.detach()), report)
 
@@ -256,7 +266,7 @@ class Problem:
         """The model at an end."""
         if self.free:
             self.assign(torch.tensor(end.theta))
-        noise = float(torch.exp(self.log_noise.detach())) if bool(self.unknown.any()) else None
+        noise = self._noise()
         report = FitReport(
             log_likelihood=-end.value,
             gradient=end.gradient,
@@ -317,9 +327,16 @@ class Problem:
             place += parameter.numel()
         return tuple(dict.fromkeys(found))
 
-    def _noise_at_bound(self, noise: float | None) -> bool:
-        share = None if noise is None else noise / self.variance
-        return share is not None and not NOISE_BOUNDS[0] * 1.001 < share < NOISE_BOUNDS[1] / 1.001
+    def _noise(self) -> float | FloatArray | None:
+        """The learned noise variance, or that of each group of rows; None where none is open."""
+        if not bool(self.unknown.any()):
+            return None
+        noise = torch.exp(self.log_noise.detach())
+        return float(noise) if self.groups is None else np.asarray(noise.numpy())
+
+    def _noise_at_bound(self, noise: float | FloatArray | None) -> bool:
+        shares = np.atleast_1d(np.empty(0) if noise is None else np.asarray(noise) / self.variance)
+        return not bool(np.all((NOISE_BOUNDS[0] * 1.001 < shares) & (shares < NOISE_BOUNDS[1] / 1.001)))
 
     def value(self, theta: FloatArray) -> float:
         """The negative log marginal likelihood (nats)."""
@@ -330,7 +347,8 @@ class Problem:
         return UNKNOWN if likelihood is None else -float(likelihood)
 
     def _log_likelihood(self) -> torch.Tensor | None:
-        noise = torch.where(self.unknown, torch.exp(self.log_noise), self.known_noise)
+        learned = torch.exp(self.log_noise) if self.groups is None else torch.exp(self.log_noise)[self.groups]
+        noise = torch.where(self.unknown, learned, self.known_noise)
         return self.likelihood(self.kernel, self.y - self.mean, noise)
 
     def objective(self, theta: FloatArray) -> tuple[float, FloatArray]:
@@ -359,14 +377,14 @@ class Problem:
         value = parameter if constraint is None else torch.log(constraint.transform(parameter))
         return value.detach().numpy().ravel()
 
-    def theta_of(self, kernel: Kernel, noise: float | None, mean: float | None) -> FloatArray:
-        """What stands for the hyperparameters of a kernel like this one, a noise variance and a mean."""
+    def theta_of(self, kernel: Kernel, noise: float | FloatArray | None, mean: float | None) -> FloatArray:
+        """What stands for the hyperparameters of a kernel like this one, noise (one, or of each group), and a mean."""
         names = {id(parameter): name for name, parameter in self.kernel.named_parameters()}
         given = dict(kernel.named_parameters())
         parts = [np.empty(0)]
         for parameter in self.free:
             if parameter is self.log_noise:
-                parts.append(np.full(1, np.log(float("nan") if noise is None else noise)))
+                parts.append(np.log(np.atleast_1d(float("nan") if noise is None else noise)))
             elif parameter is self.mean:
                 parts.append(np.full(1, float("nan") if mean is None else mean))
             else:

@@ -6,22 +6,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from guerdon.checks import is_number
+from guerdon.models.party_noise import Noise, noise_is_open, noise_of_rows
 from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, FloatArray
 
 __all__ = [
     "Pool",
     "blocks",
-    "check_noise",
     "check_report",
-    "has_open_noise",
     "plain_noise",
     "pool_of",
     "require_known",
-    "row_noise",
     "some_rows",
 ]
 
@@ -41,8 +38,10 @@ class Pool(NamedTuple):
     noise: FloatArray
 
 
-def pool_of(contributions: Sequence[Contribution], noise: float | None) -> Pool:
+def pool_of(contributions: Sequence[Contribution], noise: Noise) -> Pool:
     """All rows; those without a noise variance of their own have the model's.
+
+    All are open where each party's is to be learned: what it declares is no evidence.
 
     Raises
     ------
@@ -52,28 +51,22 @@ def pool_of(contributions: Sequence[Contribution], noise: float | None) -> Pool:
     silent_parties = [c.party for c in contributions if c.y is None]
     if silent_parties:
         raise ValueError(f"outputs y are needed, but {', '.join(silent_parties)} sent none")
-    models = np.nan if noise is None else noise
+
+    def variances(c: Contribution) -> FloatArray:
+        if noise_is_open([c], noise):
+            return np.full(len(c), np.nan)
+        return noise_of_rows(noise, c)
+
     return Pool(
         X=np.concatenate([c.X for c in contributions]),
         y=np.concatenate([c.y for c in contributions if c.y is not None]),
-        noise=np.concatenate([np.broadcast_to(models if c.noise is None else c.noise, len(c)) for c in contributions]),
+        noise=np.concatenate([variances(c) for c in contributions]),
     )
 
 
 def plain_noise(y: FloatArray | None) -> float:
     """The noise variance of outputs (m,) that tell none: half of their variance, 1/2 where they do not vary."""
     return 0.5 * (float(np.var(y)) if y is not None and len(y) else 0.0) or 0.5
-
-
-def check_noise(noise: object) -> None:
-    """Refuse a model's noise that is no variance.
-
-    Raises
-    ------
-    ValueError
-    """
-    if noise is not None and not (is_number(noise) and 0.0 < noise < np.inf):  # type: ignore[operator]
-        raise ValueError(f"noise is a positive variance (or None to learn it), got {noise!r}")
 
 
 def check_report(report: object) -> None:
@@ -85,27 +78,6 @@ def check_report(report: object) -> None:
     """
     if report is not None and not isinstance(report, FitReport):
         raise ValueError(f"report is a FitReport, which fit() sets, or None, got {report!r}")
-
-
-def has_open_noise(contributions: Sequence[Contribution], noise: float | None) -> bool:
-    """Whether a row has no noise variance, neither of its own nor the model's."""
-    return noise is None and any(c.noise is None and len(c) for c in contributions)
-
-
-def row_noise(noise: float | None, rows: int, given: ArrayLike | None) -> FloatArray:
-    """The noise variances given for so many rows, else the model's: (rows,).
-
-    Raises
-    ------
-    ValueError
-        Their shape does not fit, one is not positive, or the model has none.
-    """
-    variances = require_known("noise", noise) if given is None else np.asarray(given, dtype=np.float64)
-    if np.shape(variances) not in ((), (rows,)):
-        raise ValueError(f"noise must be one variance or shape ({rows},), got shape {np.shape(variances)}")
-    if np.any(~(np.asarray(variances) > 0)):
-        raise ValueError(f"noise variances must be positive, got {np.min(variances)}")
-    return np.array(np.broadcast_to(variances, rows), dtype=np.float64)
 
 
 def require_known(name: str, value: float | None) -> float:

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from guerdon.models.party_noise import Noise, row_noise
 from guerdon.models.protocols import Curve
 from guerdon.types import FloatArray
 
@@ -21,16 +22,26 @@ __all__ = ["PredictiveResponse", "References", "narrowing"]
 
 @dataclass(frozen=True, eq=False)
 class References:
-    """Inputs X (q, d) with weights (q,) that sum to 1."""
+    """Inputs X (q, d) with weights (q,) that sum to 1, and the noise VARIANCES (q,) of new outputs there.
+
+    The noise is the model's where it is None.
+    """
 
     X: FloatArray
     weights: FloatArray
+    noise: FloatArray | None = None
 
     @classmethod
-    def of(cls, inputs: Sequence[FloatArray], weights: Sequence[float] | FloatArray | None = None) -> References:
+    def of(
+        cls,
+        inputs: Sequence[FloatArray],
+        weights: Sequence[float] | FloatArray | None = None,
+        noise: Sequence[float] | None = None,
+    ) -> References:
         """Sets of inputs (q_j, d) with a weight each, 1 / their number when None; within a set all count the same.
 
-        Sets without inputs have no weight, and those of the others are raised to sum to 1 again.
+        Sets without inputs have no weight, and those of the others are raised to sum to 1 again. Each may have a noise
+        VARIANCE of its own.
 
         Raises
         ------
@@ -43,19 +54,26 @@ class References:
         shares = np.ones(len(sets)) if weights is None else np.asarray(weights, dtype=np.float64)
         if shares.shape != (len(sets),) or np.any(~(shares >= 0.0)) or np.any(np.isinf(shares)):
             raise ValueError(f"{len(sets)} sets of references need as many weights of at least 0, got {weights!r}")
-        used = [(X, share) for X, share in zip(sets, shares, strict=True) if len(X) and share > 0.0]
+        of_sets: Sequence[float | None] = [None] * len(sets) if noise is None else noise
+        used = [(X, s, n) for X, s, n in zip(sets, shares, of_sets, strict=True) if len(X) and s > 0.0]
         if not used:
             raise ValueError("there are no references: nobody said where predictions are wanted")
-        if len({X.shape[1] for X, _ in used}) > 1:
-            raise ValueError(f"references differ in their number of features: {[X.shape[1] for X, _ in used]}")
-        total = sum(share for _, share in used)
+        if len({X.shape[1] for X, *_ in used}) > 1:
+            raise ValueError(f"references differ in their number of features: {[X.shape[1] for X, *_ in used]}")
+        total = sum(share for _, share, _ in used)
+        variances = [np.full(len(X), own) for X, _, own in used if own is not None]
         return cls(
-            np.concatenate([X for X, _ in used]),
-            np.concatenate([np.full(len(X), share / total / len(X)) for X, share in used]),
+            np.concatenate([X for X, *_ in used]),
+            np.concatenate([np.full(len(X), share / total / len(X)) for X, share, _ in used]),
+            np.concatenate(variances) if variances else None,
         )
 
     def __len__(self) -> int:
         return len(self.X)
+
+    def noise_by(self, noise: Noise) -> FloatArray:
+        """The noise VARIANCE of a new output at each reference (q,): their own, else the model's."""
+        return row_noise(noise, len(self), self.noise)
 
 
 def narrowing(explained: FloatArray) -> FloatArray:

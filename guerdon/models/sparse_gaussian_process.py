@@ -18,6 +18,7 @@ from guerdon.models.kernel_model import KernelModel
 from guerdon.models.kernels import kernel_text, missing_hyperparameters
 from guerdon.models.likelihoods import Likelihood, inducing_likelihood
 from guerdon.models.linear_gaussian import LinearGaussian
+from guerdon.models.party_noise import Noise, described_noise
 from guerdon.models.pool import require_known
 from guerdon.models.protocols import FitReport
 from guerdon.row_marks import shown
@@ -42,8 +43,8 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
     ----------
     kernel : GPyTorch kernel or str
         As for ``GaussianProcess``.
-    noise : float, optional
-        Noise VARIANCE of rows that bring none of their own; None to learn it.
+    noise : float or "by-party", optional
+        As for ``GaussianProcess``.
     inducing : (M, d) array or int
         The inducing points, in the units that the model sees (standard units where the run standardizes), or how many
         centres of k-means on the pool ``fit`` is to take. The centre of a cluster of one row is that row's inputs.
@@ -67,7 +68,7 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
     """How others' rows come into a reward: they don't, where rows are marked with weights."""
 
     kernel: Kernel | str = "rbf"
-    noise: float | None = None
+    noise: Noise = None
     inducing: FloatArray | int = 100
     mean: float | None = 0.0
     learn: bool = False
@@ -141,7 +142,7 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
         open_points = isinstance(self.inducing, int)
         return {
             "kernel": kernel_text(self.kernel),
-            "noise": self.noise,
+            "noise": described_noise(self.noise),
             "mean": self.mean,
             "inducing_points": self.inducing if isinstance(self.inducing, int) else len(self.inducing),
             "dropped_rank": None if open_points or missing_hyperparameters(self.kernel) else self.dropped_rank,

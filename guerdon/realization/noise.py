@@ -9,8 +9,8 @@ their rewards side by side, or runs that are repeated, average nothing out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,11 +22,11 @@ from guerdon.realization.noise_path import NoisePath
 from guerdon.row_marks import shown
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets
-from guerdon.valuation.information_gain import InformationGainGame
 
 __all__ = [
     "ModelReward",
     "NoiseInjection",
+    "Responsive",
     "expected_reward_mnlp",
     "noise_responses",
     "noise_variances",
@@ -101,12 +101,12 @@ class ModelReward:
 
 @dataclass(frozen=True)
 class NoiseInjection:
-    """Realize the targets of an information-gain game by noise on the others' outputs (Sim et al., section 4.3)."""
+    """Realize the targets of a model's game by noise on the others' outputs (Sim et al., section 4.3)."""
 
     needs: ClassVar[type] = ModelGame
 
     def __call__(
-        self, game: InformationGainGame, targets: RewardTargets | ArrayLike, *, rng: np.random.Generator
+        self, game: ModelGame, targets: RewardTargets | ArrayLike, *, rng: np.random.Generator
     ) -> tuple[ModelReward, ...]:
         """One reward a party, in the game's order.
 
@@ -125,7 +125,7 @@ class NoiseInjection:
 
     def _reward(
         self,
-        game: InformationGainGame,
+        game: ModelGame,
         i: int,
         target: float,
         eta: float,
@@ -146,21 +146,29 @@ class NoiseInjection:
         )
 
 
-def noise_responses(model: Model, contributions: Sequence[Contribution]) -> list[NoiseResponse]:
-    """How each party's information gain answers to noise on the others' outputs: one decomposition a party.
+class Responsive(Protocol):
+    """What answers to noise and tempering: a model, by its information gain, or a ``ModelGame``, by its values."""
+
+    def noise_response(self, own: Contribution, others: Contribution) -> NoiseResponse: ...
+    def tempering_response(self, own: Contribution, others: Contribution) -> NoiseResponse: ...
+    def noise_of(self, contribution: Contribution) -> FloatArray: ...
+
+
+def noise_responses(model: Responsive, contributions: Sequence[Contribution]) -> list[NoiseResponse]:
+    """How each party's value answers to noise on the others' outputs: one decomposition a party.
 
     This is the work in ``noise_variances``; hand it over there to solve for many targets, as a sweep over rho does.
     """
     return [_response(model, contributions, i) for i in range(len(contributions))]
 
 
-def _response(model: Model, contributions: Sequence[Contribution], i: int) -> NoiseResponse:
+def _response(model: Responsive, contributions: Sequence[Contribution], i: int) -> NoiseResponse:
     with one_thread():
         return model.noise_response(contributions[i], others_of(model, contributions, i))
 
 
 def noise_variances(
-    model: Model,
+    model: Responsive,
     contributions: Sequence[Contribution],
     targets: RewardTargets | ArrayLike,
     *,
@@ -174,8 +182,9 @@ def noise_variances(
 
     Parameters
     ----------
-    model : Model
-        With all hyperparameters known.
+    model : Responsive
+        A model with all hyperparameters known, whose information gain the value is; or the game whose values it is of,
+        as that of ``guerdon.valuation.PredictiveInformation``.
     contributions : sequence of n Contribution
     targets : (n,) array or RewardTargets
         The values in nats that the rewards should have.
@@ -240,10 +249,11 @@ def others_noise(game: ModelGame, i: int, eta: float, path: NoisePath) -> FloatA
 
 def own_posterior(game: ModelGame, i: int) -> Posterior:
     """What party i's own rows give, in the units that rewards are sent in."""
-    return posterior_of(game.model, shown(game.contributions[i]))
+    own = shown(game.contributions[i])
+    return posterior_of(game.model, replace(own, noise=game.noise_of(own)))
 
 
-def reward_data(game: InformationGainGame, i: int, eta: float, draws: FloatArray) -> Contribution:
+def reward_data(game: ModelGame, i: int, eta: float, draws: FloatArray) -> Contribution:
     """D_i^r: the pool with ``draws`` added to the others' outputs and eta to their noise variance; pool order.
 
     Where the others' rows are marked with weights (``RowMarks.weighted``), their noise variances are divided by these.
@@ -261,7 +271,7 @@ def reward_data(game: InformationGainGame, i: int, eta: float, draws: FloatArray
 
 
 def expected_reward_mnlp(
-    game: InformationGainGame, i: int, eta: float, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None
+    game: ModelGame, i: int, eta: float, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None
 ) -> float:
     """Party i's MNLP at (X, y) in nats, exactly averaged over the noise that its reward might have drawn.
 
@@ -269,7 +279,9 @@ def expected_reward_mnlp(
     norm of their weights to its variance; the predictive variance does not depend on the draw.
     """
     if np.isinf(eta):
-        return expected_mnlp(*posterior_of(game.model, game.contributions[i]).predict(X, noise), y, np.zeros(1))
+        own = game.contributions[i]
+        posterior = posterior_of(game.model, replace(own, noise=game.noise_of(own)))
+        return expected_mnlp(*posterior.predict(X, noise), y, np.zeros(1))
     clean = reward_data(game, i, eta, np.zeros(sum(len(c) for k, c in enumerate(game.contributions) if k != i)))
     posterior = posterior_of(game.model, clean)
     owner = np.concatenate([np.full(len(c), k) for k, c in enumerate(game.contributions)])
@@ -277,11 +289,11 @@ def expected_reward_mnlp(
     return expected_mnlp(*posterior.predict(X, noise), y, eta * posterior.sensitivity(X, others))
 
 
-def others_of(model: Model, contributions: Sequence[Contribution], i: int) -> Contribution:
+def others_of(model: Responsive, contributions: Sequence[Contribution], i: int) -> Contribution:
     """Everybody's inputs but party i's, each row with the noise variance that holds for it."""
     rest = [c for k, c in enumerate(contributions) if k != i]
     X = np.concatenate([np.empty((0, contributions[i].X.shape[1])), *(c.X for c in rest)])
-    return Contribution("others", X, noise=np.concatenate([np.empty(0), *(model.noise_of(c) for c in rest)]))
+    return Contribution("(others)", X, noise=np.concatenate([np.empty(0), *(model.noise_of(c) for c in rest)]))
 
 
 def weights_of(contribution: Contribution) -> FloatArray | float:
@@ -290,14 +302,14 @@ def weights_of(contribution: Contribution) -> FloatArray | float:
     return 1.0 if marks is None or marks.weights is None else marks.weights
 
 
-def own_values(game: InformationGainGame) -> FloatArray:
+def own_values(game: ModelGame) -> FloatArray:
     """v_i in nats as the game has them, which is what rho_r was taken from: (n,)."""
     return np.asarray(game(np.eye(game.n, dtype=bool)))
 
 
-def _solve(game: InformationGainGame, i: int, targets: RewardTargets | ArrayLike, alone: float) -> tuple[float, float]:
+def _solve(game: ModelGame, i: int, targets: RewardTargets | ArrayLike, alone: float) -> tuple[float, float]:
     """Party i's noise variance and the value in nats that it comes to; of its response nothing stays in memory."""
-    response = _response(game.model, game.contributions, i)
+    response = _response(game, game.contributions, i)
     eta = _solve_one(response, game.parties[i], i, targets, float(_values_of(targets, game.n)[i]), alone)
     return eta, alone + (response.gain(eta).value if np.isfinite(eta) else 0.0)
 

@@ -27,8 +27,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from guerdon.metrics import expected_mnlp
 from guerdon.models.predictor import Predictor
-from guerdon.models.protocols import Model, NoiseResponse, Posterior
+from guerdon.models.protocols import NoiseResponse, Posterior
 from guerdon.realization.noise import (
+    Responsive,
     noise_variances,
     others_of,
     outputs_of,
@@ -40,7 +41,6 @@ from guerdon.realization.noise import (
 from guerdon.row_marks import shown
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets
-from guerdon.valuation.information_gain import InformationGainGame
 
 __all__ = [
     "LikelihoodTempering",
@@ -104,17 +104,17 @@ class TemperedReward:
 
 @dataclass(frozen=True)
 class LikelihoodTempering:
-    """Realize the targets of an information-gain game by tempering the others' likelihood; nothing is drawn."""
+    """Realize the targets of a model's game by tempering the others' likelihood; nothing is drawn."""
 
     needs: ClassVar[type] = ModelGame
 
     def __call__(
-        self, game: InformationGainGame, targets: RewardTargets | ArrayLike, *, rng: np.random.Generator
+        self, game: ModelGame, targets: RewardTargets | ArrayLike, *, rng: np.random.Generator
     ) -> tuple[TemperedReward, ...]:
         """One reward a party, in the game's order; ``rng`` is left alone."""
-        responses = tempering_responses(game.model, game.contributions)
+        responses = tempering_responses(game, game.contributions)
         alone = own_values(game)
-        kappas = tempering_exponents(game.model, game.contributions, targets, responses=responses, alone=alone)
+        kappas = tempering_exponents(game, game.contributions, targets, responses=responses, alone=alone)
         values = targets.values if isinstance(targets, RewardTargets) else np.asarray(targets, dtype=np.float64)
         rewards = []
         for i, response in enumerate(responses):
@@ -124,7 +124,7 @@ class LikelihoodTempering:
             game.progress("realize", i + 1, game.n)
         return tuple(rewards)
 
-    def _reward(self, game: InformationGainGame, i: int, target: float, kappa: float, reached: float) -> TemperedReward:
+    def _reward(self, game: ModelGame, i: int, target: float, kappa: float, reached: float) -> TemperedReward:
         own = game.contributions[i]
         others = np.asarray(others_of(game.model, game.contributions, i).noise)
         start = sum(len(c) for c in game.contributions[:i])
@@ -141,8 +141,8 @@ class LikelihoodTempering:
         )
 
 
-def tempering_responses(model: Model, contributions: Sequence[Contribution]) -> list[NoiseResponse]:
-    """How each party's information gain answers to tempering, as to relative noise: one decomposition a party."""
+def tempering_responses(model: Responsive, contributions: Sequence[Contribution]) -> list[NoiseResponse]:
+    """How each party's value answers to tempering, as to relative noise: one decomposition a party."""
     with one_thread():
         return [
             model.tempering_response(own, others_of(model, contributions, i)) for i, own in enumerate(contributions)
@@ -150,7 +150,7 @@ def tempering_responses(model: Model, contributions: Sequence[Contribution]) -> 
 
 
 def tempering_exponents(
-    model: Model,
+    model: Responsive,
     contributions: Sequence[Contribution],
     targets: RewardTargets | ArrayLike,
     *,
@@ -164,8 +164,8 @@ def tempering_exponents(
 
     Parameters
     ----------
-    model : Model
-        With all hyperparameters known.
+    model : Responsive
+        A model with all hyperparameters known, or a game, as for ``noise_variances``.
     contributions : sequence of n Contribution
     targets : (n,) array or RewardTargets
         The values in nats that the rewards should have.
@@ -184,7 +184,7 @@ def tempering_exponents(
     return np.asarray(1.0 / (1.0 + noise_variances(model, contributions, targets, responses=responses, alone=alone)))
 
 
-def tempered_data(game: InformationGainGame, i: int, kappa: float) -> Contribution:
+def tempered_data(game: ModelGame, i: int, kappa: float) -> Contribution:
     """The pool with the others' noise variances divided by kappa > 0, and all outputs as they are; pool order.
 
     Where the others' rows are marked with weights (``RowMarks.weighted``), their noise variances are divided by these.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.checks import common_features
-from guerdon.models.protocols import Model
+from guerdon.models.protocols import Model, NoiseResponse
 from guerdon.types import Contribution, FloatArray, ModelGame, Progress, silent
 from guerdon.valuation.party_game import ModelPartyGame
 from guerdon.valuation.sampling_error import arrival_orders
@@ -88,6 +88,18 @@ class InformationGainGame(ModelPartyGame):
         """What each row adds in nats when all rows arrive in an order: (k, m) for orders (k, m), rows as they are."""
         gains: FloatArray = self.model.row_gains(self.contributions, orders)  # type: ignore[attr-defined]
         return gains
+
+    def noise_of(self, contribution: Contribution) -> FloatArray:
+        """As the model has it."""
+        return self.model.noise_of(contribution)
+
+    def noise_response(self, own: Contribution, others: Contribution) -> NoiseResponse:
+        """How the information gain answers to noise on the others' outputs."""
+        return self.model.noise_response(own, others)
+
+    def tempering_response(self, own: Contribution, others: Contribution) -> NoiseResponse:
+        """How the information gain answers to tempering the others' likelihood."""
+        return self.model.tempering_response(own, others)
 
     def _value(self, members: Sequence[Contribution]) -> float:
         noise = np.concatenate([self.model.noise_of(c) for c in members])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.checks import common_features
+from guerdon.models.party_noise import PartyNoise
 from guerdon.models.protocols import NoiseResponse
 from guerdon.models.references import PredictiveResponse, References
 from guerdon.types import Contribution, FloatArray, ModelGame, Progress, silent
@@ -50,7 +51,8 @@ class PredictiveInformation:
         With all hyperparameters known: fit it on the pool first. Where it is left out, ``game`` is given one.
     references : sequence of (q_j, d) array, optional
         X*_j, the inputs at which predictions are wanted, as those of rows that party j holds out; one set where they
-        are public. A set may be empty. Where they are left out, ``game`` is given some.
+        are public. A set may be empty. Where they are left out, ``game`` is given some. Where the model has a noise
+        variance for each party, s2 at party j's inputs is its own.
     weights : sequence of float, optional
         w_j, one a set; all the same when None, so that nobody's rows drown the others'. They are scaled to sum to 1.
 
@@ -106,10 +108,18 @@ class PredictiveInformation:
             raise ValueError("predictive information is on a model and at references: expected both")
         if not hasattr(model, "predictive_gains"):
             raise ValueError(f"{type(model).__name__} does not say what data tell of new outputs: predictive_gains")
-        at = References.of(inputs, self.weights)
+        at = References.of(inputs, self.weights, _noise_by_party(model, contributions, inputs))
         if at.X.shape[1] != contributions[0].X.shape[1]:
             raise ValueError(f"references have {at.X.shape[1]} features, the parties {contributions[0].X.shape[1]}")
         return PredictiveInformationGame(model, tuple(contributions), at, progress)
+
+
+def _noise_by_party(model: Any, contributions: Sequence[Contribution], inputs: Sequence[FloatArray]) -> Any:
+    """The noise VARIANCE of new outputs of each party, where the model has one for each; else None."""
+    noise = getattr(model, "noise", None)
+    if not isinstance(noise, PartyNoise) or len(inputs) != len(contributions):
+        return None
+    return [float(np.mean(noise.of(c))) for c in contributions]
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,7 +91,8 @@ def sampling_error(game: Any, shapley: ShapleyValues, *, holdout: float = 0.0) -
     Returns
     -------
     SamplingError or None
-        None also for more than 100 parties, for a party of one row, and where no Shapley value is positive.
+        None also for values of single rows (``RowShapley``), whose influences are not known, for more than 100
+        parties, for a party of one row, and where no Shapley value is positive.
 
     Examples
     --------
@@ -106,7 +107,7 @@ def sampling_error(game: Any, shapley: ShapleyValues, *, holdout: float = 0.0) -
     [0.06, 0.07]
     """
     phi = shapley.values
-    if not isinstance(game, RowGame) or game.n > MOST_PARTIES or not phi.max() > 0.0:  # type: ignore[attr-defined]
+    if shapley.rows is not None or not isinstance(game, RowGame) or game.n > MOST_PARTIES or not phi.max() > 0.0:  # type: ignore[attr-defined]
         return None
     sets = game.row_influences()
     if not sets or any(rows < 2 for rows, _ in sets[: len(phi)]):

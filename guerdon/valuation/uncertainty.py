@@ -8,7 +8,8 @@ log-likelihood is at most 1.35 nats (for 90 %) below the largest. It costs less 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -21,7 +22,7 @@ from guerdon.shapley.auto import Auto
 from guerdon.types import Contribution, FloatArray, Game, RewardTargets, ShapleyValues
 from guerdon.valuation.information_gain import InformationGain
 
-__all__ = ["Learnable", "RewardScheme", "ValueUncertainty", "value_uncertainty"]
+__all__ = ["Learnable", "RewardScheme", "ShapleyEstimator", "ValueUncertainty", "value_uncertainty"]
 
 IDENTIFIED = 2.0
 """v_N is identified where the largest that is about as likely is at most so many times the least."""
@@ -40,6 +41,12 @@ class RewardScheme(Protocol):
     """Targets from Shapley values and the game, as ``guerdon.rewards.RhoShapley`` makes them."""
 
     def __call__(self, shapley: ShapleyValues, game: Game, /) -> RewardTargets: ...
+
+
+class ShapleyEstimator(Protocol):
+    """Shapley values of a game."""
+
+    def __call__(self, game: Any, *, rng: np.random.Generator) -> ShapleyValues: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +132,8 @@ def value_uncertainty(
     scheme: RewardScheme | None = None,
     level: float = 0.9,
     rng: np.random.Generator | None = None,
+    game: Callable[[Any], Game] | None = None,
+    shapley: ShapleyEstimator | None = None,
 ) -> ValueUncertainty:
     """The intervals of v_N, v_i, phi, alpha and rewards over the hyperparameters that ``model`` leaves open.
 
@@ -139,7 +148,11 @@ def value_uncertainty(
     scheme : RewardScheme, optional
     level : float
     rng : Generator, optional
-        For Shapley values of more than 16 parties; seeded with 0 when None.
+        For Shapley values that are sampled; seeded with 0 when None. Each model gets the same draws.
+    game : callable, optional
+        Makes the game of a likely model; that of its information gain when None.
+    shapley : ShapleyEstimator, optional
+        ``Auto()`` when None.
 
     Raises
     ------
@@ -156,19 +169,20 @@ def value_uncertainty(
     """
     drop = 0.5 * float(chdtri(1, 1.0 - level))
     rng = np.random.default_rng(0) if rng is None else rng
+    estimate = Auto() if shapley is None else shapley
     pools, alones, shapleys, rewards = [], [], [], []
     models = model.likely(contributions, drop=drop, fitted=fitted)
     for likely in models:
         try:
-            game = InformationGain(_as_model(likely)).game(contributions)
-            values = Auto()(game, rng=rng)
-            pool = float(game(np.ones((1, game.n), dtype=bool))[0])
+            found = InformationGain(_as_model(likely)).game(contributions) if game is None else game(likely)
+            values = estimate(found, rng=copy.deepcopy(rng))
+            pool = float(found(np.ones((1, found.n), dtype=bool))[0])
         except LossOfPrecisionError:
             continue
         pools.append(pool)
-        alones.append(game(np.eye(game.n, dtype=bool)))
+        alones.append(found(np.eye(found.n, dtype=bool)))
         shapleys.append(values.values)
-        targets = _targets(scheme, values, game)
+        targets = _targets(scheme, values, found)
         if targets is not None:
             rewards.append(targets)
     if not pools:

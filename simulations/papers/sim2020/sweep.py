@@ -56,12 +56,12 @@ class RewardSweep:
         ValueError
             The model is not fitted, or a party brings noise variances of its own, which leave no shared eigenbasis.
         """
-        if model.noise is None or model.mean is None or any(c.noise is not None for c in contributions):
+        noise, mean = model.noise, model.mean
+        if not isinstance(noise, float) or mean is None or any(c.noise is not None for c in contributions):
             raise ValueError("a sweep needs a fitted model, and its noise variance for all rows: no party's own")
         own = contributions[i]
         others = np.concatenate([c.X for j, c in enumerate(contributions) if j != i])
         outputs = np.concatenate([np.asarray(c.y) for j, c in enumerate(contributions) if j != i])
-        noise, mean = model.noise, model.mean
         kernel = as_kernel(model.kernel, X.shape[1])
         factor = psd_cholesky(covariance(kernel, own.X) + noise * np.eye(len(own)), "the party's own data")
         both = covariance(kernel, own.X, np.concatenate([others, X]))  # (m_i, o + k)
