@@ -16,7 +16,7 @@ from tests.deployment.consortium import PARTIES, Consortium
 from tests.deployment.runs import Run, store
 from wire.schema import Schema
 
-pytestmark = pytest.mark.deployment
+pytestmark = [pytest.mark.deployment, pytest.mark.timeout(900)]
 
 SCHEMA = """
 target = "sick"
@@ -62,7 +62,7 @@ def test_hospitals_ask_yes_or_no(consortium: Consortium, tmp_path: Path) -> None
             **{"schema-file": str(tmp_path / "schema.toml"), "discloses-rows": False},
         )
         run.submit(consortium, CHECKOUT)
-        run.finish()
+        run.finish(600.0)
     finally:
         for service in services:
             service.stop()

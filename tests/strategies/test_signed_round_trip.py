@@ -123,7 +123,7 @@ def test_classes_are_asked_for_and_answered_as_signed_as_numbers(consortium: Con
     assert (record["kind"], record["stage"], record["refused"]) == ("classification", "delivered", [])
     assert all(entry["reward"]["log_loss"] < 0.7 for entry in record["parties"])
     for message in consortium.grid.sent:
-        assert "signature" in json.dumps({key: list(config) for key, config in message.content.config_records.items()})
+        assert "seal" in message.content
     east = load_reward(consortium.store("east") / "run")
     assert east.arrays["labels"].tolist() == ["well", "ill"]
     entries = read_ledger(consortium.store("east"))
