@@ -171,6 +171,9 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 NAMED = rf"[0-9]{{1,2}}[- .]{{1,2}}(?i:{'|'.join(MONTHS)})[a-z]{{0,6}}[-. ,]{{1,2}}[0-9]{{4}}"
 YEAR_FIRST = rf"^([0-9]{{4}})[-/.]([0-9]{{1,2}})[-/.]([0-9]{{1,2}}){TIME}$"
 YEAR_LAST = rf"^([0-9]{{1,2}})[-/.]([0-9]{{1,2}})[-/.]([0-9]{{4}}){TIME}$"
+GLANCE = 500
+"""Cells at either end by which a long column shows that it holds no dates."""
+
 DAY = 86_400.0
 """Seconds of a day."""
 
@@ -180,6 +183,8 @@ def looks_dated(series: pl.Series) -> bool:
     if series.dtype in (pl.Date, pl.Datetime):
         return True
     if series.dtype != pl.String:
+        return False
+    if len(series) > 2 * GLANCE and not looks_dated(series.head(GLANCE)) and not looks_dated(series.tail(GLANCE)):
         return False
     texts = texts_of(series).drop_nulls()
     texts = texts.filter(~texts.is_in(["", *GAP_WORDS]))

@@ -97,6 +97,8 @@ def row_marker(table: PartyTable, name: str) -> str:
     numbers = table.numbers(name)
     if np.isfinite(numbers).all():
         return _numbers_reason(words[-1] if words else "", numbers)
+    if series.n_unique() < len(series):
+        return ""
     texts = [tidy(text) for text in texts_of(series) if text]
     if len(set(texts)) == len(series) and all(map(_is_code, texts)) and not looks_dated(series):
         return "its texts all differ, so that they identify rows"

@@ -186,7 +186,8 @@ def draft_schema(
     if target:
         target = _target_in(tables, names, target)
     codes = _codes(missing, names)
-    common = [name for name in names if all(name in table.columns for table in tables.values())]
+    held = [set(table.columns) for table in tables.values()]
+    common = [name for name in names if all(name in own for own in held)]
     if not set(common) - {target, party_column}:
         raise PartyError(
             "the files have no column in common" + (" besides the target" if target else ""), _lists(tables)
@@ -198,7 +199,8 @@ def draft_schema(
         for name in names
         if name != party_column
     ]
-    extra = sorted({word for name, look in looks.items() for word in look.words_seen if _kept(taken, name)})
+    kept = {entry.name for entry in taken if entry.column is not None}
+    extra = sorted({word for name, look in looks.items() for word in look.words_seen if name in kept})
     wide = (*MISSING, *(code for code in codes.get("", ()) if code not in MISSING))
     missing_values = (*wide, *(word for word in extra if word not in wide))
     taken = [_with_own_gaps(entry, missing_values, codes) for entry in taken]
@@ -216,8 +218,8 @@ def _brought_together(tables: Mapping[str, PartyTable]) -> tuple[dict[str, Party
     """The tables with one spelling of each name, that of the first file which has it, and all names."""
     names: list[str] = []
     for table in tables.values():
-        own = table.called(names)
-        names += [name for name in own.columns if name not in names]
+        known = set(names)
+        names += [name for name in table.called(names).columns if name not in known]
     return {party: table.called(names) for party, table in tables.items()}, names
 
 
@@ -520,10 +522,6 @@ def _partial(name: str, tables: Mapping[str, PartyTable], names: Sequence[str]) 
     near = nearly(name, [other for other in names if other != name])
     hint = f" ({near!r} differs in its spelling only: one file has both, so rename one)" if near else ""
     return _out(name, f"only {listed(own)} {'has' if len(own) == 1 else 'have'} it, and not {listed(lacking)}{hint}")
-
-
-def _kept(taken: Sequence[Taken], name: str) -> bool:
-    return any(entry.name == name and entry.column is not None for entry in taken)
 
 
 def _with_own_gaps(taken: Taken, wide: Sequence[str], codes: Mapping[str, Sequence[str]]) -> Taken:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -97,12 +97,16 @@ class PartyTable:
     def called(self, names: Sequence[str]) -> Self:
         """The same table with columns by these names where they are spelled otherwise in the file (other case, _ and
         blank), one for each; two that could be meant are left alone."""
-        meant = {}
-        for name in names:
-            near = [own for own in self.columns if own not in names and alike(own) == alike(name)]
-            rivals = [other for other in names if alike(other) == alike(name)]
-            if name not in self.columns and len(near) == len(rivals) == 1:
-                meant[near[0]] = name
+        wanted, own = set(names), self.columns
+        if wanted >= set(own):
+            return self
+        near = _by_likeness(name for name in own if name not in wanted)
+        rivals = _by_likeness(names)
+        meant = {
+            near[key][0]: alikes[0]
+            for key, alikes in rivals.items()
+            if len(alikes) == len(near.get(key, ())) == 1 and alikes[0] not in own
+        }
         if not meant:
             return self
         renamed = {**self.renamed, **{name: self.renamed.get(own, own) for own, name in meant.items()}}
@@ -197,6 +201,14 @@ class PartyTable:
         ]
         said += [f"{own!r} is {name!r}" for name, own in self.renamed.items()]
         return [f"{self.file}: {'; '.join(said)}"] if said else []
+
+
+def _by_likeness(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names that a reader takes for the same, together."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(alike(name), []).append(name)
+    return found
 
 
 def read_table(path: Path, writing: Writing = AS_FOUND) -> PartyTable:

@@ -160,15 +160,17 @@ def run(
 ) -> None:
     """Simulate a scenario from the data to the rewards, and show what each party gained.
 
-    SCENARIO is one of `list`, or the path of a .toml file of your own; with --data it can be left
-    out. With --seeds K it is run K times, and the mean and spread of every measure are shown, and
-    written to a CSV file.
+    SCENARIO is one of `list`, or the path of a .toml file of your own; with
+    --data it can be left out. With --seeds K it is run K times, and the mean
+    and spread of every measure are shown, and written to a CSV file.
 
-    With --data the parties are your own files: the whole way, asking for nothing. What each column
-    is taken for and what is done about gaps is said, and kept in the run directory as schema.toml.
+    With --data the parties are your own files, and nothing is asked for: what
+    each column is taken for and what is done about gaps is said, and kept in
+    the run directory as schema.toml.
 
-    Exit status: 0 only if the run truly completed (every party has its reward), 1 if it failed,
-    2 if the config can't be used (then nothing was started), 130 after Ctrl-C.
+    Exit status: 0 only if the run truly completed (every party has its
+    reward), 1 if it failed, 2 if the config can't be used (then nothing was
+    started), 130 after Ctrl-C.
     """
     written = _writings(delimiter, encoding, decimal, thousands, date_format)
     own = _Own(data, target, party_column, schema, strategy, missing, written)
@@ -212,8 +214,8 @@ def prepare(
     For a run with `flwr run`, or with real SuperNodes. The mediator then draws
     the seed of the rewards' noise from the operating system.
 
-    SCENARIO is one of `list`, or the path of a .toml file of your own; with --data, your own
-    files, it can be left out.
+    SCENARIO is one of `list`, or the path of a .toml file of your own; with
+    --data, your own files, it can be left out.
     """
     from simulations.handoff import hand_off
 

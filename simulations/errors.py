@@ -33,6 +33,8 @@ def exit_status(error: BaseException) -> tuple[int | None, str]:
             return error.exit_code, ""
         case click.NoSuchOption() if error.option_name.lstrip("-") in (*KEYS, "dataset"):
             return MISUSED, f"No such option: {error.option_name}. {OWN_DATA}"
+        case click.UsageError() if "extra argument" in error.message and ("." in error.message):
+            return MISUSED, f"{error.message} --data takes one file and is repeated for each. {OWN_DATA}"
         case click.ClickException():
             error.show(sys.stderr)  # of itself it takes a terminal of ASCII for one of UTF-8
             return error.exit_code, ""

@@ -6,6 +6,7 @@ file with several parties in it is cut into theirs. Without a schema, one is dra
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -168,7 +169,8 @@ class OwnFiles:
                 problems.append(error.in_full)
         if problems:
             raise PartyError("\n".join(problems))
-        return Read(self.files if not self.party_column else {}, writings, tables, schema, text, draft)
+        files = {} if self.party_column else self.files
+        return Read(files, writings, tables, schema, text, draft, _copies(files))
 
     def _said(self, party: str) -> Mapping[str, str]:
         return self.writings.get(party, {}) if party else {}
@@ -176,7 +178,10 @@ class OwnFiles:
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """The files as they were read. files : by party, none where one was divided; text : the schema as a file."""
+    """The files as they were read.
+
+    files : by party, none where one was divided; text : the schema as a file; notes : what the user should know.
+    """
 
     files: Mapping[str, Path]
     writings: Mapping[str, Writing]
@@ -184,6 +189,7 @@ class Read:
     schema: Schema
     text: str
     draft: Draft | None
+    notes: tuple[str, ...] = ()
 
     @property
     def parties(self) -> tuple[str, ...]:
@@ -300,6 +306,20 @@ def _divided(table: PartyTable, column: str) -> dict[str, PartyTable]:
 
 
 MOST_PARTIES = 200
+"""More are rather rows, told apart by an identifier."""
+
+
+def _copies(files: Mapping[str, Path]) -> tuple[str, ...]:
+    """What is said of files that are the same to the byte."""
+    first: dict[str, str] = {}
+    said = []
+    for party, path in files.items():
+        other = first.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), party)
+        if other != party:
+            said.append(
+                f"{party} and {other} have the same file, to the byte: each would be rewarded for the same rows"
+            )
+    return tuple(said)
 
 
 def _given(path: Path, target: str) -> tuple[Schema, str]:

@@ -171,9 +171,9 @@ def _prepare_files(
         with importable(caller):
             given = {key: value for key, value in scenario.config.items() if key not in OF_FILES} | chosen
             given, left_out = _for_its_strategy(given, chosen)
-        notes = left_out
+        notes = (*left_out, *read.notes)
         if not given.get("strategy"):
-            notes = (*left_out, f"{why}: strategy = {suits!r}; --strategy chooses another")
+            notes = (*notes, f"{why}: strategy = {suits!r}; --strategy chooses another")
             given["strategy"] = suits
         given |= {**_places(given, seed, output_dir, caller), "parties": ",".join(read.parties)}
         with importable(caller) as sources:

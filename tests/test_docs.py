@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import typer
 
+from clients.__main__ import cli as clients_cli
 from guerdon.plugins import build
 from guerdon.rewards import certify
 from guerdon.shapley import exact_shapley
@@ -89,8 +91,8 @@ def test_every_option_and_argument_is_understood(command: tuple[str, ...]) -> No
     known[name].make_context(name, arguments)
 
 
-OWN_FILES = ("mine.toml", "my.csv")
-"""What docs/scenarios.md builds and tests/simulations/test_own_data.py runs as printed."""
+OWN_FILES = ("mine.toml", "my.csv", "own.toml", "--data")
+"""What docs/scenarios.md builds, tests/simulations/test_own_data.py runs, and files of one's own, tried below."""
 
 TRIED = [
     command
@@ -115,6 +117,56 @@ def test_what_is_run_can_be_prepared(
             at = options.index("--seeds")
             del options[at : at + 2]
         assert cli.main(["prepare", scenario, *options]) == 0, capsys.readouterr().err
+
+
+STUDIED = [
+    (module, command)
+    for module in ("simulations", "clients")
+    for command in commands(module)
+    if {"north.csv", "all.csv", "own.toml"} & set(command)
+]
+
+
+@pytest.fixture
+def tables(folder: Path) -> Path:
+    """Three parties' files, west's with decimal commas, one file of all, and the tutorial's scenario and schema."""
+    parts = {}
+    for k, site in enumerate(("north", "south", "west")):
+        rng = np.random.default_rng(k)
+        columns = {
+            "age": rng.integers(30, 80, 40),
+            "bmi": rng.normal(27, 4, 40).round(1),
+            "smoker": rng.random(40) < 0.4,
+        }
+        outcome = 0.1 * columns["age"] + columns["bmi"] + rng.normal(size=40)
+        parts[site] = pl.DataFrame(columns).with_columns(pl.Series("outcome", outcome.round(2)))
+        parts[site].write_csv(
+            folder / f"{site}.csv", decimal_comma=site == "west", separator=";" if site == "west" else ","
+        )
+    parts["west"].write_parquet(folder / "west.parquet")
+    pl.concat(part.with_columns(pl.lit(site).alias("site")) for site, part in parts.items()).write_csv(
+        folder / "all.csv"
+    )
+    (text,) = re.findall(r"```toml\n# own\.toml\n(.*?)```", PAGES["docs/tutorials/study.md"], flags=re.DOTALL)
+    (folder / "own.toml").write_text(text)
+    draft = ["schema", "north.csv", "south.csv", "west.csv", "--target", "outcome", "-o", "schema.toml"]
+    typer.main.get_command(clients_cli).main(draft, standalone_mode=False)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("module", "command"), STUDIED, ids=lambda value: value if isinstance(value, str) else value[0]
+)
+def test_files_of_ones_own_are_studied_as_printed(
+    module: str, command: tuple[str, ...], tables: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if module == "clients":
+        assert typer.main.get_command(clients_cli).main(list(command), standalone_mode=False) in (None, 0)
+        return
+    assert cli.main(["prepare", *command[1:]]) == 0, capsys.readouterr().err
+    (run,) = (tables / "runs").iterdir()
+    assert len(json.loads((run / "data" / "parties.json").read_text())) in (2, 3)
+    assert (run / "schema.toml").exists()
 
 
 def test_all_scenarios_are_named_in_the_documentation() -> None:

@@ -79,7 +79,6 @@ WAY = "python -m simulations run --data north.csv --data south.csv --target NAME
         ["run", "diabetes", "--set", "data=my.csv"],
         ["run", "diabetes", "--set", "data-path=my.csv"],
         ["run", "diabetes", "--set", "data-dir=/data"],
-        ["run", "table.toml"],
         ["run", "key.toml"],
         ["run", "top.toml"],
     ],
@@ -89,7 +88,6 @@ def test_whoever_names_a_file_is_told_the_way(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     head = '[scenario]\ndescription = "d"\nparties = 3\n'
-    (tmp_path / "table.toml").write_text(f'{head}[config]\ndata = "my.csv"\n')
     (tmp_path / "top.toml").write_text(f'data = "my.csv"\n{head}[config]\n')
     (tmp_path / "key.toml").write_text(f'{head}[config]\ndata = "my.csv"\n')
     assert cli.main(arguments) == 2

@@ -158,6 +158,38 @@ def test_how_a_file_is_written_travels_with_it(folder: Path, monkeypatch: pytest
     run(prepared, monkeypatch)
 
 
+def test_real_parties_read_the_same_files_by_the_same_schema(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each with a node config of its own, as a SuperNode has it; bank's dates and letters are for it to say."""
+    text = (folder / "bank.csv").read_text().replace("none", "löst")
+    (folder / "bank.csv").write_bytes(text.encode("cp1252"))
+    clinic = pl.read_csv(folder / "clinic.csv", infer_schema=False)
+    clinic.with_columns(pl.col("pain").str.replace("none", "löst")).write_csv(folder / "clinic.csv")
+    prepared = made(folder, "risk", files=THREE[:2], writings={"bank": {"encoding": "cp1252", "decimal": ","}})
+    schema = prepared.run / "schema.toml"
+    config = {
+        "run-dir": str(folder / "deployed"),
+        "parties": "bank,clinic",
+        "schema-file": str(schema),
+        "join-timeout": 1.0,
+        "timeout": 30.0,
+    }
+    confirm = Schema.from_toml(schema.read_text()).hash
+    own = {"bank": {"encoding": "cp1252", "decimal": ","}, "clinic": {}}
+    nodes = {
+        k: {"party": party, "data-path": str(folder / f"{party}.csv"), "confirm-schema": confirm, **own[party]}
+        for k, party in enumerate(own, start=7)
+    }
+    record = mediate(LocalGrid(app, nodes, config), config).read_allocation()
+    assert (record["stage"], record["refused"]) == ("delivered", [])
+    assert {entry["party"]: entry["rows"] for entry in record["parties"]} == {"bank": 30, "clinic": 38}
+
+
+def test_the_same_file_under_two_names_is_said(folder: Path) -> None:
+    (folder / "copy.csv").write_bytes((folder / "clinic.csv").read_bytes())
+    notes = made(folder, "risk", files=["clinic.csv", "copy.csv"]).notes
+    assert "copy and clinic have the same file, to the byte" in notes[0]
+
+
 def test_a_scenario_file_names_files(folder: Path) -> None:
     (folder / "study.toml").write_text(
         """
@@ -271,6 +303,8 @@ def test_the_command_asks_for_nothing_and_says_what_it_took(folder: Path, capsys
         (["--target", "risk"], "name a scenario"),
         (["diabetes", "--target", "risk"], "--target is for files of your own"),
         (["--data", "clinic.csv", "--data", "bank.csv", "--parties", "4"], "the files are the parties"),
+        (["--data", "clinic.csv", "bank.csv", "farm.parquet"], "--data takes one file and is repeated for each"),
+        (["--data", "clinic.csv", "bank.csv"], "'bank.csv' is a file, not a scenario"),
         (["--data", "clinic.csv", "--data", "bank.csv", "--set", "dataset=Diabetes()"], "no data set to choose"),
         (["--data", "clinic.csv", "--data", "bank.csv", "--target", "rsk"], "'rsk' is no column of clinic, bank"),
         (["--data", "clinic.csv", "--data", "bank.csv", "--decimal", "x"], 'decimal is "." or ","'),

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from clients.encoding import encode
+from clients.table import PartyTable
 from guerdon.types import Contribution
 from strategies.schema_check import breach
 from wire.schema import Schema
@@ -50,7 +51,7 @@ TABLE = pl.DataFrame(
 
 
 def honest() -> Contribution:
-    encoded = encode(TABLE, SCHEMA)
+    encoded = encode(PartyTable.of(TABLE), SCHEMA)
     assert encoded.problems == ()
     return Contribution("ada", encoded.X, encoded.y, SCHEMA.features)
 
