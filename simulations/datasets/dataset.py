@@ -28,7 +28,8 @@ class Dataset:
     ----------
     name : str
         What tables and run directories call it.
-    features : (m, d) float64, with NaN for a gap where there is a schema; of images, which ``pixel_names`` name the columns of, their pixels from 0 to 255 as uint8
+    features : (m, d) float64, with NaN for a gap where there is a schema; of images, which ``pixel_names`` name the
+        columns of, their pixels from 0 to 255 as uint8
     target : (m,) float64
     feature_names : d distinct names, none of them the target's
     target_name : str

@@ -17,8 +17,8 @@ HOSPITALS = ("cleveland", "hungarian", "switzerland", "va")
 SCHEMA = Path(__file__).with_name("heart_disease.toml")
 NEVER_ZERO = ("trestbps", "chol")
 ORIGIN = (
-    "It holds the four processed files of the data set Heart Disease of the UCI repository (45) below each other, with a "
-    "column site before their 14 and empty cells for what is missing"
+    "It holds the four processed files of the data set Heart Disease of the UCI repository (45) below each other, with "
+    "a column site before their 14 and empty cells for what is missing"
 )
 
 
