@@ -44,15 +44,6 @@ PICTURE_BYTES = 1_000_000
 """A picture of images larger than this is left out of the page; it lies beside it."""
 
 
-MEMBERSHIP = Column(
-    "AUC of telling\nwho was in",
-    "reward.membership_auc",
-    "AUC of telling who was in",
-    MEANINGS["membership_auc"],
-    "scores",
-    decimals=2,
-)
-
 FIDELITY = Column(
     "fidelity\nshapes, pairs",
     "fidelity.column_shapes, fidelity.column_pair_trends",
@@ -68,6 +59,15 @@ TSTR = Score(
     summary="",
     lower_is_better=False,
     key_alone="accuracy",
+)
+
+MEMBERSHIP = Column(
+    "AUC of telling\nwho was in",
+    "reward.membership_auc",
+    "AUC of telling who was in",
+    MEANINGS["membership_auc"],
+    "scores",
+    decimals=2,
 )
 
 TELLING = 0.6
@@ -123,7 +123,7 @@ class Synthetic(Kind):
         if len(data.held_inputs) == 0:
             return {}
         points = _points(reward, data.contribution.feature_names or ())
-        scores = {**_accuracies(reward, points, data), **_membership(reward, points, data)}
+        scores = {**_accuracy(reward, points, data), **_membership(reward, points, data)}
         return {**scores, "rows": len(data.held_inputs)} if scores else {}
 
     def disclosed(self, scores: Mapping[str, Mapping[str, float]]) -> str:
@@ -268,7 +268,7 @@ def _points(reward: Reward, names: Sequence[str]) -> FloatArray | None:
     return None if points is None else points[:, [list(reward.about["features"]).index(name) for name in names]]
 
 
-def _accuracies(reward: Reward, points: FloatArray | None, data: HeldRows) -> dict[str, float]:
+def _accuracy(reward: Reward, points: FloatArray | None, data: HeldRows) -> dict[str, float]:
     """Of a logistic regression on held-out rows; nothing where there are no labels."""
     held, own, labels = data.held_outputs, data.contribution, reward.arrays.get("labels")
     if held is None:
@@ -276,13 +276,13 @@ def _accuracies(reward: Reward, points: FloatArray | None, data: HeldRows) -> di
     X, y = own.X, np.asarray(own.y)
     is_image = image_shape(own.feature_names) is not None
 
-    def accuracy(rows: FloatArray, outputs: FloatArray) -> float:
+    def right(rows: FloatArray, outputs: FloatArray) -> float:
         return float(np.mean(_predicted(rows, outputs, data.held_inputs, is_image) == held))
 
     if points is None or labels is None:
-        return {"accuracy": accuracy(X, y)}
-    together = accuracy(np.concatenate([X, points]), np.concatenate([y, labels]))
-    return {"accuracy": together, **({"tstr": accuracy(points, labels)} if len(points) else {})}
+        return {"accuracy": right(X, y)}
+    together = right(np.concatenate([X, points]), np.concatenate([y, labels]))
+    return {"accuracy": together, **({"tstr": right(points, labels)} if len(points) else {})}
 
 
 def _predicted(X: FloatArray, y: FloatArray, new: FloatArray, is_image: bool) -> FloatArray:
