@@ -159,6 +159,8 @@ def test_a_reward_of_a_run_before_there_was_fidelity_says_nothing_of_it() -> Non
     about = {"kind": "synthetic"}
     assert kind_of(about).told(about) == ""
     assert kind_of(about).told({**about, "fidelity": {"column_shapes": "0.9"}}) == ""
-    assert kind_of(about).told({**about, "fidelity": {"column_shapes": 0.9}}).endswith(
-        "column shapes 0.90 (1 is the same, 0 nothing alike)."
+    assert (
+        kind_of(about)
+        .told({**about, "fidelity": {"column_shapes": 0.9}})
+        .endswith("column shapes 0.90 (1 is the same, 0 nothing alike).")
     )

@@ -149,11 +149,13 @@ class Synthetic(Kind):
         said += f", column pair trends {pairs:.2f}" if is_number(pairs) else ""
         return f"Its fidelity to all pooled rows: {said} (1 is the same, 0 nothing alike)."
 
-    def save(self, reward: Reward, folder: Path) -> None:
+    def save(self, reward: Reward, folder: Path, order: Sequence[str] = ()) -> None:
         """``reward.parquet`` and ``reward.csv`` in the party's own columns, units and words; of images, which are in
         ``reward.npz``, the first 64 in ``reward.png``."""
         if "images" not in reward.arrays:
             table = synthetic_table(reward)
+            own = [name for name in order if name in table.columns]
+            table = table.select(*own, *(name for name in table.columns if name not in own))
             table.write_parquet(folder / "reward.parquet")
             write_whole(folder / "reward.csv", csv_text(_with_texts_for_gaps(table, _schema(reward))).encode())
             return
