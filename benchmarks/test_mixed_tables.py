@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from clients.encoding import encode
+from clients.table import PartyTable
 from guerdon.generators import AdversarialForest, GaussianMixture, KernelDensity, SyntheticData
 from guerdon.generators.quality import sample_quality
 from guerdon.scaling import Scaling
@@ -70,7 +71,7 @@ def hearts(seed):
     schema = Schema.from_toml(text)
     table = pl.read_csv(path, infer_schema=False).filter(pl.col("trestbps").fill_null("") != "0")
     table = table.with_columns(disease=(pl.col("num") != "0").cast(pl.String))
-    encoded = encode(table, schema)
+    encoded = encode(PartyTable.of(table), schema)
     assert not encoded.problems
     assert encoded.y is not None
     return encoded.X, encoded.y, columns_of(schema).refined(encoded.X)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from logging import INFO, WARNING
 from pathlib import Path
@@ -15,10 +15,13 @@ from clients.answering import Party, answered
 from clients.approval import running_app
 from clients.consent import keep_later_proposal, keep_proposal, read_ledger
 from clients.disclosure import check_difference, remember
+from clients.encoding import named_by
 from clients.errors import PartyError
 from clients.holdout import remember_references
+from clients.party_data import PartyFile
 from clients.report import write_report
 from clients.reward_store import load_reward, save_reward
+from clients.table import read_table
 from guerdon.types import Contribution
 from wire import messages
 from wire.defaults import MAX_CONTRIBUTION_MB
@@ -134,7 +137,7 @@ def keep_reward(message: Message, context: Context) -> Message:
             raise PartyError(f"this reward is for {reward.about.get('party')!r}, not for {party.name!r}")
         if reward.about.get("run") != party.proposal.run:
             raise PartyError(f"this reward is of run {reward.about.get('run')!r}, not of {party.proposal.run!r}")
-        folder = save_reward(party.file.store, party.proposal.run, reward)
+        folder = save_reward(party.file.store, party.proposal.run, reward, _columns(party.file))
         _report(folder, lambda: write_report(folder, reward))
         sha256 = load_reward(folder).hash
         party.note("rewarded", sha256=sha256, **(party.proof.fields() if party.proof else {}))
@@ -176,6 +179,16 @@ def _listener(own: ClientApp) -> Callable[[Context], Iterator[None]]:
         yield
 
     return lifespan
+
+
+def _columns(file: PartyFile) -> Sequence[str]:
+    """The columns of the party's file as they stand there, by the schema's names; none where it is no table that can
+    be read any more, and a reward is given all the same."""
+    try:
+        table = read_table(file.path, file.writing)
+    except PartyError:
+        return ()
+    return (table if file.schema is None else named_by(file.schema, table)).columns
 
 
 def _report(folder: Path, write: Callable[[], object]) -> None:

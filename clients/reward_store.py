@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from clients.errors import PartyError
@@ -15,11 +16,15 @@ from wire.parsing import read_json
 __all__ = ["load_reward", "save_reward"]
 
 
-def save_reward(store: Path, run: str, reward: Reward) -> Path:
+def save_reward(store: Path, run: str, reward: Reward, order: Sequence[str] = ()) -> Path:
     """Keep a reward as ``store/run/reward.npz`` and ``reward.json``, for the owner only; returns the folder.
 
     What people open lies beside them, as the kind of reward has it: synthetic rows as ``reward.parquet`` and
     ``reward.csv``, of synthetic images a picture.
+
+    Parameters
+    ----------
+    order : the columns of the party's own file as they stand there, where they are known
     """
     try:
         check_party_name(run)  # the mediator chose it: it must not lead out of the store
@@ -34,7 +39,7 @@ def save_reward(store: Path, run: str, reward: Reward) -> Path:
         raise PartyError(f"the reward can't be kept: {error}") from error
     make_folder(folder)
     with understood(reward):  # first: one that can't be opened is not kept, and takes no other's place
-        kind_of(reward.about).save(reward, folder)
+        kind_of(reward.about).save(reward, folder, order)
     write_arrays(folder / "reward.npz", reward.arrays)
     write_whole(folder / "reward.json", json.dumps(description, indent=1, allow_nan=False).encode())
     return folder

@@ -24,6 +24,9 @@ __all__ = ["Boolean", "Category", "Column", "Columns", "Gap", "Number", "Parts",
 FEWEST = 10
 """Rows from which on what a column holds says what it is."""
 
+DECIMALS = 6
+"""A column whose numbers have more decimals than this has any number of them."""
+
 NEAR = 3.0
 """A column without a number below 0 has 0 as its bound if its mean is within so many standard deviations of 0."""
 
@@ -39,7 +42,8 @@ class Gap:
 
 @dataclass(frozen=True)
 class Number:
-    """A number in one feature; ``low`` and ``high`` are included."""
+    """A number in one feature; ``low`` and ``high`` are included; ``decimals`` is how many it has at most, None for any
+    number of them."""
 
     name: str
     place: int
@@ -47,6 +51,7 @@ class Number:
     high: float = math.inf
     whole: bool = False
     gap: Gap | None = None
+    decimals: int | None = None
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -59,11 +64,11 @@ class Number:
 
     def allowed(self, values: FloatArray) -> FloatArray:
         """The nearest values that the column can have."""
-        if self.whole:
-            low, high = math.ceil(self.low) if math.isfinite(self.low) else self.low, self.high
-            values = np.round(values)
-            return np.clip(values, low, math.floor(high) if math.isfinite(high) else high) + 0.0
-        return np.clip(values, self.low, self.high) + 0.0
+        decimals = 0 if self.whole else self.decimals
+        if decimals is None:
+            return np.clip(values, self.low, self.high) + 0.0
+        low, high = (_rounded_inwards(end, decimals, way) for end, way in ((self.low, 1), (self.high, -1)))
+        return np.clip(np.round(values, decimals), low, high) + 0.0
 
     def codes(self, own: FloatArray) -> NDArray[np.int64]:
         values = own[:, self.place]
@@ -248,8 +253,9 @@ class Columns:
         return rows
 
     def refined(self, X: FloatArray) -> Self:
-        """The columns with what these rows (m, d) say of numbers: whole if all are, not below 0 if none is and 0 is
-        near. Nothing is said by fewer than 10 rows, or of what was known before."""
+        """The columns with what these rows (m, d) say of numbers: whole if all are, else with as many decimals as they
+        have at most, and not below 0 if none is and 0 is near. Nothing is said by fewer than 10 rows, or of what was
+        known before."""
         if len(X) < FEWEST:
             return self
         numbers, gaps, _ = self.split(X)
@@ -299,11 +305,22 @@ def _refined(column: Number, values: FloatArray) -> Number:
     if len(values) < FEWEST:
         return column
     # Beyond 2^53 every float64 is whole: that says nothing.
-    whole = column.whole or bool(np.all(values == np.round(values)) and np.abs(values).max() <= 2.0**53)
+    largest = float(np.abs(values).max())
+    counts = [k for k in range(DECIMALS + 1) if largest * 10.0**k <= 2.0**53]
+    fewest = next((k for k in counts if np.array_equal(np.round(values, k), values)), None)
+    whole = column.whole or fewest == 0
     units = values / (np.abs(values).max() or 1.0)  # whose squares are finite
     near = column.low == -math.inf and units.min() >= 0.0 and units.mean() <= NEAR * units.std()
     low = 0.0 if near and column.high >= 0.0 else column.low
-    return replace(column, whole=whole, low=low)
+    return replace(column, whole=whole, low=low, decimals=column.decimals if whole else fewest)
+
+
+def _rounded_inwards(end: float, decimals: int, way: int) -> float:
+    """The first number of so many decimals from a bound on: up (1) from the low one, down (-1) from the high one."""
+    if not math.isfinite(end):
+        return end
+    nearest = round(end, decimals)
+    return nearest if way * (nearest - end) >= 0.0 else round(nearest + way * 10.0**-decimals, decimals)
 
 
 def _with_gap(codes: NDArray[np.int64], own: FloatArray, gap: Gap | None, level: int) -> NDArray[np.int64]:

@@ -303,6 +303,16 @@ def test_pages_load_nothing_from_elsewhere() -> None:
     assert not re.findall(r"!\[[^]]*\]\(http", "\n".join(PAGES.values()))
 
 
+def test_the_fidelity_of_the_example_is_what_is_said() -> None:
+    page = PAGES["docs/rewards/synthetic.md"]
+    (snippet,) = re.findall(r"```python\n(import numpy.*?)```", page, flags=re.DOTALL)
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(compile(snippet, "synthetic.md", "exec"), {})
+    first, second = printed.getvalue().splitlines()
+    assert f"prints `{first}` and `{second}`" in page
+
+
 def test_every_page_is_in_the_navigation() -> None:
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     pages = [page.removeprefix("docs/") for page in PAGES if page != "README.md"]

@@ -61,7 +61,8 @@ def decoded(
         else:
             values = code[column.name].astype(np.float64)
             gaps = values == (len(column.values) if column.type == "category" else 2)
-        found[column.name] = _series(column, values, gaps, column.name in whole)
+        is_whole = column.name in whole or column.name == schema.target  # labels name classes
+        found[column.name] = _series(column, values, gaps, is_whole)
     return pl.DataFrame(found)
 
 

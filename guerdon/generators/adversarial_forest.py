@@ -284,6 +284,12 @@ def _leaf_density(
     shifted = np.where(known, numbers - centre, 0.0)
     means = per_leaf(shifted) / observed
     deviations = np.sqrt(np.maximum(per_leaf(np.square(shifted)) / observed - np.square(means), 0.0))
+    # A leaf with one value of a column draws that value, and not what rounding makes of its mean.
+    ends = [np.full((total, numbers.shape[1]), end) for end in (np.inf, -np.inf)]
+    for own, extreme, end in zip(ends, (np.minimum, np.maximum), (np.inf, -np.inf), strict=True):
+        extreme.at(own, leaf, np.tile(np.where(known, numbers, end), (count, 1)))
+    single = ends[0] == ends[1]
+    means, deviations = np.where(single, ends[0], centre + means), np.where(single, 0.0, deviations)
     # In features' units, as the forest saw them; the columns' own here.
     offset, scale = columns.offset[places[free]], columns.scale[places[free]]
     lows = np.concatenate([low for low, _ in nodes]) * scale + offset
@@ -298,7 +304,7 @@ def _leaf_density(
         label_shares = per_leaf((labels[:, None] == classes).astype(np.float64)) / rows[:, None]
     return LeafDensity(
         weights=rows / rows.sum(),
-        means=centre + means,
+        means=means,
         deviations=deviations,
         lows=lows,
         highs=highs,

@@ -109,6 +109,31 @@ def test_what_columns_hold_is_taken_with_care():
     assert infer_columns(np.ones((20, 1)), ["one"]).findings() == {"whole numbers": ["one"]}
 
 
+def test_numbers_keep_their_decimals():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.round(rng.normal(0, 3, 40), k) for k in (1, 3, 15)])
+    columns = infer_columns(X, tuple("abc"))
+    assert [number.decimals for number in columns.numbers] == [1, 3, None]
+    np.testing.assert_array_equal(columns.conform(X), X)
+    drawn = columns.conform(rng.normal(0, 3, (50, 3)))
+    np.testing.assert_array_equal(
+        drawn, np.column_stack([np.round(drawn[:, 0], 1), np.round(drawn[:, 1], 3), drawn[:, 2]])
+    )
+    assert [f"{value:.17g}" for value in columns.conform(np.full((1, 3), 1.1449))[0]] == [
+        *(f"{value:.17g}" for value in (1.1, 1.145, 1.1449)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ends"), [(0.55, 2.449, (0.6, 2.4)), (1.1, 2.2, (1.1, 2.2)), (-0.05, 0.0, (0.0, 0.0))]
+)
+def test_bounds_between_two_numbers_of_the_column_are_rounded_inwards(low, high, ends):
+    column = Number("a", 0, low, high, decimals=1)
+    found = column.allowed(np.array([-9.0, 9.0]))
+    assert tuple(found) == ends
+    np.testing.assert_array_equal(column.allowed(found), found)
+
+
 def test_a_schema_is_not_overruled():
     known = Columns.of([Number("change", 0, low=-10.0), Number("count", 1, low=0.0, whole=True)])
     found = known.refined(np.column_stack([np.arange(20.0), np.arange(20.0)]))

@@ -91,7 +91,7 @@ def test_a_reward_is_the_partys_own_table(tmp_path: Path, name: str, generator: 
     nodes: dict[int, dict[str, Any]] = {}
     for k, (party, table) in enumerate(parties.items()):
         path = tmp_path / f"{party}.parquet"
-        table[:, ::-1].write_parquet(path)  # columns stand as the schema has them, not as the file
+        table[:, ::-1].write_parquet(path)  # in another order than the schema's
         nodes[k + 1] = {"party": party, "data-path": str(path), "confirm-schema": "any"}
     keys = {
         "strategy": "SyntheticDataRewards(size=150)",
@@ -123,7 +123,8 @@ def test_a_reward_is_the_partys_own_table(tmp_path: Path, name: str, generator: 
     for entry in record["parties"]:
         folder = Path(entry["store"])
         reward = pl.read_parquet(folder / "reward.parquet")
-        assert reward.columns == [column.name for column in schema.columns]
+        assert reward.columns == parties[entry["party"]].columns[::-1]
+        assert set(reward.columns) == {column.name for column in schema.columns}
         drawn += len(reward)
         for file in ("reward.csv", "reward.parquet"):
             if len(reward):

@@ -199,8 +199,14 @@ class Kind:
         """What a reward came with says of how good it is, in a sentence; "" where it says nothing."""
         return ""
 
-    def save(self, reward: Reward, folder: Path) -> None:
-        """Write beside ``reward.npz`` what people open: nothing, for most kinds."""
+    def save(self, reward: Reward, folder: Path, order: Sequence[str] = ()) -> None:
+        """Write beside ``reward.npz`` what people open: nothing, for most kinds.
+
+        Parameters
+        ----------
+        order : sequence of str
+            The columns of the party's own file as they stand there, where they are known.
+        """
 
     def lines(self, reward: Reward) -> list[str]:
         """What the reward is and what it is worth, for people."""

@@ -44,15 +44,6 @@ PICTURE_BYTES = 1_000_000
 """A picture of images larger than this is left out of the page; it lies beside it."""
 
 
-MEMBERSHIP = Column(
-    "AUC of telling\nwho was in",
-    "reward.membership_auc",
-    "AUC of telling who was in",
-    MEANINGS["membership_auc"],
-    "scores",
-    decimals=2,
-)
-
 FARTHEST, ALIKE, STRETCH = 100.0, 1e-3, 1e3
 """Of synthetic rows that are scored: how many spans of the party's own rows they lie away from them at most, how wide
 they are at least beside those in some column, and how far the run's units are from their standard deviations."""
@@ -72,6 +63,15 @@ TSTR = Score(
     summary="",
     lower_is_better=False,
     key_alone="accuracy",
+)
+
+MEMBERSHIP = Column(
+    "AUC of telling\nwho was in",
+    "reward.membership_auc",
+    "AUC of telling who was in",
+    MEANINGS["membership_auc"],
+    "scores",
+    decimals=2,
 )
 
 TELLING = 0.6
@@ -129,7 +129,7 @@ class Synthetic(Kind):
         points = _points(reward, data.contribution.feature_names or ())
         if points is not None and len(points):
             _require_bounds(reward, points, data)
-        scores = {**_accuracies(reward, points, data), **_membership(reward, points, data)}
+        scores = {**_accuracy(reward, points, data), **_membership(reward, points, data)}
         return {**scores, "rows": len(data.held_inputs)} if scores else {}
 
     def disclosed(self, scores: Mapping[str, Mapping[str, float]]) -> str:
@@ -155,11 +155,13 @@ class Synthetic(Kind):
         said += f", column pair trends {pairs:.2f}" if is_number(pairs) else ""
         return f"Its fidelity to all pooled rows: {said} (1 is the same, 0 nothing alike)."
 
-    def save(self, reward: Reward, folder: Path) -> None:
+    def save(self, reward: Reward, folder: Path, order: Sequence[str] = ()) -> None:
         """``reward.parquet`` and ``reward.csv`` in the party's own columns, units and words; of images, which are in
         ``reward.npz``, the first 64 in ``reward.png``."""
         if "images" not in reward.arrays:
             table = synthetic_table(reward)
+            own = [name for name in order if name in table.columns]
+            table = table.select(*own, *(name for name in table.columns if name not in own))
             table.write_parquet(folder / "reward.parquet")
             write_whole(folder / "reward.csv", csv_text(_with_texts_for_gaps(table, _schema(reward))).encode())
             return
@@ -274,7 +276,7 @@ def _points(reward: Reward, names: Sequence[str]) -> FloatArray | None:
     return None if points is None else points[:, [list(reward.about["features"]).index(name) for name in names]]
 
 
-def _accuracies(reward: Reward, points: FloatArray | None, data: HeldRows) -> dict[str, float]:
+def _accuracy(reward: Reward, points: FloatArray | None, data: HeldRows) -> dict[str, float]:
     """Of a logistic regression on held-out rows; nothing where there are no labels."""
     held, own, labels = data.held_outputs, data.contribution, reward.arrays.get("labels")
     if held is None:
@@ -282,13 +284,13 @@ def _accuracies(reward: Reward, points: FloatArray | None, data: HeldRows) -> di
     X, y = own.X, np.asarray(own.y)
     is_image = image_shape(own.feature_names) is not None
 
-    def accuracy(rows: FloatArray, outputs: FloatArray) -> float:
+    def right(rows: FloatArray, outputs: FloatArray) -> float:
         return float(np.mean(_predicted(rows, outputs, data.held_inputs, is_image) == held))
 
     if points is None or labels is None:
-        return {"accuracy": accuracy(X, y)}
-    together = accuracy(np.concatenate([X, points]), np.concatenate([y, labels]))
-    return {"accuracy": together, **({"tstr": accuracy(points, labels)} if len(points) else {})}
+        return {"accuracy": right(X, y)}
+    together = right(np.concatenate([X, points]), np.concatenate([y, labels]))
+    return {"accuracy": together, **({"tstr": right(points, labels)} if len(points) else {})}
 
 
 def _predicted(X: FloatArray, y: FloatArray, new: FloatArray, is_image: bool) -> FloatArray:
