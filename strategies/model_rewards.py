@@ -236,13 +236,12 @@ class ModelRewards(PoolingMediator):
         if self.carried and allocation.rewards:
             self.note(self.carried)
         errors = Errors.of(allocation, self.settings.holdout, self._likely(unfitted, model, allocation, work, public))
+        abouts = [self._about(allocation, i, made, model, errors) for i, made in enumerate(allocation.rewards)]
         return Outcome(
             record=self._record(allocation, work, model, errors),
             alone=self._alone(unfitted, public, contributions),
             rewards={
-                made.party: self._reward(
-                    work, i, model, _posterior(made), self._about(allocation, i, made, model, errors)
-                )
+                made.party: self._reward(work, i, model, _posterior(made), abouts[i])
                 for i, made in enumerate(allocation.rewards)
             },
         )
