@@ -343,8 +343,8 @@ def _strict_monotonicity(s: _Subject) -> str:
     """What is known of F4: a party whose data is worth more to some coalitions, all else equal, gets more."""
     if s.row_margins is not None:
         return (
-            "does not follow: the values are of single rows. Among rows it holds for a rho agreed on beforehand; a party "
-            "that is worth more to coalitions of parties can have rows that are worth less to sets of rows"
+            "does not follow: the values are of single rows. Among rows it holds for a rho agreed on beforehand; a "
+            "party that is worth more to coalitions of parties can have rows that are worth less to sets of rows"
         )
     if s.rho_from_game is False:
         while_ = "" if abs(s.maximum - s.pool) <= s.tolerance else ", while the maximum v* stays as it is"
