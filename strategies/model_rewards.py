@@ -13,6 +13,7 @@ from guerdon.models import Classifier, ClassPredictor, FitReport, GaussianProces
 from guerdon.models import Model as BayesianModel
 from guerdon.models.party_noise import BY_PARTY, PartyNoise
 from guerdon.models.protocols import Heavy, Posterior
+from guerdon.models.robust_fit import FITS, Robust, median_fit
 from guerdon.pipeline import Allocation, Given, MadeReward, allocate, asks
 from guerdon.row_marks import RowMarks, shown
 from guerdon.scaling import Scaling
@@ -84,6 +85,14 @@ class ModelRewards(PoolingMediator):
             raise ValueError(
                 f"model = {session.texts['model']!r} has features that are trained on public rows: name them, "
                 'public-file = "/path/to/public.parquet" with the parties\' columns, or take a data set that has some'
+            )
+        how = session.settings.fit
+        if how == "public" and session.public is None:
+            raise ValueError('fit = "public" learns hyperparameters on public rows: name them, public-file = "/path"')
+        if how != "pool" and not isinstance(model, Robust):
+            raise ValueError(
+                f'fit = "{how}" takes a model with a method median(fitted, features), as those of guerdon.models with '
+                f'Gaussian noise have, and model = {session.texts["model"]!r} has none: take fit = "pool"'
             )
         self.carried = self._fit_of(session.parts, session.texts)
 
@@ -216,7 +225,7 @@ class ModelRewards(PoolingMediator):
         of_pool = public is None and bool(self.settings.standardize)
         work = self._work(contributions, contributions if public is None else [public], of_pool=of_pool)
         unfitted = self._pretrained(public, work.scaling)
-        model = self._fit(unfitted, work.scaled)
+        model = self._fit(unfitted, work, public)
         parts, settings = self.session.parts, self.settings
         self.stage("value", 2 ** len(contributions))
         allocation = allocate(
@@ -287,9 +296,17 @@ class ModelRewards(PoolingMediator):
         rng = np.random.default_rng([self.settings.seed, PRETRAINING])
         return cast(Pretrainable, model).pretrain(scaling.apply(public), rng=rng, progress=self._tell)
 
-    def _fit(self, model: BayesianModel, scaled: Sequence[Contribution]) -> BayesianModel:
+    def _fit(self, model: BayesianModel, work: _Work, public: Contribution | None) -> BayesianModel:
+        """The model with its hyperparameters learned on what the run's ``fit`` names."""
         self.stage("fit")
-        return model.fit(scaled, progress=self._tell)
+        how = self.settings.fit
+        if how in FITS:
+            return cast(BayesianModel, median_fit(cast(Robust, model), work.scaled, how, progress=self._tell))
+        if how == "public" and public is not None:
+            rows = [work.scaling.apply(public)]
+            learned = cast(Robust, model).median([model.fit(rows, progress=self._tell)], public.X.shape[1])
+            return cast(BayesianModel, learned).fit(work.scaled, progress=self._tell)
+        return model.fit(work.scaled, progress=self._tell)
 
     def _alone(
         self, unfitted: BayesianModel, public: Contribution | None, contributions: Sequence[Contribution]
@@ -318,6 +335,8 @@ class ModelRewards(PoolingMediator):
         public: Contribution | None,
     ) -> ValueUncertainty | None:
         """The values over hyperparameters that are about as likely; None where nothing was learned that values use."""
+        if self.settings.fit != "pool":
+            return None  # what is as likely on the pool says nothing of hyperparameters learned otherwise
         if not self.settings.uncertainty or lacks(allocation.game, ModelGame) or not isinstance(unfitted, Learnable):
             return None
         self.stage("uncertainty")

@@ -25,6 +25,7 @@ from guerdon.models.party_noise import (
     described_noise,
     known_noise,
     learned_noise,
+    median_noise,
     noise_groups,
     noise_is_open,
 )
@@ -106,6 +107,10 @@ class BayesianLinear(FeatureModel, LinearGaussian):
             gpytorch.Module, likelihood, pool.y, pool.noise, 0.0, noise_starts=peaks, groups=index, progress=progress
         )
         return replace(self, noise=learned_noise(self.noise, fitted.noise, groups), report=fitted.report)
+
+    def median(self, fitted: Sequence[BayesianLinear], features: int) -> Self:
+        """The model with the median, in log, of the fitted ones' noise where that is open (``median_fit``)."""
+        return replace(self, noise=median_noise(self.noise, [m.noise for m in fitted]), report=None)
 
     def unlearned(self, own: Contribution) -> Self:
         """The model with half of the outputs' variance as its noise where that is open: for rows that tell none."""

@@ -26,6 +26,7 @@ __all__ = [
     "described_noise",
     "known_noise",
     "learned_noise",
+    "median_noise",
     "noise_groups",
     "noise_is_open",
     "noise_of_rows",
@@ -129,6 +130,12 @@ def learned_noise(noise: Noise, learned: float | FloatArray | None, groups: Grou
     if groups is not None and learned is not None:
         return groups.noise(learned)
     return float(learned) if noise is None and learned is not None else noise
+
+
+def median_noise(noise: Noise, fitted: Sequence[Noise]) -> Noise:
+    """A model's noise with the median, in log, of the fitted ones where one for all is open."""
+    found = [variance for own in fitted if (variance := known_noise(own)) is not None]
+    return float(np.exp(np.median(np.log(found)))) if noise is None and found else noise
 
 
 def known_noise(noise: Noise) -> float | None:
