@@ -153,6 +153,9 @@ class RunConfig(BaseModel):
         lt=1.0,
         description="the least noise to declare, as a share of the target's variance",
     )
+    fit: Literal["pool", "leave-one-out median", "party median", "public"] = Field(
+        Settings.fit, description="what a model's hyperparameters are learned on"
+    )
     references: Literal["held-out", "public"] | int = Field(
         Settings.references,
         description="where predictions are valued: at inputs of held-out rows, at most 200 a party or this number, or "

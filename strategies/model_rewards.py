@@ -13,6 +13,7 @@ from guerdon.models import Classifier, ClassPredictor, FitReport, GaussianProces
 from guerdon.models import Model as BayesianModel
 from guerdon.models.party_noise import BY_PARTY, PartyNoise
 from guerdon.models.protocols import Heavy, Posterior
+from guerdon.models.robust_fit import FITS, Robust, median_fit
 from guerdon.pipeline import Allocation, Given, MadeReward, allocate, asks
 from guerdon.row_marks import RowMarks, shown
 from guerdon.scaling import Scaling
@@ -84,6 +85,14 @@ class ModelRewards(PoolingMediator):
             raise ValueError(
                 f"model = {session.texts['model']!r} has features that are trained on public rows: name them, "
                 'public-file = "/path/to/public.parquet" with the parties\' columns, or take a data set that has some'
+            )
+        how = session.settings.fit
+        if how == "public" and session.public is None:
+            raise ValueError('fit = "public" learns hyperparameters on public rows: name them, public-file = "/path"')
+        if how != "pool" and not isinstance(model, Robust):
+            raise ValueError(
+                f'fit = "{how}" takes a model with a method median(fitted, features), as those of guerdon.models with '
+                f'Gaussian noise have, and model = {session.texts["model"]!r} has none: take fit = "pool"'
             )
         self.carried = self._fit_of(session.parts, session.texts)
 
@@ -216,7 +225,7 @@ class ModelRewards(PoolingMediator):
         of_pool = public is None and bool(self.settings.standardize)
         work = self._work(contributions, contributions if public is None else [public], of_pool=of_pool)
         unfitted = self._pretrained(public, work.scaling)
-        model = self._fit(unfitted, work.scaled)
+        model = self._fit(unfitted, work, public)
         parts, settings = self.session.parts, self.settings
         self.stage("value", 2 ** len(contributions))
         allocation = allocate(
@@ -236,13 +245,16 @@ class ModelRewards(PoolingMediator):
         if self.carried and allocation.rewards:
             self.note(self.carried)
         errors = Errors.of(allocation, self.settings.holdout, self._likely(unfitted, model, allocation, work, public))
+        record = self._record(allocation, work, model, errors)
+        abouts = [
+            {**self._about(allocation, i, made, model, errors), **_own_facts(record["parties"][i])}
+            for i, made in enumerate(allocation.rewards)
+        ]
         return Outcome(
-            record=self._record(allocation, work, model, errors),
+            record=record,
             alone=self._alone(unfitted, public, contributions),
             rewards={
-                made.party: self._reward(
-                    work, i, model, _posterior(made), self._about(allocation, i, made, model, errors)
-                )
+                made.party: self._reward(work, i, model, _posterior(made), abouts[i])
                 for i, made in enumerate(allocation.rewards)
             },
         )
@@ -284,9 +296,17 @@ class ModelRewards(PoolingMediator):
         rng = np.random.default_rng([self.settings.seed, PRETRAINING])
         return cast(Pretrainable, model).pretrain(scaling.apply(public), rng=rng, progress=self._tell)
 
-    def _fit(self, model: BayesianModel, scaled: Sequence[Contribution]) -> BayesianModel:
+    def _fit(self, model: BayesianModel, work: _Work, public: Contribution | None) -> BayesianModel:
+        """The model with its hyperparameters learned on what the run's ``fit`` names."""
         self.stage("fit")
-        return model.fit(scaled, progress=self._tell)
+        how = self.settings.fit
+        if how in FITS:
+            return cast(BayesianModel, median_fit(cast(Robust, model), work.scaled, how, progress=self._tell))
+        if how == "public" and public is not None:
+            rows = [work.scaling.apply(public)]
+            learned = cast(Robust, model).median([model.fit(rows, progress=self._tell)], public.X.shape[1])
+            return cast(BayesianModel, learned).fit(work.scaled, progress=self._tell)
+        return model.fit(work.scaled, progress=self._tell)
 
     def _alone(
         self, unfitted: BayesianModel, public: Contribution | None, contributions: Sequence[Contribution]
@@ -315,6 +335,8 @@ class ModelRewards(PoolingMediator):
         public: Contribution | None,
     ) -> ValueUncertainty | None:
         """The values over hyperparameters that are about as likely; None where nothing was learned that values use."""
+        if self.settings.fit != "pool":
+            return None  # what is as likely on the pool says nothing of hyperparameters learned otherwise
         if not self.settings.uncertainty or lacks(allocation.game, ModelGame) or not isinstance(unfitted, Learnable):
             return None
         self.stage("uncertainty")
@@ -357,6 +379,8 @@ class ModelRewards(PoolingMediator):
         record["model"] = {**model.describe(), "standardized": self.settings.standardize}
         entries, findings = self.evidence(model, allocation.game, work.scaled)
         record |= entries
+        if self.asks_references:
+            record["diagnostics"].append(self._of_references(work, record["parties"]))
         if isinstance(noise := getattr(model, "noise", None), PartyNoise):
             record["diagnostics"] += self._by_party(noise, work, record["parties"])
         for sentence in errors.warnings():
@@ -371,6 +395,20 @@ class ModelRewards(PoolingMediator):
             whose = f"; here that is {', '.join(exact)}" if exact else ""
             record["diagnostics"].append(f"discloses-rows = true: {reason}{whose}")
         return record
+
+    def _of_references(self, work: _Work, entries: Sequence[dict[str, Any]]) -> str:
+        """Where predictions are valued, and how much each party's references count."""
+        if not self.most_references:
+            return "predictions are valued at the inputs of the run's public rows"
+        counts = [0 if c.references is None else len(c.references) for c in work.contributions]
+        bring = sum(count > 0 for count in counts)
+        for entry, count in zip(entries, counts, strict=True):
+            entry |= {"reference_inputs": count, "reference_weight": 1.0 / bring if count else 0.0}
+        return (
+            f"predictions are valued at {sum(counts):,} inputs of rows that {bring} of {len(counts)} parties hold out; "
+            f"each one's have {1.0 / bring:.0%} of the weight, however many they are. A party chooses its own, so that "
+            f"{1.0 / bring:.0%} is what it can turn towards rows of its liking"
+        )
 
     @property
     def _noise_by_party(self) -> bool:
@@ -414,6 +452,14 @@ class ModelRewards(PoolingMediator):
             + ("the pool" if self.session.public is None else "the public rows"),
             **_tempering(made),
         }
+
+
+def _own_facts(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What a party may see of its own references and noise, where the run looks at them."""
+    facts: dict[str, Any] = {}
+    if "reference_inputs" in entry:
+        facts["references"] = {"inputs": entry["reference_inputs"], "weight": entry["reference_weight"]}
+    return {**facts, **({"noise": entry["noise"]} if "noise" in entry else {})}
 
 
 def _own_view(described: Mapping[str, Any], party: str) -> dict[str, Any]:

@@ -135,6 +135,7 @@ class Settings:
     reward_precision: float = 2.0
     min_noise: float = 1e-3
     uncertainty: bool = True
+    fit: Literal["pool", "leave-one-out median", "party median", "public"] = "pool"
     references: int | Literal["held-out", "public"] = "held-out"
     holdout: float = HOLDOUT
     stop_after: str = ""
@@ -152,7 +153,7 @@ class Settings:
         """What a resumed run may not change: what was pooled, and how."""
         names = (
             *("seed", "holdout", "standardize", "deduplicate", "on_finding", "discloses_rows"),
-            *("generator_file", "public_file", "references"),
+            *("generator_file", "public_file", "references", "fit"),
         )
         fixed = {name.replace("_", "-"): getattr(self, name) for name in names}
         return {**fixed, "schema": self.schema.hash if self.schema else ""}

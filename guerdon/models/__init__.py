@@ -12,6 +12,7 @@ from guerdon.models.neural_features import NeuralFeatures
 from guerdon.models.party_noise import PartyNoise
 from guerdon.models.predictor import Predictor
 from guerdon.models.protocols import Classifier, FitReport, Heavy, Model, NoiseResponse, Posterior, Pretrainable
+from guerdon.models.robust_fit import median_fit
 from guerdon.models.sparse_gaussian_process import SparseGaussianProcess
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "Predictor",
     "Pretrainable",
     "SparseGaussianProcess",
+    "median_fit",
 ]

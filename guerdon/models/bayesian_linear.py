@@ -25,6 +25,7 @@ from guerdon.models.party_noise import (
     described_noise,
     known_noise,
     learned_noise,
+    median_noise,
     noise_groups,
     noise_is_open,
 )
@@ -96,7 +97,7 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         pool = pool_of(contributions, self.noise)
         rows = FeatureRows(self._features(), pool.X)
         groups = noise_groups(contributions, self.noise)
-        index = None if groups is None else groups.index
+        index = None if groups is None else groups.owner
         likelihood = linear_likelihood(rows, pool.y, pool.noise, index)
         peaks = None
         if np.any(np.isnan(pool.noise)) and np.var(pool.y) > 0.0:
@@ -106,6 +107,10 @@ class BayesianLinear(FeatureModel, LinearGaussian):
             gpytorch.Module, likelihood, pool.y, pool.noise, 0.0, noise_starts=peaks, groups=index, progress=progress
         )
         return replace(self, noise=learned_noise(self.noise, fitted.noise, groups), report=fitted.report)
+
+    def median(self, fitted: Sequence[BayesianLinear], features: int) -> Self:
+        """The model with the median, in log, of the fitted ones' noise where that is open (``median_fit``)."""
+        return replace(self, noise=median_noise(self.noise, [m.noise for m in fitted]), report=None)
 
     def unlearned(self, own: Contribution) -> Self:
         """The model with half of the outputs' variance as its noise where that is open: for rows that tell none."""
@@ -134,8 +139,8 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         drop: float,
         fitted: BayesianLinear | None,
     ) -> list[Self]:
-        likelihood = linear_likelihood(FeatureRows(self._features(), pool.X), pool.y, pool.noise, groups.index)
-        problem = Problem(gpytorch.Module(), likelihood, pool.y, pool.noise, 0.0, groups.index)
+        likelihood = linear_likelihood(FeatureRows(self._features(), pool.X), pool.y, pool.noise, groups.owner)
+        problem = Problem(gpytorch.Module(), likelihood, pool.y, pool.noise, 0.0, groups.owner)
 
         def model(theta: FloatArray) -> Any:
             return replace(self, noise=groups.noise(np.exp(theta)), report=None)

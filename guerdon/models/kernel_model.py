@@ -12,11 +12,19 @@ import numpy as np
 from gpytorch.kernels import Kernel
 
 from guerdon.checks import is_number, unwrap_scalars
-from guerdon.models.kernels import as_kernel, check_kernel, kernel_text, missing_hyperparameters
+from guerdon.models.kernels import as_kernel, check_kernel, kernel_text, median_kernel, missing_hyperparameters
 from guerdon.models.likelihoods import Likelihood
 from guerdon.models.likely import likely_thetas, spread_of_values
 from guerdon.models.maximum_likelihood import Problem, maximize_likelihood
-from guerdon.models.party_noise import Noise, check_noise, known_noise, learned_noise, noise_groups, noise_is_open
+from guerdon.models.party_noise import (
+    Noise,
+    check_noise,
+    known_noise,
+    learned_noise,
+    median_noise,
+    noise_groups,
+    noise_is_open,
+)
 from guerdon.models.pool import check_report, plain_noise, pool_of
 from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, FloatArray, Progress
@@ -71,7 +79,7 @@ class KernelModel(ABC):
             noise,
             self.mean,
             X=X,
-            groups=None if groups is None else groups.index,
+            groups=None if groups is None else groups.owner,
             progress=progress,
         )
         return {
@@ -91,7 +99,7 @@ class KernelModel(ABC):
         """
         X, y, noise = pool_of(contributions, self.noise)
         groups = noise_groups(contributions, self.noise)
-        index = None if groups is None else groups.index
+        index = None if groups is None else groups.owner
         problem = Problem(self._open_kernel(X, y), self._likelihood(X), y, noise, self.mean, index)
         likeliest = None
         if fitted is not None:
@@ -110,6 +118,27 @@ class KernelModel(ABC):
             return float(there.information_gain(X, np.concatenate([there.noise_of(c) for c in contributions])))
 
         return [model(theta) for theta, _ in spread_of_values(likely_thetas(problem, X, drop, value, likeliest))]
+
+    def median(self, fitted: Sequence[KernelModel], features: int) -> Self:
+        """The model with what is open of it the median of the fitted ones': of positive hyperparameters in log.
+
+        Parameters
+        ----------
+        fitted : sequence of KernelModel
+        features : int
+            How many inputs there are.
+        """
+        frozen: Any = self
+        kernels = [as_kernel(m.kernel, features) for m in fitted]
+        kernel: Kernel | str = self.kernel
+        if self.learn or missing_hyperparameters(self.kernel):
+            middle = median_kernel(kernels)
+            kernel = kernel_text(middle) if isinstance(self.kernel, str) else middle
+        means = [m.mean for m in fitted if m.mean is not None]
+        mean = float(np.median(means)) if self.mean is None and means else self.mean
+        noise = median_noise(self.noise, [m.noise for m in fitted])
+        made: Self = replace(frozen, kernel=kernel, learn=False, noise=noise, mean=mean, report=None)
+        return made
 
     def unlearned(self, own: Contribution) -> Self:
         """The model with plain values of what is open, for a party whose rows do not tell them.

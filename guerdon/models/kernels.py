@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any
 
@@ -29,6 +29,7 @@ __all__ = [
     "covariance",
     "covariance_diagonal",
     "kernel_text",
+    "median_kernel",
     "missing_hyperparameters",
 ]
 
@@ -219,6 +220,22 @@ def missing_hyperparameters(kernel: Kernel | str) -> list[str]:
         for name in ("outputscale", *KERNELS[call.name][1])
         if name not in call.kwargs
     ]
+
+
+def median_kernel(kernels: Sequence[Kernel]) -> Kernel:
+    """A kernel like these with each hyperparameter the median of theirs, in log where it is positive."""
+    middle = copy.deepcopy(kernels[0])
+    found = [{name: p for name, p, _ in k.named_parameters_and_constraints()} for k in kernels]
+    with torch.no_grad():
+        for name, parameter, constraint in middle.named_parameters_and_constraints():
+            values = torch.stack([own[name] for own in found])
+            if isinstance(constraint, Positive):
+                logs = torch.log(constraint.transform(values)).numpy()
+                raw = constraint.inverse_transform(torch.as_tensor(np.exp(np.median(logs, axis=0))))
+            else:
+                raw = torch.as_tensor(np.median(values.numpy(), axis=0))
+            parameter.copy_(raw)
+    return middle
 
 
 def kernel_text(kernel: Kernel | str) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "described_noise",
     "known_noise",
     "learned_noise",
+    "median_noise",
     "noise_groups",
     "noise_is_open",
     "noise_of_rows",
@@ -78,10 +79,10 @@ Noise = float | Literal["by-party"] | PartyNoise | None
 
 
 class Groups(NamedTuple):
-    """The parties by name, in order, and whose each row is: index (m,)."""
+    """The parties by name, in order, and whose each row is: owner (m,)."""
 
     names: tuple[str, ...]
-    index: NDArray[np.intp]
+    owner: NDArray[np.intp]
 
     def noise(self, variances: ArrayLike) -> PartyNoise:
         """Of variances (n,) in the order of the names."""
@@ -113,7 +114,7 @@ def check_noise(noise: object) -> None:
         return
     if not (is_number(noise) and 0.0 < noise < np.inf):  # type: ignore[operator]
         raise ValueError(
-            f"noise is a positive variance, None to learn it, or 'by-party' to learn one for each party, got {noise!r}"
+            f"noise is a positive variance (None to learn it, 'by-party' to learn one for each party), got {noise!r}"
         )
 
 
@@ -129,6 +130,12 @@ def learned_noise(noise: Noise, learned: float | FloatArray | None, groups: Grou
     if groups is not None and learned is not None:
         return groups.noise(learned)
     return float(learned) if noise is None and learned is not None else noise
+
+
+def median_noise(noise: Noise, fitted: Sequence[Noise]) -> Noise:
+    """A model's noise with the median, in log, of the fitted ones where one for all is open."""
+    found = [variance for own in fitted if (variance := known_noise(own)) is not None]
+    return float(np.exp(np.median(np.log(found)))) if noise is None and found else noise
 
 
 def known_noise(noise: Noise) -> float | None:

@@ -397,3 +397,45 @@ def test_a_witness_has_the_digits_that_tell_its_numbers_apart() -> None:
     welfare, possible = check.witness.split(",")[0].split(" of at most ")
     assert welfare != possible
     assert float(welfare) < float(possible)
+
+
+class TestValuesOfSingleRows:
+    """What a certificate says where Shapley values are sums over rows."""
+
+    def certified(self, values: list[float], rows: list[float], errors: list[float] | None = None) -> Certificate:
+        table = np.array([0.0, 2.0, 2.0, 3.0])  # two parties that are interchangeable
+        game = TableGame(table, ("ada", "bob"))
+        shapley = ShapleyValues(
+            np.array(values),
+            rows=np.array(rows),
+            standard_errors=None if errors is None else np.array(errors),
+        )
+        targets = np.array([2.6, 3.0]) if values[0] < values[1] else np.array([3.0, 3.0])
+        return certify(game, shapley, targets)
+
+    def test_interchangeable_parties_of_different_sizes_are_told_apart(self) -> None:
+        found = self.certified([1.0, 2.0], [1.0, 1.0, 1.0])
+        assert found.F2.holds is False
+        assert "ada and bob are interchangeable but get 2.6 and 3; the values are of single rows" in found.F2.witness
+        assert found.R5.holds is False
+
+    def test_what_is_within_the_sampling_error_is_no_failure(self) -> None:
+        assert self.certified([1.4, 1.6], [1.4, 0.8, 0.8], errors=[0.2, 0.2]).F2.holds
+        assert self.certified([1.0, 2.0], [1.0, 1.0, 1.0], errors=[0.05, 0.05]).F2.holds is False
+
+    def test_a_useless_party_whose_rows_are_paid_is_named(self) -> None:
+        game = TableGame(np.array([0.0, 0.0, 3.0, 3.0]), ("ada", "bob"))
+        shapley = ShapleyValues(np.array([1.0, 2.0]), rows=np.array([1.0, 2.0]))
+        found = certify(game, shapley, np.array([1.5, 3.0]))
+        assert found.F1.holds is False
+        assert "ada adds nothing but gets r = 1.5; the values are of single rows" in found.F1.witness
+
+    def test_it_says_what_shells_get_and_that_f4_does_not_follow(self) -> None:
+        found = self.certified([1.0, 2.0], [1.0, 1.0, 1.0])
+        assert found.shells.holds
+        assert "rows under several names are worth the same in sum, exactly" in found.shells.witness
+        assert found.F4.holds is None
+        assert "does not follow: the values are of single rows" in found.F4.witness
+        assert "shells" in [check.name for check in found]
+        plain = certify(np.array([0.0, 2.0, 2.0, 3.0]), np.array([1.5, 1.5]), np.array([3.0, 3.0]))
+        assert "shells" not in [check.name for check in plain]
