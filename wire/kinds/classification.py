@@ -50,7 +50,7 @@ CALIBRATION = Score(
     lower_is_better=True,
 )
 
-UNSURE = 1e-10
+UNSURE = 1e-20
 """Of a model that is scored, the least probability of a class: the score of one that is surer tells of single rows."""
 
 
