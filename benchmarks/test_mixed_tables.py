@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from clients.encoding import encode
+from clients.table import PartyTable
 from guerdon.generators import AdversarialForest, GaussianMixture, KernelDensity, SyntheticData
 from guerdon.generators.quality import sample_quality
 from guerdon.scaling import Scaling
@@ -69,7 +70,7 @@ def hearts(seed):
     text = (Path(__file__).parents[1] / "docs" / "deployment" / "heart-disease.toml").read_text()
     schema = Schema.from_toml(text)
     table = pl.read_csv(path, infer_schema=False).filter(pl.col("trestbps") != "0")
-    encoded = encode(table, schema)
+    encoded = encode(PartyTable.of(table), schema)
     assert not encoded.problems
     assert encoded.y is not None
     return encoded.X, (encoded.y > 0).astype(float), columns_of(schema).refined(encoded.X)
