@@ -96,7 +96,7 @@ def _signs(column: pl.Series, *, rare: bool) -> Counter[str]:
     everything = texts_of(column).drop_nulls()
     everything = everything.filter(~everything.is_in(["", *GAP_WORDS]))
     numbers = int(everything.str.contains(NUMBERS).sum())
-    if 2 * numbers < len(everything):
+    if 2 * numbers <= len(everything):
         return Counter()  # texts, in which a number is none
     if not rare and 2 * int(texts.str.contains(",").sum()) <= numbers:
         texts = texts.filter(~texts.str.contains(","))

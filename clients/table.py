@@ -163,9 +163,9 @@ class PartyTable:
 
     @property
     def decimal(self) -> str:
-        """The decimal sign of the file's numbers."""
+        """The decimal sign of the file's numbers; where commas stand between its cells, a point unless it is said."""
         signs = {found.notation.decimal for found in self._notations.values() if found.proved}
-        return self.writing.decimal or ("," if signs == {","} else ".")
+        return self.writing.decimal or ("," if signs == {","} and self.delimiter != "," else ".")
 
     @cached_property
     def _notations(self) -> Mapping[str, Found]:
