@@ -35,7 +35,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "diabets"], 2, "Did you mean 'diabetes'"),
         (["prepare", "diabetes", "--set", "sheme=x"], 2, "Did you mean 'scheme'"),
         (["prepare", "diabetes", "--set", "scheme=RhoShapley(rho=2)"], 2, "[0, 1]"),
-        (["run"], 2, "Missing argument"),
+        (["run"], 2, "name a scenario"),
         (["run", "diabetes", "--parties", "0"], 2, "0 is not in the range"),
         (["run", "diabetes", "--bogus"], 2, "No such option"),
         (["frobnicate"], 2, "No such command"),
