@@ -53,7 +53,7 @@ def test_a_run_by_predictions_in_which_one_party_sends_no_references(consortium:
         (about,) = proposals(store(consortium, entry["party"]))
         assert about["terms"]["references"] == references_term(200)
         kept = np.load(run.path / "pool" / f"{entry['party']}.npz")
-        assert len(kept["references"] if "references" in kept else ()) == brought[entry["party"]]
+        assert len(kept.get("references", ())) == brought[entry["party"]]
     for contributed in run.ledger("contributed"):
         assert len(contributed["signature"]) > 180
         assert contributed["references"] == brought[contributed["party"]]
