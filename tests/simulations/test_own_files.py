@@ -14,7 +14,6 @@ import pytest
 
 from clients.app import app
 from server.app import mediate
-from server.config import OFFERS
 from simulations import cli
 from simulations.handoff import hand_off
 from simulations.local_grid import LocalGrid
@@ -24,9 +23,6 @@ from simulations.scenarios import Scenario, ScenarioError, load_scenario
 from wire.schema import Schema
 
 WORDS = ("typical", "atypical", "none")
-NEEDS_CLASSIFICATION = pytest.mark.skipif(
-    "ClassificationRewards" not in OFFERS["strategy"], reason="there is no strategy ClassificationRewards"
-)
 
 
 def patients(seed: int, rows: int) -> dict[str, list[Any]]:
@@ -105,7 +101,6 @@ def test_without_a_target_rewards_are_rows_of_the_same_table(folder: Path, monke
     run(made(folder, "", "strategy=SyntheticDataRewards(size=300)"), monkeypatch)
 
 
-@NEEDS_CLASSIFICATION
 def test_a_target_of_yes_or_no_is_classified(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = made(folder, "sick")
     assert prepared.config.strategy == "ClassificationRewards()"
@@ -114,9 +109,6 @@ def test_a_target_of_yes_or_no_is_classified(folder: Path, monkeypatch: pytest.M
 
 def test_the_strategy_is_the_users_to_choose(folder: Path) -> None:
     assert made(folder, "sick", "strategy=ModelRewards()").config.strategy == "ModelRewards()"
-    if "ClassificationRewards" not in OFFERS["strategy"]:
-        with pytest.raises(PrepareError, match="--strategy chooses another"):
-            made(folder, "sick")
 
 
 def test_one_file_with_a_column_of_parties(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

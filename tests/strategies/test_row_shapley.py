@@ -21,7 +21,7 @@ def run(folder: Path, files: dict[str, pl.DataFrame], **changes: Any) -> dict[st
     folder.mkdir()
     held = folder / "held.parquet"
     rng = np.random.default_rng(99)
-    _table(rng, 12).write_parquet(held)
+    _table(rng, 12).select(next(iter(files.values())).columns).write_parquet(held)
     nodes = {}
     for k, (party, table) in enumerate(files.items()):
         table.write_parquet(folder / f"{party}.parquet")
@@ -92,16 +92,18 @@ def test_shells_earn_nothing_in_model_rewards(tmp_path: Path, valuation: str) ->
 
 def test_shells_earn_exactly_nothing_in_synthetic_rewards(tmp_path: Path) -> None:
     G = tmp_path / "synthetic.parquet"
-    _table(np.random.default_rng(7), 200).write_parquet(G)
+    _table(np.random.default_rng(7), 200).drop("y").write_parquet(G)
+    bare = {party: table.drop("y") for party, table in files().items()}
     common = {
         "strategy": "SyntheticDataRewards(size=200)",
         "shapley": "RowShapley()",
         "synthetic_file": str(G),
         "scheme": "RectifiedRhoShapley(incentive='none', rho=0.5)",
         "valuation": "MaximumMeanDiscrepancy(lengthscale=1.0)",
+        "target": "",
     }
-    one = run(tmp_path / "one", files(), **common)
-    many = run(tmp_path / "many", shells(files(), "bob", 4), **common)
+    one = run(tmp_path / "one", bare, **common)
+    many = run(tmp_path / "many", shells(bare, "bob", 4), **common)
     assert shapley(many, "bob")[0] == pytest.approx(shapley(one, "bob")[0], rel=1e-10)
     assert one["parties"][0]["shapley_error"] is None
     assert "exactly" in checks(one)["shells"]["witness"]

@@ -237,6 +237,23 @@ def altering(what: str, change: Callable[[Message], None], party: str = "north")
     return tamper
 
 
+def test_altered_references_are_refused_by_name(consortium: Consortium) -> None:
+    def one_number(reply: Message) -> None:
+        arrays = reply.content["arrays"]
+        assert isinstance(arrays, ArrayRecord)
+        X = arrays["references"].numpy().copy()
+        X[0, 0] += 1e-9
+        arrays["references"] = Array(X)
+
+    for node in consortium.nodes.values():
+        node["min-held-out"] = 2
+    directory = consortium.run(valuation="PredictiveInformation()", tamper=altering(messages.CONTRIBUTE, one_number))
+    assert refused(directory) == {"north": "the signature is not that of north's key over what came"}
+    entries = directory.read_allocation()["parties"]
+    assert {p["party"] for p in entries} == {"east", "west"}
+    assert all(p["reference_inputs"] > 0 for p in entries)
+
+
 def test_an_altered_contribution_is_refused_by_name(consortium: Consortium) -> None:
     def one_number(reply: Message) -> None:
         arrays = reply.content["arrays"]
