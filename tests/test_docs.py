@@ -201,7 +201,8 @@ def test_parts_in_the_tables_are_built_as_written(tmp_path: Path) -> None:
             )
             config: dict[str, Any] = {key: text, "parties": "a,b", "output-dir": str(tmp_path)}
             if key != "strategy":
-                config["strategy"] = "SyntheticDataRewards()" if synthetic else "ModelRewards()"
+                numbers = "ClassificationRewards()" if "Logistic" in text else "ModelRewards()"
+                config["strategy"] = "SyntheticDataRewards()" if synthetic else numbers
             RunConfig.parse(config).build_parts()
 
 

@@ -129,7 +129,7 @@ def test_every_party_ends_with_its_reward(guide: Guide, prepare: Callable[[Guide
     dry = guide.run(as_written(guide.block("dry-run = true")))
     assert not list((guide.folder / "run").glob("pool/*"))
     if prepare is hospitals:
-        assert words(guide.block("columns   target")) <= words(dry)
+        assert words(guide.block("columns    target")) <= words(dry)
     assert "va" in guide.run(guide.block("clients proposals"))
 
     shown = guide.run(guide.block("sed -i '/^dry-run"))

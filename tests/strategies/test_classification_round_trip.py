@@ -158,6 +158,18 @@ def test_yes_or_no_is_predicted_in_two_columns_whatever_it_was_written_as(tmp_pa
     assert pl.read_csv(done.output.encode()).columns[-2:] == ["disease=no", "disease=yes"]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": "BayesianLogistic(features='FourierFeatures(count=20, lengthscale=2.0)')"},
+        {"standardize": "robust", "scheme": "RhoShapley(rho='rational')"},
+        {"shapley": "PermutationShapley(permutations=24)", "scheme": "RhoShapley(rho=0.3)"},
+    ],
+)
+def test_other_parts_go_with_it(tmp_path: Path, changes: dict[str, Any]) -> None:
+    check_delivered(run(tmp_path, **changes).read_allocation())
+
+
 def test_a_run_stopped_after_valuation_goes_on_with_the_same_values(tmp_path: Path, drawn: None) -> None:
     valued = run(tmp_path, stop_after="valuation").read_allocation()
     assert valued["stage"] == "valued"
