@@ -68,11 +68,12 @@ def hearts(seed):
         pytest.skip(str(error))
     text = (Path(__file__).parents[1] / "docs" / "deployment" / "heart-disease.toml").read_text()
     schema = Schema.from_toml(text)
-    table = pl.read_csv(path, infer_schema=False).filter(pl.col("trestbps") != "0")
+    table = pl.read_csv(path, infer_schema=False).filter(pl.col("trestbps").fill_null("") != "0")
+    table = table.with_columns(disease=(pl.col("num") != "0").cast(pl.String))
     encoded = encode(table, schema)
     assert not encoded.problems
     assert encoded.y is not None
-    return encoded.X, (encoded.y > 0).astype(float), columns_of(schema).refined(encoded.X)
+    return encoded.X, encoded.y, columns_of(schema).refined(encoded.X)
 
 
 def compared(table, seed):

@@ -35,6 +35,7 @@ __all__ = ["PrepareError", "Prepared", "prepare", "prepare_resume"]
 CONFIG = "config.toml"
 SYNTHETIC = "synthetic.parquet"
 PUBLIC = "public.parquet"
+SCHEMA = "schema.toml"
 SET_BY_PREPARE = {
     **dict.fromkeys(KEYS, f"there is no such key. {OWN_DATA}"),
     "run-dir": "the run directory is made new for every run; choose its parent with --output-dir",
@@ -126,6 +127,9 @@ def prepare(
     if dataset.public is not None and not config.public_file:
         _table(dataset, dataset.public).write_parquet(run / PUBLIC)
         final["public-file"] = str(run / PUBLIC)
+    if dataset.schema and not config.schema_file:
+        (run / SCHEMA).write_text(dataset.schema, encoding="utf-8")
+        final["schema-file"] = str(run / SCHEMA)
     (run / CONFIG).write_text(tomli_w.dumps(final), encoding="utf-8")
     app = stage(sources, run / "app") if sources else CHECKOUT
     return Prepared(run, app, RunConfig.parse(final), left_out)
@@ -292,7 +296,7 @@ def _write_rows(path: Path, dataset: Dataset, rows: Rows) -> None:
 
 def _table(dataset: Dataset, rows: Rows) -> pl.DataFrame:
     columns = {name: rows.features[:, j] for j, name in enumerate(dataset.feature_names)}
-    return pl.DataFrame(columns | {dataset.target_name: rows.target})
+    return pl.DataFrame(columns | {dataset.target_name: rows.target}, nan_to_null=True)
 
 
 def _home_of_modules(given: Mapping[str, Any], caller: Path, staged: Path) -> Path:

@@ -119,6 +119,11 @@ class ClassificationRewards(ModelRewards):
             )
         return super().value(contributions)
 
+    def judge(self) -> None:
+        scores = {entry["party"]: entry.get("reward") or {} for entry in self.concluded.record["parties"]}
+        if sentence := Classification().undefined(scores):
+            self.note(sentence)
+
     def prepared(self, model: BayesianModel) -> BayesianModel:
         return cast(Classifier, model).of_classes(len(self.labels))
 

@@ -79,7 +79,7 @@ class ModelRewards(PoolingMediator):
     def begin(self, session: Session) -> None:
         super().begin(session)
         self.check_target(session.settings.schema)
-        model = session.parts["model"]
+        model = self.prepared(session.parts["model"])
         self._pretrains = isinstance(model, Pretrainable) and model.needs_pretraining
         if self._pretrains and session.public is None:
             raise ValueError(

@@ -33,6 +33,7 @@ PART = re.findall(r"```python\n(.*?)```", PAGES["docs/tutorials/part.md"], flags
 
 BUNDLED = (
     "breast-cancer",
+    "breast-cancer-diagnosis",
     "credit-ratings",
     "diabetes",
     "digits",

@@ -67,6 +67,7 @@ def test_one_of_each_kind_and_none_long() -> None:
 
 MODEL = {"model": "GaussianProcess(kernel='rbf(lengthscale=1.0, outputscale=1.0)', noise=0.1)"}
 SYNTHETIC = "SyntheticDataRewards(size=120)"
+CLASSES = "ClassificationRewards(labels=3)"
 IN_BOTH_PAPERS = [
     ("ModelRewards()", "valuation", "my_data_size:DataSize()"),
     ("ModelRewards()", "valuation", "my_valuation:LogVolume(scale=2.0)"),
@@ -75,6 +76,8 @@ IN_BOTH_PAPERS = [
     ("ModelRewards()", "scheme", "RectifiedRhoShapley(incentive='rational')"),
     ("ModelRewards()", "realization", "my_realization:OneDraw()"),
     ("ModelRewards()", "model", "BayesianLinear(noise=0.2, features='my_features:Polynomial(degree=2)')"),
+    (CLASSES, "model", "BayesianLogistic(features='my_features:Polynomial(degree=2)')"),
+    (CLASSES, "valuation", "my_data_size:DataSize()"),
     (SYNTHETIC, "valuation", "my_data_size:DataSize(exponent=0.5)"),
     (SYNTHETIC, "valuation", "my_valuation:LogVolume()"),
     (SYNTHETIC, "shapley", "my_estimator:EveryOrder()"),
@@ -91,8 +94,8 @@ def test_each_part_runs_in_a_pool_of_its_paper(strategy_text: str, key: str, par
 
     class InAPool(StrategySuite):
         strategy = strategy_text
-        labels = strategy_text == SYNTHETIC
-        config = MODEL | {key: part} if strategy_text != SYNTHETIC else {key: part}
+        labels = strategy_text != "ModelRewards()"
+        config = MODEL | {key: part} if strategy_text == "ModelRewards()" else {key: part}
 
     InAPool().run()
 

@@ -13,6 +13,7 @@ from simulations.datasets.credit_ratings import CreditRatings
 from simulations.datasets.dataset import Dataset, DatasetSource, Rows
 from simulations.datasets.diabetes import Diabetes
 from simulations.datasets.friedman import Friedman
+from simulations.datasets.heart_disease import HeartDisease
 from simulations.datasets.mnist import Mnist
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Diabetes",
     "Digits",
     "Friedman",
+    "HeartDisease",
     "Mnist",
     "Rows",
 ]
@@ -40,5 +42,6 @@ OFFER: Mapping[str, Callable[..., DatasetSource]] = {
     "Diabetes": Diabetes,
     "Digits": Digits,
     "Friedman": Friedman,
+    "HeartDisease": HeartDisease,
     "Mnist": Mnist,
 }

@@ -28,7 +28,8 @@ class Dataset:
     ----------
     name : str
         What tables and run directories call it.
-    features : (m, d) float64; of images, which ``pixel_names`` name the columns of, their pixels from 0 to 255 as uint8
+    features : (m, d) float64, with NaN for a gap where there is a schema; of images, which ``pixel_names`` name the
+        columns of, their pixels from 0 to 255 as uint8
     target : (m,) float64
     feature_names : d distinct names, none of them the target's
     target_name : str
@@ -38,6 +39,8 @@ class Dataset:
     held_out : rows for scoring, for a data set that comes with some
     synthetic : features (g, d) and labels (g,) of a synthetic pool, for a data set that comes with one
     public : rows that everybody may see, on which a model's features are trained, for a data set that comes with some
+    schema : the text of a schema file (``wire.schema``) by which the parties' files are read, "" where none says how;
+    categories are numbers here, as their codes, and so are yes and no
     """
 
     name: str
@@ -50,6 +53,7 @@ class Dataset:
     held_out: Rows | None = None
     synthetic: Rows | None = None
     public: Rows | None = None
+    schema: str = ""
 
     def __post_init__(self) -> None:
         if self.image_shape is not None and np.asarray(self.features).dtype != np.uint8:
@@ -65,8 +69,12 @@ class Dataset:
             raise ValueError(f"{self.name}: {features.shape[1]} columns, but {len(self.feature_names)} feature names")
         if len(set(names)) != len(names):
             raise ValueError(f"{self.name}: column names must differ, got {', '.join(names)}")
-        if not (np.isfinite(features).all() and np.isfinite(target).all()):
-            raise ValueError(f"{self.name}: features and target must be finite; drop or fill the missing values first")
+        gaps: Any = np.isnan(features) if self.schema else False
+        if not ((np.isfinite(features) | gaps).all() and np.isfinite(target).all()):
+            raise ValueError(
+                f"{self.name}: features and target must be finite; drop or fill the missing values first, or bring a "
+                "schema that says what is done about features that are NaN"
+            )
         features.setflags(write=False)
         target.setflags(write=False)
         object.__setattr__(self, "features", features)

@@ -72,4 +72,4 @@ def test_every_bad_part_is_named() -> None:
         RunConfig.parse({"model": "Gauss()", "scheme": "RhoShapley(rho=-1)"}).build_parts()
     lines = str(caught.value).splitlines()
     assert [line.split(":")[0] for line in lines] == ["model", "scheme"]
-    assert "On offer: BayesianLinear, GaussianProcess, SparseGaussianProcess" in lines[0]
+    assert "On offer: BayesianLinear, BayesianLogistic, GaussianProcess, SparseGaussianProcess" in lines[0]

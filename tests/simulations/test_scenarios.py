@@ -11,8 +11,25 @@ from simulations.scenarios import ScenarioError, load_scenario, scenario_names
 
 def test_the_offer() -> None:
     assert scenario_names() == (
-        *("breast-cancer", "california", "cifar10", "credit-card", "credit-ratings", "diabetes", "digits"),
-        *("digits-gradients", "digits-training-time", "friedman", "friedman-sparse", "mnist", "mnist-gradients"),
+        *(
+            "breast-cancer",
+            "breast-cancer-diagnosis",
+            "california",
+            "cifar10",
+            "credit-card",
+            "credit-ratings",
+            "diabetes",
+            "digits",
+        ),
+        *(
+            "digits-gradients",
+            "digits-training-time",
+            "friedman",
+            "friedman-sparse",
+            "heart-disease",
+            "mnist",
+            "mnist-gradients",
+        ),
     )
     diabetes = load_scenario("diabetes")
     assert diabetes.parties == 3

@@ -113,6 +113,11 @@ def test_every_test_has_a_strategy_that_fails_it() -> None:
     assert {test for _, test in FAULTS} == set(StrategySuite.list_tests())
 
 
+class TestClassificationRewards(StrategySuite):
+    strategy = "ClassificationRewards(labels=('low', 'middle', 'high'))"
+    labels = True
+
+
 class TestModelRewards(StrategySuite):
     strategy = "ModelRewards()"
     config = {"model": "GaussianProcess(kernel='rbf(lengthscale=1.0, outputscale=1.0)', noise=0.1)"}  # noqa: RUF012

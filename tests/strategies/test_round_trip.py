@@ -620,7 +620,7 @@ def test_a_reward_that_arrives_changed_is_not_counted_as_delivered(data: Path) -
         ({"scheme": "RhoShapley(rho=1.5)"}, "rho must be a number in \\[0, 1\\], 'rational' or 'stable', got 1.5"),
         ({"scheme": "RhoShaply()"}, "Did you mean 'RhoShapley'"),
         ({"model": "GaussianProcess(kernel='rfb')"}, "expected one of rbf"),
-        ({"strategy": "RhoShapley()"}, "On offer: CosineGradientRewards, ModelRewards"),
+        ({"strategy": "RhoShapley()"}, "On offer: ClassificationRewards, CosineGradientRewards, ModelRewards"),
         ({"scheme": "nowhere_to_be_found:Scheme()"}, "there is no module"),
         ({"scheme": "os:getcwd()"}, "scheme: 'os:getcwd\\(\\)' is a str, which has no __call__"),
         ({"model": "fractions:Fraction(1, 2)"}, "is a Fraction, which has no fit"),

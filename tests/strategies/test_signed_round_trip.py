@@ -110,6 +110,30 @@ def refused(directory: RunDirectory) -> dict[str, str]:
     return {e["party"]: e["reason"] for e in directory.read_ledger() if e["action"] == "refused"}
 
 
+def test_classes_are_asked_for_and_answered_as_signed_as_numbers(consortium: Consortium) -> None:
+    for party in PARTIES:
+        path = consortium.folder / party / "data.csv"
+        table = pl.read_csv(path)
+        words = pl.when(pl.col("outcome") > 0.5).then(pl.lit("ill")).otherwise(pl.lit("well"))
+        table.with_columns(outcome=words).write_csv(path)
+    labels = '[columns.outcome]\ntype = "category"\nvalues = ["well", "ill"]\n'
+    (consortium.folder / "schema.toml").write_text(SCHEMA.replace("[columns.outcome]\n", labels))
+    directory = consortium.run(strategy="ClassificationRewards()", model="BayesianLogistic(features='Affine()')")
+    record = directory.read_allocation()
+    assert (record["kind"], record["stage"], record["refused"]) == ("classification", "delivered", [])
+    assert all(entry["reward"]["log_loss"] < 0.7 for entry in record["parties"])
+    for message in consortium.grid.sent:
+        assert "seal" in message.content
+    east = load_reward(consortium.store("east") / "run")
+    assert east.arrays["labels"].tolist() == ["well", "ill"]
+    entries = read_ledger(consortium.store("east"))
+    assert [e["action"] for e in entries if e["action"] in ("contributed", "receipt", "rewarded")] == [
+        "contributed",
+        "receipt",
+        "rewarded",
+    ]
+
+
 def test_everything_is_signed_and_each_party_holds_its_reward(consortium: Consortium) -> None:
     directory = consortium.run()
     record = directory.read_allocation()

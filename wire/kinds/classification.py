@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -50,8 +50,8 @@ CALIBRATION = Score(
     lower_is_better=True,
 )
 
-UNSURE = 1e-10
-"""Of a model that is scored, the least probability of a class: the log loss of one that is surer tells of single rows."""
+UNSURE = 1e-20
+"""Of a model that is scored, the least probability of a class: the score of one that is surer tells of single rows."""
 
 
 class Classification(Kind):
@@ -95,6 +95,15 @@ class Classification(Kind):
         }
         found = {name: measure(p, held) for name, measure in measures.items()}
         return {name: value for name, value in found.items() if np.isfinite(value)} | {"rows": len(held)}
+
+    def undefined(self, scores: Mapping[str, Mapping[str, float]]) -> str:
+        whose = [party for party, own in scores.items() if LOG_LOSS.key in own and AUC.key not in own]
+        if not whose:
+            return ""
+        return (
+            f"all rows that {listed(whose)} held out have one label, so that nothing is ranked above another there: "
+            "no area under the curve (AUC) is defined"
+        )
 
     def lines(self, reward: Reward) -> list[str]:
         try:

@@ -175,6 +175,10 @@ class Kind:
         """What the reward is worth to the party on its held-out rows; empty where it holds no outputs out."""
         return {}
 
+    def undefined(self, scores: Mapping[str, Mapping[str, float]]) -> str:
+        """Which scores of the parties' rewards, by party, there can't be, and why, in a sentence; "" for none."""
+        return ""
+
     def disclosed(self, scores: Mapping[str, Mapping[str, float]]) -> str:
         """What the parties' scores of their rewards, by party, say of how far rewards tell who was in, in a sentence;
         "" where they say nothing."""

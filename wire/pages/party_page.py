@@ -75,6 +75,7 @@ place of those that were sent, it would be {{ view.synthetic_rows_range.least | 
 <td data-label="your own data alone">{{ score.alone | number }}</td><td data-label="with your reward">{{ score.reward | number }}</td></tr>{% endfor %}
 </tbody></table>
 <details><summary>What the scores mean</summary><dl>{% for score in scores %}<dt>{{ score.name }}</dt><dd>{{ score.meaning }}</dd>{% endfor %}</dl></details>
+{% if undefined %}<p class="note">{{ undefined[:1] | upper }}{{ undefined[1:] }}.</p>{% endif %}
 </section>
 {% endif %}
 {% if disclosed %}<section>
@@ -179,6 +180,7 @@ def party_page(
         columns=[c for c in COLUMNS if any(c.cell(row) != NOTHING for row in view["parties"])],
         predicts=kind.predicts,
         scores=scores,
+        undefined=kind.undefined({view["party"]: reward or {}}),
         disclosed=kind.disclosed({view["party"]: reward or {}}),
         pictures=list(pictures),
         slider=_slider(view),

@@ -191,3 +191,18 @@ def test_features_of_fourier_do_what_a_straight_line_cannot() -> None:
         p = BayesianLogistic(features).posterior(X, y).predict_proba(at)
         accuracy[features[:6]] = float(np.mean(p.argmax(axis=1) == truth))
     assert accuracy["Fourie"] > 0.93 > 0.75 > accuracy["Affine"]
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_trained_again_it_is_the_model_of_the_other_rows(classes: int) -> None:
+    rng = np.random.default_rng(0)
+    X, y, power = rng.normal(size=(60, 2)), rng.integers(classes, size=60).astype(float), rng.uniform(0.2, 1.0, 30)
+    model = BayesianLogistic("Affine()").of_classes(classes)
+    again = model.posterior(X[:30], y[:30]).retrained(X[30:], y[30:], 1.0 / power)
+    fresh = model.posterior(X[30:], y[30:], power)
+    np.testing.assert_allclose(again.weights, fresh.weights, rtol=1e-12)
+    np.testing.assert_allclose(again.root, fresh.root, rtol=1e-12)
+    with pytest.raises(ValueError, match=f"labels must be whole numbers from 0 to {classes - 1}"):
+        fresh.retrained(X[:2], np.array([0.0, classes]))
+    with pytest.raises(ValueError, match=f"the model is for {classes} classes, and there are 4"):
+        model.of_classes(4)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guerdon.metrics import mnlp
-from guerdon.models import BayesianLinear, GaussianProcess, Predictor, SparseGaussianProcess
+from guerdon.models import BayesianLinear, BayesianLogistic, GaussianProcess, Predictor, SparseGaussianProcess
 from guerdon.models.protocols import Model
 from guerdon.realization import (
     LikelihoodTempering,
@@ -20,6 +22,7 @@ from guerdon.realization import (
     tempering_exponents,
 )
 from guerdon.rewards import RewardTargets, RhoShapley
+from guerdon.row_marks import RowMarks
 from guerdon.scaling import Scaling
 from guerdon.shapley import exact_shapley
 from guerdon.types import Contribution, FloatArray
@@ -191,3 +194,28 @@ def test_noise_injection_and_tempering_agree_where_nothing_is_hidden() -> None:
     tempered = LikelihoodTempering()(game, pool, rng=np.random.default_rng(0))
     for one, other in zip(noisy, tempered, strict=True):
         np.testing.assert_array_equal(one.posterior.predict(at), other.posterior.predict(at))
+
+
+def test_two_rewards_of_classes_do_not_subtract_to_a_row() -> None:
+    """One row less in the pool changes the sums over rows in a reward by that row; with the blur by more than it."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 3))
+    y = (X[:, 0] + rng.logistic(size=90) > 0.0).astype(float)
+
+    def precision(out: int | None, rows: float) -> FloatArray:
+        own = Contribution("east", X[:40], y[:40])
+        kept = np.delete(np.arange(40, 90), [] if out is None else [out - 40])
+        others = Contribution("west", X[kept], y[kept])
+        pool = [replace(c, marks=RowMarks.of(c).weighted(b"secret", rows)) for c in (own, others)]
+        game = InformationGain(BayesianLogistic("Affine()").fit(pool)).game(pool)
+        values = np.full(2, float(game(np.ones((1, 2), dtype=bool))[0]))
+        made = LikelihoodTempering()(game, values, rng=rng)[0]
+        root = made.posterior.arrays()["root"]
+        return np.asarray(np.linalg.inv(root @ root.T))
+
+    told = {
+        rows: [float(np.linalg.norm(precision(None, rows) - precision(out, rows))) for out in range(40, 48)]
+        for rows in (0.0, 2.0)
+    }
+    assert np.median(told[2.0]) > 3.0 * np.median(told[0.0])
+    assert min(told[2.0]) > np.median(told[0.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from guerdon.models import BayesianLogistic, ClassPredictor
+from guerdon.models import BayesianLogistic, ClassPredictor, LogisticPosterior
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, FloatArray
 from wire.kinds import kind_of
+from wire.kinds.retraining import trained_again
 from wire.messages import MessageError, Reward
 
 RNG = np.random.default_rng(0)
@@ -63,6 +65,70 @@ def test_of_one_class_there_is_no_area_and_without_rows_no_score() -> None:
     alone = replace(data, held_outputs=np.zeros(100))
     assert "auc" not in kind_of(found.about).score(found, alone)
     assert kind_of(found.about).score(found, replace(data, held_outputs=None)) == {}
+    said = kind_of(found.about).undefined({"north": kind_of(found.about).score(found, alone), "south": {}, "east": {}})
+    assert said.startswith("all rows that north held out have one label")
+    assert not kind_of(found.about).undefined({"north": kind_of(found.about).score(found, data)})
+
+
+def test_alone_is_the_party_s_own_rows_whatever_weights_came_along() -> None:
+    """A mediator that sends a model of its making as what a party does alone learns the score of the party's own."""
+    found, kind, data = reward(), kind_of(reward().about), held()
+    honest = kind.score(kind.alone(found, data), data)
+    sent = ClassPredictor.from_arrays(found.arrays)
+    assert isinstance(sent.posterior, LogisticPosterior)
+    forged = replace(sent.posterior, weights=np.full_like(sent.posterior.weights, -3.0), root=sent.posterior.root * 0.0)
+    made = replace(found, arrays=replace(sent, posterior=forged).arrays())
+    assert kind.score(kind.alone(made, data), data) == honest
+    assert honest["log_loss"] < kind.score(made, data)["log_loss"]
+    with pytest.raises(MessageError, match="can't be trained on its own rows: labels must be"):
+        kind.alone(found, replace(data, contribution=replace(data.contribution, y=Y[:200] + 1.0)))
+
+
+def test_a_model_that_is_made_to_tell_of_single_rows_is_not_scored() -> None:
+    found, kind, data = reward(), kind_of(reward().about), held()
+    sent = ClassPredictor.from_arrays(found.arrays)
+    assert isinstance(sent.posterior, LogisticPosterior)
+    sure = replace(sent.posterior, weights=np.full_like(sent.posterior.weights, 60.0), root=sent.posterior.root * 0.0)
+    with pytest.raises(MessageError, match="its score would tell of single rows"):
+        kind.score(replace(found, arrays=replace(sent, posterior=sure).arrays()), data)
+    with pytest.raises(MessageError, match="labels that this model does not know"):
+        kind.score(found, replace(data, held_outputs=Y[200:] * 2.0))
+
+
+@dataclass(frozen=True)
+class Shares:
+    """A belief of one's own: how often each class was, whatever the inputs."""
+
+    shares: FloatArray
+    contains = "how often each class was"
+
+    @property
+    def classes(self) -> int:
+        return len(self.shares)
+
+    def predict_proba(self, X: FloatArray) -> FloatArray:
+        return np.tile(self.shares, (len(X), 1))
+
+    def retrained(self, X: FloatArray, y: FloatArray, noise: object = None) -> Shares:
+        counts = np.bincount(y.astype(int), minlength=self.classes) + 1.0
+        return Shares(counts / counts.sum())
+
+    def arrays(self) -> dict[str, FloatArray]:
+        return {"shares": self.shares}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> Shares:
+        return cls(np.asarray(arrays["shares"]))
+
+
+def test_a_belief_of_one_s_own_travels_and_is_trained_again() -> None:
+    scaling = Scaling.identity(2)
+    sent = ClassPredictor(Shares(np.array([0.9, 0.1])), scaling, ("age", "dose"), "disease", LABELS)  # type: ignore[arg-type]
+    assert str(sent.arrays()["kind"]).endswith(":Shares")
+    back = ClassPredictor.from_arrays(sent.arrays())
+    np.testing.assert_array_equal(back.predict_proba(X[:3]), [[0.9, 0.1]] * 3)
+    own = trained_again(back, held().contribution)
+    assert own.shares[1] == (Y[:200].sum() + 1.0) / 202.0
 
 
 @pytest.mark.parametrize("classes", [2, 3])
