@@ -20,7 +20,6 @@ from clients.predict import predicted, write
 from clients.reward_store import load_reward
 from clients.table import read_table
 from wire import terminal
-from wire.defaults import HOLDOUT
 from wire.formats import LEDGER, FormatError
 from wire.kinds import kind_of, understood
 from wire.messages import MessageError, Reward
@@ -54,7 +53,10 @@ StoreArgument = Annotated[
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Your data: .csv or .parquet.")],
     schema: Annotated[Path, typer.Option("--schema", help="The schema that the mediator gave out (.toml).")],
-    holdout: Annotated[float, typer.Option("--holdout", help="The share of rows that you keep to yourself.")] = HOLDOUT,
+    holdout: Annotated[
+        float | None,
+        typer.Option("--holdout", help="The share of rows that you keep; a quarter if left out."),
+    ] = None,
     holdout_path: Annotated[
         Path | None, typer.Option("--holdout-path", help="Or a file of its own with rows that you keep to yourself.")
     ] = None,

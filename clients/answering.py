@@ -19,6 +19,7 @@ from clients.consent import consent, note
 from clients.disclosure import confirm_disclosure
 from clients.errors import PartyError
 from clients.holdout import remember_held_out, sent_references
+from clients.node_config import ANY_SCHEMA
 from clients.party_data import PartyData, PartyFile
 from clients.run_state import RunState
 from wire import messages
@@ -115,18 +116,24 @@ def _identified(message: Message, context: Context, seal: PartySeal | None) -> P
     file = PartyFile.of(context.node_config, context.run_config, schema)
     if proposal.dry_run and kind != messages.INTRODUCE:
         raise PartyError("this run says that it is a dry run, and asks for data all the same; it gets none")
+    confirmed = str(context.node_config.get("confirm-schema") or "")
     if kind != messages.REWARD:
-        consent(file.store, proposal, schema, str(context.node_config.get("confirm-schema") or ""))
+        consent(file.store, proposal, schema, confirmed)
         confirm_disclosure(context.node_config, proposal)
     run = RunState.of(file.store, proposal.run)
     run.hear(proof)
     if kind != messages.INTRODUCE:
         run.require_introduced(proposal)
+    elif schema is not None and not file.simulated and confirmed in ("", ANY_SCHEMA):
+        run.read_by(schema)
     return Party(file, proposal, kind, run, seal, proof)
 
 
 def _content(party: Party, answer: Callable[[Party], RecordDict]) -> RecordDict:
-    """What ``answer`` makes of the party; of scores, what leaves: each stage's once, and not where few rows are held.
+    """What ``answer`` makes of the party; of scores, what leaves: each stage's once, with four digits, of enough rows.
+
+    What can't be scored, since it is made to tell of single rows or broke on them, is not tried again either: that it
+    can't is an answer too.
 
     Raises
     ------
@@ -135,32 +142,43 @@ def _content(party: Party, answer: Callable[[Party], RecordDict]) -> RecordDict:
     if not _scores(party.kind):
         return answer(party)
     kept = party.run.scores(party.kind)
+    held = len(party.data.held_inputs) if kept is None else int(kept["held"])
+    stays = _why_scores_stay(party, held)
     if kept is None:
-        scores = messages.decode_scores(answer(party))
-        held = len(party.data.held_inputs)
-        party.run.keep_scores(party.kind, scores, held)
+        try:
+            scores: Mapping[str, float] = messages.decode_scores(answer(party))
+        except (PartyError, OSError, MemoryError):  # what is to be scored is not there, or could be another time
+            raise
+        except Exception as error:
+            party.run.keep_failure(party.kind, held, said=not stays)
+            if stays:
+                raise PartyError(stays, here=str(error)) from error
+            raise
+        party.run.keep_scores(party.kind, scores, held, said=not stays)
+    elif "scores" not in kept:
+        raise PartyError(stays or "this stage of the run could not be scored, and is tried once")
     else:
-        scores, held = kept["scores"], int(kept["held"])
-    sent = _leaving(scores, held, party.file)
-    party.note("scored", stage=party.kind, sent=sent)
+        scores = kept["scores"]
+    if scores and stays:
+        raise PartyError(stays)
+    sent = scores if party.file.simulated else {name: float(f"{value:.{DIGITS}g}") for name, value in scores.items()}
+    party.note("scored", stage=party.kind, sent=dict(sent))
     return messages.encode_scores(sent)
 
 
-def _leaving(scores: Mapping[str, float], held: int, file: PartyFile) -> dict[str, float]:
-    """The scores as they leave a real party: with four digits, and of enough rows.
-
-    Raises
-    ------
-    PartyError
-        They stay at home.
-    """
-    if not scores or file.simulated:
-        return dict(scores)
+def _why_scores_stay(party: Party, held: int) -> str:
+    """Why no score of a real party on so many rows leaves, "" where it does."""
+    file = party.file
+    if file.simulated:
+        return ""
     if not file.share_scores:
-        raise PartyError("its scores stay at home (share-scores=false)")
+        return "its scores stay at home (share-scores=false)"
     if held < file.min_held_out:
-        raise PartyError(f"its scores stay at home: it holds out fewer rows than min-held-out={file.min_held_out}")
-    return {name: float(f"{value:.{DIGITS}g}") for name, value in scores.items()}
+        return f"its scores stay at home: it holds out fewer rows than min-held-out={file.min_held_out}"
+    # One run tells little of the rows that are held out; hundreds tell much.
+    if not party.run.has_said_scores and party.run.others_scored() >= file.max_scored_runs:
+        return f"its scores stay at home: it has scored max-scored-runs={file.max_scored_runs} runs already"
+    return ""
 
 
 def answered(message: Message, context: Context, answer: Callable[[Party], RecordDict]) -> Message:

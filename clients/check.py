@@ -21,7 +21,7 @@ __all__ = ["check_file"]
 def check_file(
     path: Path,
     schema_path: Path,
-    holdout: float,
+    holdout: float | None,
     holdout_path: Path | None,
     party: str,
     console: Screen,
@@ -42,7 +42,7 @@ def check_file(
     except (OSError, UnicodeDecodeError, SchemaError) as error:
         said = f"it can't be read: {error.strerror}" if isinstance(error, OSError) else str(error)
         raise PartyError(f"the schema {schema_path}: {said}") from error
-    if not 0.0 <= holdout <= 0.9:
+    if holdout is not None and not 0.0 <= holdout <= 0.9:
         raise PartyError(f"--holdout must be from 0 to 0.9, got {holdout}")
     if holdout_path is not None and holdout_path.resolve() == path.resolve():
         raise PartyError("--holdout-path is the file itself: its rows would be sent and not stay here")

@@ -52,8 +52,8 @@ def consent(store: Path, proposal: Proposal, schema: Schema | None, confirmed: s
         It has withdrawn, or the run's retain-until is over, or ``confirmed`` (its node config's ``confirm-schema``) is
         neither the schema's hash nor any.
     """
-    gone = withdrawn(store)
-    if proposal.run in gone or ALL in gone:
+    gone = {run.casefold() for run in withdrawn(store)}
+    if proposal.run.casefold() in gone or ALL in gone:
         raise PartyError("this party has withdrawn; it sends nothing")
     if datetime.now(UTC).date() > _last_day(proposal):
         raise PartyError(

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from clients.errors import PartyError
-from wire.defaults import HOLDOUT, MIN_HELD_OUT
+from wire.defaults import MAX_SCORED_RUNS, MIN_HELD_OUT
 from wire.text import is_line, shown, tidy
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "check_keys",
     "columns_of",
     "holdout_of",
+    "max_scored_runs_of",
     "min_held_out_of",
     "noise_of",
     "share_references_of",
@@ -25,7 +26,7 @@ __all__ = [
 
 KEYS = (
     *("party", "data-path", "target", "noise", "holdout", "holdout-path", "holdout-by", "reward-dir"),
-    *("min-held-out", "share-scores", "share-references", "discloses-rows", "min-difference"),
+    *("min-held-out", "share-scores", "max-scored-runs", "share-references", "discloses-rows", "min-difference"),
     *("key", "mediator-key", "confirm-schema"),
 )
 
@@ -63,14 +64,16 @@ def check_keys(node_config: Mapping[str, Any]) -> None:
     noise_of(node_config)
 
 
-def holdout_of(node_config: Mapping[str, Any]) -> float:
-    """The share of rows that stay with the party, a quarter unless it says otherwise.
+def holdout_of(node_config: Mapping[str, Any]) -> float | None:
+    """The share of rows that stay with the party; None where it leaves that open.
 
     Raises
     ------
     PartyError
     """
-    share = node_config.get("holdout", HOLDOUT)
+    share = node_config.get("holdout")
+    if share is None:
+        return None
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0.0 <= share <= 0.9:
         raise PartyError(f"holdout in the node config is a share from 0 to 0.9, got {shown(share)}")
     return float(share)
@@ -116,10 +119,24 @@ def min_held_out_of(node_config: Mapping[str, Any]) -> int:
     ------
     PartyError
     """
-    rows = node_config.get("min-held-out", MIN_HELD_OUT)
-    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
-        raise PartyError(f"min-held-out in the node config is a whole number of at least 1, got {rows!r}")
-    return rows
+    return _count(node_config, "min-held-out", MIN_HELD_OUT)
+
+
+def max_scored_runs_of(node_config: Mapping[str, Any]) -> int:
+    """Of how many runs scores leave at most.
+
+    Raises
+    ------
+    PartyError
+    """
+    return _count(node_config, "max-scored-runs", MAX_SCORED_RUNS)
+
+
+def _count(node_config: Mapping[str, Any], key: str, default: int) -> int:
+    count = node_config.get(key, default)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise PartyError(f"{key} in the node config is a whole number of at least 1, got {shown(count)}")
+    return count
 
 
 def share_scores_of(node_config: Mapping[str, Any]) -> bool:

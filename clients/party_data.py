@@ -23,6 +23,7 @@ from clients.node_config import (
     check_keys,
     columns_of,
     holdout_of,
+    max_scored_runs_of,
     min_held_out_of,
     noise_of,
     share_references_of,
@@ -31,7 +32,7 @@ from clients.node_config import (
 from clients.table import HEADLESS, PartyTable, read_table
 from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
-from wire.defaults import MIN_HELD_OUT
+from wire.defaults import HOLDOUT, MAX_SCORED_RUNS, MIN_HELD_OUT
 from wire.parsing import ParseError, read_json
 from wire.schema import Schema
 from wire.text import listed, nearly, tidy
@@ -50,8 +51,9 @@ class PartyFile:
     of rows and noise in the run's config. A real one takes all of these from its own node config only, so that the
     mediator can't choose what it opens or how many rows stay; which column is the target it may leave to the run.
 
-    holdout_by : the columns by which rows are held out, where the party names some; min_held_out, share_scores : which
-    scores leave, of a real party; share_references : whether inputs of held-out rows do where a run asks for them.
+    holdout : the share of rows that stay, where the party says one; holdout_by : the columns by which rows are held
+    out, where it names some; min_held_out, share_scores, max_scored_runs : which scores leave, of a real party, and
+    of how many runs; share_references : whether inputs of held-out rows do where a run asks for them.
     """
 
     party: str
@@ -60,12 +62,13 @@ class PartyFile:
     store: Path
     target: str
     noise: float | str | None
-    holdout: float
+    holdout: float | None
     schema: Schema | None = None
     holdout_by: tuple[str, ...] = ()
     min_held_out: int = MIN_HELD_OUT
     share_scores: bool = True
     share_references: bool = True
+    max_scored_runs: int = MAX_SCORED_RUNS
     simulated: bool = False
 
     @classmethod
@@ -114,8 +117,18 @@ class PartyFile:
             min_held_out=min_held_out_of(node_config),
             share_scores=share_scores_of(node_config),
             share_references=share_references_of(node_config),
+            max_scored_runs=max_scored_runs_of(node_config),
             simulated="partition-id" in node_config,
         )
+
+    def share_held(self, rows: int) -> float:
+        """The share of a file of so many rows that stays: what the party says, else a quarter; or as many rows as a
+        score needs, where a quarter are fewer and these are no more than a third."""
+        if self.holdout is not None:
+            return self.holdout
+        if not self.simulated and rows * HOLDOUT < self.min_held_out <= rows / 3.0:
+            return self.min_held_out / rows
+        return HOLDOUT
 
 
 def store_of(path: Path) -> Path:
@@ -267,26 +280,24 @@ def _dealt(
 ) -> tuple[NDArray[np.bool_], Hashes | None, Hashes]:
     """Which rows stay (m,), the hashes of all that do (of a file of held-out rows also its own, and their like), and
     those of the rows that are scored on."""
+    share = 0.0 if apart is not None else file.share_held(len(rows.X))
     if file.simulated:
-        held = np.zeros(len(rows.X), dtype=bool)
-        if apart is None:
-            held = drawn(len(rows.X), file.holdout, file.party, file.path.name)
+        held = drawn(len(rows.X), share, file.party, file.path.name)
         scored = rows.raw.filter(held) if apart is None else apart.raw
         return held, None, row_hashes(scored, file.party.encode())
     named = [column.name for column in file.schema.columns] if file.schema else [*features, file.target]
     taken = [name for name in named if name in rows.raw.columns] or rows.raw.columns  # of images, the images
     dealer = Dealer.kept(file.store, file.holdout_by)
     if dealer is None:
-        share = 0.0 if apart is not None else file.holdout
         dealer = Dealer.new(rows.raw, file.holdout_by or taken, share, file.path.name)
         if new_secret:
             dealer.write(file.store)
     hashes = dealer.hashes(rows.raw, file.path.name)
     if apart is None:
-        held = dealer.keeps(hashes, file.holdout, file.path.name)
+        held = dealer.keeps(hashes, share, file.path.name)
         return held, hashes[held], hashes[held]
     theirs = dealer.hashes(apart.raw, Path(file.held_path or "").name)
-    held = dealer.keeps(hashes, 0.0, file.path.name) | np.isin(hashes, theirs)
+    held = dealer.keeps(hashes, share, file.path.name) | np.isin(hashes, theirs)
     if held.all():
         raise PartyError(f"every row of {file.path.name} is held out: nothing is left to send")
     return held, np.concatenate([hashes[held], theirs]), theirs

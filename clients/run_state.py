@@ -5,7 +5,9 @@ STORE/_runs/RUN.json holds, of one run,
     introduced    a hash of the proposal that it was asked by last; whatever is asked by another one is refused
     contributed   the start of the mediator that it has sent its rows to
     fate          a hash of which rows it sends and which stay, as they were when it first sent something
-    scores        what it scored, by stage; each is scored once, and asked again the same numbers are said
+    scores        what it scored, by stage; each is scored once, and asked again the same numbers are said; where it was
+                  not scored since what came was made to tell of single rows, or broke, that is the answer for good
+    schemas       hashes of the schemas by which its file was read for this run, where it has confirmed none
     answered      of signed requests, those that it has answered: none is answered twice
 
 A mediator that died before an answer arrived starts anew, introduces its proposal again, and may ask for the same rows
@@ -28,9 +30,13 @@ from wire.files import make_folder, write_whole
 from wire.formats import RUN_STATE, FormatError
 from wire.messages import Proposal
 from wire.parsing import read_json
+from wire.schema import Schema
 from wire.signing import Proof
 
 __all__ = ["RunState"]
+
+MAX_SCHEMAS = 20
+"""By so many schemas that it has not confirmed a party's file is read, over all runs."""
 
 CHANGED = (
     "has changed since this party sent its rows to this run, so that what is held out can't be told from what was sent"
@@ -54,6 +60,12 @@ class RunState:
             It can't be read: nothing is answered then, since nobody knows what was.
         """
         path = store / "_runs" / f"{run}.json"
+        before = [other.stem for other in path.parent.glob("*.json") if other.stem.casefold() == run.casefold()]
+        if before and run not in before:
+            raise PartyError(
+                f"a run of the name {before[0]} has asked before, which is the same name where capitals don't count: "
+                "take another one"
+            )
         if not path.exists():
             return cls(path, {})
         try:
@@ -88,6 +100,25 @@ class RunState:
         if mark in self.content.get("answered", ()):
             raise PartyError("this very request has been answered already; it is answered once")
         self._keep(answered=[*self.content.get("answered", ()), mark])
+
+    def read_by(self, schema: Schema) -> None:
+        """Take note of a schema by which the file is about to be read: what it says of it, where it can't be read so,
+        answers a question (are there ages above 90?), and hundreds of questions tell rows.
+
+        Raises
+        ------
+        PartyError
+            There were ``MAX_SCHEMAS`` others.
+        """
+        known = {name for other in (self, *self._others()) for name in other.content.get("schemas", ())}
+        if schema.hash in known:
+            return
+        if len(known) >= MAX_SCHEMAS:
+            raise PartyError(
+                f"its file has been read by {MAX_SCHEMAS} different schemas already, and is read by another one only "
+                f'if the party has confirmed it: confirm-schema="{schema.hash}" in its node config'
+            )
+        self._keep(schemas=[*self.content.get("schemas", ()), schema.hash])
 
     def introduce(self, proposal: Proposal) -> None:
         """The run has said what it is for: from now on that, and nothing else, is answered."""
@@ -146,13 +177,34 @@ class RunState:
             raise PartyError(f"its file {file} {CHANGED}: nothing is scored. With the file as it was, it would be")
 
     def scores(self, stage: str) -> dict[str, Any] | None:
-        """What was scored in a stage: ``scores`` in full, and ``held``, on how many rows; None before."""
+        """What was scored in a stage: ``scores`` in full, none where it failed, and ``held``, on how many rows; None
+        before."""
         found: dict[str, Any] | None = self.content.get("scores", {}).get(stage)
         return found
 
-    def keep_scores(self, stage: str, scores: Mapping[str, float], held: int) -> None:
-        """Keep what was scored, for whoever asks again."""
-        self._keep(scores={**self.content.get("scores", {}), stage: {"scores": dict(scores), "held": held}})
+    def keep_scores(self, stage: str, scores: Mapping[str, float], held: int, *, said: bool) -> None:
+        """Keep what was scored, for whoever asks again, and whether it was said to the mediator."""
+        self._keep_stage(stage, {"scores": dict(scores), "held": held, "said": said})
+
+    def keep_failure(self, stage: str, held: int, *, said: bool) -> None:
+        """Keep that a stage could not be scored."""
+        self._keep_stage(stage, {"held": held, "said": said})
+
+    @property
+    def has_said_scores(self) -> bool:
+        """Whether the mediator was told a score, or that there is none."""
+        return any(stage.get("said", True) for stage in self.content.get("scores", {}).values())
+
+    def others_scored(self) -> int:
+        """How many other runs were told a score."""
+        return sum(other.has_said_scores for other in self._others())
+
+    def _others(self) -> list[RunState]:
+        paths = self.path.parent.glob("*.json")
+        return [RunState.of(path.parents[1], path.stem) for path in paths if path != self.path]
+
+    def _keep_stage(self, stage: str, found: Mapping[str, Any]) -> None:
+        self._keep(scores={**self.content.get("scores", {}), stage: found})
 
     def _keep(self, **more: Any) -> None:
         self.content.update(more)

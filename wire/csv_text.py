@@ -18,4 +18,10 @@ def csv_text(table: pl.DataFrame) -> str:
 
     texts = [name for name, kind in table.schema.items() if kind in (pl.String, pl.Categorical) or kind == pl.Enum]
     shown = table.with_columns(pl.col(name).cast(pl.String).map_elements(cell_text, pl.String) for name in texts)
-    return shown.rename({name: cell_text(name) for name in table.columns}).write_csv()
+    names: dict[str, str] = {}
+    for name in table.columns:
+        header = cell_text(name)
+        while header != name and (header in names.values() or header in table.columns):
+            header = f"'{header}"
+        names[name] = header
+    return shown.rename(names).write_csv()

@@ -20,7 +20,7 @@ UNSEEN = re.compile(
 )
 """What a line of text does not hold: what can't be seen, and changes how the rest is seen."""
 
-FORMULA = re.compile(r"[=+\-@\t\r]")
+FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")  # also in the width that Japanese text has
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -62,7 +62,7 @@ def cell_text(text: str) -> str:
     >>> [cell_text(text) for text in ("=1+1", "-1.5", "-", "-x", "A+")]
     ["'=1+1", '-1.5', '-', "'-x", 'A+']
     """
-    formula = len(text) > 1 and FORMULA.match(text) and not NUMBER.fullmatch(text)
+    formula = len(text) > 1 and FORMULA.match(text) and not NUMBER.fullmatch(text.strip())
     return f"'{text}" if formula else text
 
 

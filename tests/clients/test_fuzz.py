@@ -114,6 +114,7 @@ def test_a_file_is_rows_or_a_party_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_ten_thousand_mutations(tmp_path: Path) -> None:
     schemas(10_000)
     files(10_000, tmp_path)

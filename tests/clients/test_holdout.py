@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -232,3 +233,26 @@ def test_cells_that_mean_the_same_hash_the_same() -> None:
     two = pl.DataFrame({"a": ["x", "y"], "b": ["y", "x"]})
     assert len(set(row_hashes(two, b"k"))) == 2
     assert not np.any(row_hashes(two, b"k") == row_hashes(two, b"other"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "node", "held"),
+    [
+        (80, {}, 20),
+        (39, {}, 10),
+        (30, {}, 10),
+        (29, {}, 7),
+        (29, {"min-held-out": 9}, 9),
+        (80, {"min-held-out": 25}, 25),
+        (30, {"holdout": 0.25}, 8),
+        (30, {"holdout": 0.0}, 0),
+    ],
+)
+def test_a_small_party_holds_out_as_many_rows_as_a_score_needs(
+    tmp_path: Path, rows: int, node: dict[str, Any], held: int
+) -> None:
+    """A third of its rows at most, and only where it says no share of its own."""
+    rng = np.random.default_rng(0)
+    pl.DataFrame({"a": rng.normal(size=rows), "y": rng.normal(size=rows)}).write_csv(tmp_path / "va.csv")
+    config = {"party": "va", "data-path": str(tmp_path / "va.csv"), "target": "y", **node}
+    assert len(PartyData.read(PartyFile.of(config, {})).held_inputs) == held

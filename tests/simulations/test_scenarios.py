@@ -73,6 +73,6 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         load_scenario(str(tmp_path / "mine.toml"))
 
 
-@pytest.mark.parametrize("name", ["breast-cancer", "credit-card", "credit-ratings", "diabetes"])
+@pytest.mark.parametrize("name", ["breast-cancer", "credit-card", "credit-ratings", "diabetes", "digits"])
 def test_no_scenario_for_people_gives_away_near_copies_of_rows(name: str) -> None:
     assert "KernelDensity" not in str(load_scenario(name).config)

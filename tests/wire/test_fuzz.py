@@ -15,7 +15,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,9 @@ def npy(shape: str, kind: object, data: bytes = b"", version: tuple[int, int] = 
     return Array("float64", (5, 2), "numpy.ndarray", b"\x93NUMPY" + bytes(version) + length + header + data)
 
 
-def arrays(rng: random.Random) -> Array:
+@cache
+def fixed_arrays() -> tuple[Array, ...]:
+    """Arrays of other shapes and types, and some whose bytes are none."""
     eighty = b"\0" * 80
     plain = [np.zeros(shape) for shape in [(5, 2), (5,), (0, 2), (5, 0), (), (5, 2, 1)]]
     plain += [np.array("rbf"), np.full((5, 2), np.nan), np.full((5, 2), 1e308)]
@@ -103,12 +105,22 @@ def arrays(rng: random.Random) -> Array:
         npy("(20,)", "<U1", b"\xff" * 80),
         npy("(20,)", "<U1", b"\x00\xd8\x00\x00" * 20),
         npy("(5, 2)", "<f8", eighty, (3, 0)),
-        *(Array("float64", (5, 2), kind, rng.randbytes(rng.randrange(200))) for kind in ("numpy.ndarray", "torch", "")),
     ]
-    whole = bytearray(npy("(5, 2)", "<f8", eighty).data)
-    for _ in range(rng.randrange(1, 6)):
-        whole[rng.randrange(len(whole))] = rng.randrange(256)
-    return rng.choice([*map(Array, plain), *bad, Array("float64", (5, 2), "numpy.ndarray", bytes(whole))])
+    return (*map(Array, plain), *bad)
+
+
+def arrays(rng: random.Random) -> Array:
+    """One of those, noise, or one with some bytes changed."""
+    match rng.randrange(len(fixed_arrays()) + 4):
+        case 0:
+            whole = bytearray(npy("(5, 2)", "<f8", b"\0" * 80).data)
+            for _ in range(rng.randrange(1, 6)):
+                whole[rng.randrange(len(whole))] = rng.randrange(256)
+            return Array("float64", (5, 2), "numpy.ndarray", bytes(whole))
+        case 1 | 2 | 3:
+            kind = rng.choice(("numpy.ndarray", "torch", ""))
+            return Array("float64", (5, 2), kind, rng.randbytes(rng.randrange(200)))
+    return copy.copy(rng.choice(fixed_arrays()))
 
 
 def mutated(content: RecordDict, rng: random.Random) -> RecordDict:
@@ -220,7 +232,10 @@ def _quiet() -> Iterator[None]:
     logging.getLogger("flwr").setLevel(logging.INFO)
 
 
-COUNTS = [pytest.param(400, id="few"), pytest.param(10_000, id="many", marks=pytest.mark.slow)]
+COUNTS = [
+    pytest.param(400, id="few"),
+    pytest.param(10_000, id="many", marks=[pytest.mark.slow, pytest.mark.timeout(3600)]),
+]
 
 
 @pytest.mark.parametrize("count", COUNTS)

@@ -86,3 +86,15 @@ def test_a_table_keeps_its_numbers_and_no_text_of_it_is_a_formula() -> None:
     lines = list(csv.reader(io.StringIO(csv_text(table))))
     assert lines[0] == ["'=cmd|' /C calc'!A0", "level", "n"]
     assert [[float(row[0]), row[1], int(row[2])] for row in lines[1:]] == [[-1.5, "'@SUM(A1)", -3], [2e-300, "-2", 4]]
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", " =1+1", "\uff1d1+1", "\uff0bx", "\uff0dx", "\uff20x", "\n=1", "\tx", "+x", "-x", "@x"]
+)
+def test_what_spreadsheets_take_for_a_formula_gets_an_apostrophe(text: str) -> None:
+    assert cell_text(text) == f"'{text}"
+
+
+def test_headers_that_an_apostrophe_would_make_the_same_stay_apart() -> None:
+    lines = csv_text(pl.DataFrame({"=a": [1.0], "'=a": [2.0], "''=a": [3.0]})).splitlines()
+    assert lines == ["'''=a,'=a,''=a", "1.0,2.0,3.0"]

@@ -51,6 +51,10 @@ MEMBERSHIP = Column(
     decimals=2,
 )
 
+FARTHEST, ALIKE, STRETCH = 100.0, 1e-3, 1e3
+"""Of synthetic rows that are scored: how many spans of the party's own rows they lie away from them at most, how wide
+they are at least beside those in some column, and how far the run's units are from their standard deviations."""
+
 TELLING = 0.6
 """An AUC of telling who was in above this is told in the run."""
 
@@ -100,6 +104,8 @@ class Synthetic(Kind):
         if len(data.held_inputs) == 0:
             return {}
         points = _points(reward, data.contribution.feature_names or ())
+        if points is not None and len(points):
+            _require_bounds(reward, points, data)
         scores = {**_accuracy(reward, points, data), **_membership(reward, points, data)}
         return {**scores, "rows": len(data.held_inputs)} if scores else {}
 
@@ -269,15 +275,54 @@ def _membership(reward: Reward, points: FloatArray | None, data: HeldRows) -> di
     own = data.contribution
     if points is None or not len(points) or not len(own.X):
         return {}
-    scale: FloatArray = np.ones(points.shape[1])
-    if "feature_scale" in reward.arrays:
-        features = list(reward.about["features"])
-        scale = reward.arrays["feature_scale"][[features.index(name) for name in own.feature_names or ()]]
+    scale = _scale(reward, data)
     rows = np.concatenate([own.X, data.held_inputs])
     _, distances = pairwise_distances_argmin_min(rows / scale, points / scale)
     was_in = np.arange(len(rows)) < len(own.X)
     # Two digits, as it is said in words: the mediator makes the rows, and more would tell it more of who was held out.
     return {"membership_auc": round(float(roc_auc_score(was_in, -distances)), 2)}
+
+
+def _require_bounds(reward: Reward, points: FloatArray, data: HeldRows) -> None:
+    """Score no rows that are made to ask something of the held-out rows rather than to be like the party's own.
+
+    Raises
+    ------
+    MessageError
+    """
+    own = data.contribution.X
+    low, high, spread = own.min(axis=0), own.max(axis=0), own.std(axis=0)
+    varies = spread > 0.0
+    reach = FARTHEST * (high - low)
+    if not np.isfinite(points).all():
+        raise MessageError("these synthetic rows hold NaN or infinite values, and are not scored")
+    if np.any((points < low - reach) | (points > high + reach), where=varies):
+        raise MessageError(
+            f"these synthetic rows lie more than {FARTHEST:g} spans of the party's own rows away from them: their "
+            "score would tell of rows that are held out, and stays at home"
+        )
+    if len(points) > 1 and np.all(points.std(axis=0)[varies] < ALIKE * spread[varies]):
+        raise MessageError(
+            "these synthetic rows are all but copies of one: their score would tell how far held-out rows are from it, "
+            "and stays at home"
+        )
+    scale = _scale(reward, data)
+    if not np.all((scale > 0.0) & np.isfinite(scale)) or np.any(
+        (scale < spread / STRETCH) | (scale > spread * STRETCH), where=varies & bool("feature_scale" in reward.arrays)
+    ):
+        raise MessageError(
+            "these synthetic rows come with units in which single columns count for nothing or for all: their score "
+            "would tell of those, and stays at home"
+        )
+
+
+def _scale(reward: Reward, data: HeldRows) -> FloatArray:
+    """What the run divided the party's columns by (d,)."""
+    own = data.contribution
+    if "feature_scale" not in reward.arrays:
+        return np.ones(own.X.shape[1])
+    features, scale = list(reward.about["features"]), reward.arrays["feature_scale"]
+    return np.asarray(scale[[features.index(name) for name in own.feature_names or ()]], dtype=np.float64)
 
 
 def _columns(reward: Reward, data: HeldRows) -> Picture:
