@@ -236,13 +236,16 @@ class ModelRewards(PoolingMediator):
         if self.carried and allocation.rewards:
             self.note(self.carried)
         errors = Errors.of(allocation, self.settings.holdout, self._likely(unfitted, model, allocation, work, public))
+        record = self._record(allocation, work, model, errors)
+        abouts = [
+            {**self._about(allocation, i, made, model, errors), **_own_facts(record["parties"][i])}
+            for i, made in enumerate(allocation.rewards)
+        ]
         return Outcome(
-            record=self._record(allocation, work, model, errors),
+            record=record,
             alone=self._alone(unfitted, public, contributions),
             rewards={
-                made.party: self._reward(
-                    work, i, model, _posterior(made), self._about(allocation, i, made, model, errors)
-                )
+                made.party: self._reward(work, i, model, _posterior(made), abouts[i])
                 for i, made in enumerate(allocation.rewards)
             },
         )
@@ -357,6 +360,8 @@ class ModelRewards(PoolingMediator):
         record["model"] = {**model.describe(), "standardized": self.settings.standardize}
         entries, findings = self.evidence(model, allocation.game, work.scaled)
         record |= entries
+        if self.asks_references:
+            record["diagnostics"].append(self._of_references(work, record["parties"]))
         if isinstance(noise := getattr(model, "noise", None), PartyNoise):
             record["diagnostics"] += self._by_party(noise, work, record["parties"])
         for sentence in errors.warnings():
@@ -371,6 +376,20 @@ class ModelRewards(PoolingMediator):
             whose = f"; here that is {', '.join(exact)}" if exact else ""
             record["diagnostics"].append(f"discloses-rows = true: {reason}{whose}")
         return record
+
+    def _of_references(self, work: _Work, entries: Sequence[dict[str, Any]]) -> str:
+        """Where predictions are valued, and how much each party's references count."""
+        if not self.most_references:
+            return "predictions are valued at the inputs of the run's public rows"
+        counts = [0 if c.references is None else len(c.references) for c in work.contributions]
+        bring = sum(count > 0 for count in counts)
+        for entry, count in zip(entries, counts, strict=True):
+            entry |= {"reference_inputs": count, "reference_weight": 1.0 / bring if count else 0.0}
+        return (
+            f"predictions are valued at {sum(counts):,} inputs of rows that {bring} of {len(counts)} parties hold out; "
+            f"each one's have {1.0 / bring:.0%} of the weight, however many they are. A party chooses its own, so that "
+            f"{1.0 / bring:.0%} is what it can turn towards rows of its liking"
+        )
 
     @property
     def _noise_by_party(self) -> bool:
@@ -414,6 +433,14 @@ class ModelRewards(PoolingMediator):
             + ("the pool" if self.session.public is None else "the public rows"),
             **_tempering(made),
         }
+
+
+def _own_facts(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What a party may see of its own references and noise, where the run looks at them."""
+    facts: dict[str, Any] = {}
+    if "reference_inputs" in entry:
+        facts["references"] = {"inputs": entry["reference_inputs"], "weight": entry["reference_weight"]}
+    return {**facts, **({"noise": entry["noise"]} if "noise" in entry else {})}
 
 
 def _own_view(described: Mapping[str, Any], party: str) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         pool = pool_of(contributions, self.noise)
         rows = FeatureRows(self._features(), pool.X)
         groups = noise_groups(contributions, self.noise)
-        index = None if groups is None else groups.index
+        index = None if groups is None else groups.owner
         likelihood = linear_likelihood(rows, pool.y, pool.noise, index)
         peaks = None
         if np.any(np.isnan(pool.noise)) and np.var(pool.y) > 0.0:
@@ -134,8 +134,8 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         drop: float,
         fitted: BayesianLinear | None,
     ) -> list[Self]:
-        likelihood = linear_likelihood(FeatureRows(self._features(), pool.X), pool.y, pool.noise, groups.index)
-        problem = Problem(gpytorch.Module(), likelihood, pool.y, pool.noise, 0.0, groups.index)
+        likelihood = linear_likelihood(FeatureRows(self._features(), pool.X), pool.y, pool.noise, groups.owner)
+        problem = Problem(gpytorch.Module(), likelihood, pool.y, pool.noise, 0.0, groups.owner)
 
         def model(theta: FloatArray) -> Any:
             return replace(self, noise=groups.noise(np.exp(theta)), report=None)

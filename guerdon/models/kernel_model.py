@@ -71,7 +71,7 @@ class KernelModel(ABC):
             noise,
             self.mean,
             X=X,
-            groups=None if groups is None else groups.index,
+            groups=None if groups is None else groups.owner,
             progress=progress,
         )
         return {
@@ -91,7 +91,7 @@ class KernelModel(ABC):
         """
         X, y, noise = pool_of(contributions, self.noise)
         groups = noise_groups(contributions, self.noise)
-        index = None if groups is None else groups.index
+        index = None if groups is None else groups.owner
         problem = Problem(self._open_kernel(X, y), self._likelihood(X), y, noise, self.mean, index)
         likeliest = None
         if fitted is not None:

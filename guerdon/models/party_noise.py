@@ -78,10 +78,10 @@ Noise = float | Literal["by-party"] | PartyNoise | None
 
 
 class Groups(NamedTuple):
-    """The parties by name, in order, and whose each row is: index (m,)."""
+    """The parties by name, in order, and whose each row is: owner (m,)."""
 
     names: tuple[str, ...]
-    index: NDArray[np.intp]
+    owner: NDArray[np.intp]
 
     def noise(self, variances: ArrayLike) -> PartyNoise:
         """Of variances (n,) in the order of the names."""
@@ -113,7 +113,7 @@ def check_noise(noise: object) -> None:
         return
     if not (is_number(noise) and 0.0 < noise < np.inf):  # type: ignore[operator]
         raise ValueError(
-            f"noise is a positive variance, None to learn it, or 'by-party' to learn one for each party, got {noise!r}"
+            f"noise is a positive variance (None to learn it, 'by-party' to learn one for each party), got {noise!r}"
         )
 
 

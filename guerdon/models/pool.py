@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from guerdon.models.party_noise import Noise, noise_is_open, noise_of_rows
+from guerdon.models.party_noise import BY_PARTY, Noise, noise_of_rows
 from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, FloatArray
 
@@ -53,9 +53,8 @@ def pool_of(contributions: Sequence[Contribution], noise: Noise) -> Pool:
         raise ValueError(f"outputs y are needed, but {', '.join(silent_parties)} sent none")
 
     def variances(c: Contribution) -> FloatArray:
-        if noise_is_open([c], noise):
-            return np.full(len(c), np.nan)
-        return noise_of_rows(noise, c)
+        is_open = noise == BY_PARTY or (noise is None and c.noise is None)
+        return np.full(len(c), np.nan) if is_open else noise_of_rows(noise, c)
 
     return Pool(
         X=np.concatenate([c.X for c in contributions]),

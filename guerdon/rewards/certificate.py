@@ -56,13 +56,19 @@ class Check:
 
 EXACT_ORDER = Check("order", "order of the parties", True, "the Shapley values are exact")
 
+OF_PARTIES = Check("shells", "a party under several names", None, "the values are of parties")
+"""What is said of shells where Shapley values are of parties: nothing, since no promise is made."""
+
+BY_ROWS = "; the values are of single rows, so that who has more of them gets more"
+
 
 @dataclass(frozen=True)
 class Certificate:
     """The checks by name (``certificate.R4``, ``certificate["R4"]``), in the order of the paper.
 
     ``order`` says whether sampling left the order of any two parties open; a walk through the certificate passes it
-    over where Shapley values are exact and nothing could be.
+    over where Shapley values are exact and nothing could be. ``shells`` stands only where the values are of single rows
+    (``guerdon.shapley.RowShapley``): what a party under several names gets in sum.
     """
 
     R1: Check
@@ -78,6 +84,7 @@ class Certificate:
     R7: Check
     stability: Check
     order: Check = EXACT_ORDER
+    shells: Check = OF_PARTIES
 
     def __getitem__(self, name: str) -> Check:
         found: Check = getattr(self, name)
@@ -85,7 +92,7 @@ class Certificate:
 
     def __iter__(self) -> Iterator[Check]:
         checks = (getattr(self, field.name) for field in fields(self))
-        return (check for check in checks if check != EXACT_ORDER)
+        return (check for check in checks if check not in (EXACT_ORDER, OF_PARTIES))
 
 
 def certify(
@@ -104,7 +111,9 @@ def certify(
         An array is the reward values alone, whose maximum and ceilings are then v_N.
     """
     game = game if callable(game) else TableGame(np.asarray(game, dtype=np.float64))
-    subject = _Subject.of(game, shapley_array(shapley), targets)
+    by_rows = isinstance(shapley, ShapleyValues) and shapley.rows is not None
+    margins = shapley.difference_margins(CONFIDENCE) if isinstance(shapley, ShapleyValues) and by_rows else None
+    subject = _Subject.of(game, shapley_array(shapley), targets, margins)
     fairness = (_uselessness(subject), _symmetry(subject), _strict_desirability(subject))
     return Certificate(
         R1=_non_negativity(subject),
@@ -120,12 +129,16 @@ def certify(
         R7=_group_welfare(subject),
         stability=_definition_3(subject),
         order=_order(subject, shapley) if isinstance(shapley, ShapleyValues) else EXACT_ORDER,
+        shells=_shells(shapley) if isinstance(shapley, ShapleyValues) and by_rows else OF_PARTIES,
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Subject:
-    """What is certified: values, Shapley values, rewards, and the names to speak of them."""
+    """What is certified: values, Shapley values, rewards, and the names to speak of them.
+
+    row_margins : how far the difference of two values of single rows may be off (n, n); None of values of parties.
+    """
 
     n: int
     game: Game
@@ -141,9 +154,16 @@ class _Subject:
     rho: float | None
     stable: float | None
     rho_from_game: bool | None
+    row_margins: FloatArray | None = None
 
     @classmethod
-    def of(cls, game: Game, phi: FloatArray, targets: RewardTargets | ArrayLike) -> _Subject:
+    def of(
+        cls,
+        game: Game,
+        phi: FloatArray,
+        targets: RewardTargets | ArrayLike,
+        row_margins: FloatArray | None = None,
+    ) -> _Subject:
         n = game.n
         pool = float(game(np.ones((1, n), dtype=bool))[0])
         if not isinstance(targets, RewardTargets):
@@ -171,6 +191,7 @@ class _Subject:
             rho=targets.rho,
             stable=None if targets.thresholds is None else targets.thresholds.stable,
             rho_from_game=targets.rho_from_game,
+            row_margins=row_margins,
         )
 
     @property
@@ -181,6 +202,19 @@ class _Subject:
     def shapley_differs(self) -> bool:
         """Whether the Shapley values are not all equal."""
         return bool(np.ptp(self.phi) > TIE * np.abs(self.phi).max())
+
+    @property
+    def by_rows(self) -> str:
+        """What a witness adds where the values are of single rows."""
+        return "" if self.row_margins is None else BY_ROWS
+
+    def alike(self, i: int, j: int) -> bool:
+        """Whether two parties that are interchangeable count as such: by their values, where these are of parties, as
+        the scheme counts; of single rows always, but for what is within the sampling error."""
+        apart = float(abs(self.phi[i] - self.phi[j]))
+        if self.row_margins is None:
+            return apart <= TIE * float(np.abs(self.phi).max())
+        return not 0.0 < apart <= float(self.row_margins[i, j])
 
     def coalition(self, members: tuple[int, ...]) -> str:
         return "{" + ", ".join(self.names[i] for i in members) + "}"
@@ -232,10 +266,13 @@ def _uselessness(s: _Subject) -> Check:
         return _unchecked("F1", title, s.n)
     little = [i for i in range(s.n) if np.all(np.abs(_gains(s.table, i)) <= s.tolerance)]
     tie = TIE * float(np.abs(s.phi).max())
-    useless = [i for i in little if abs(s.phi[i]) <= tie]  # as the scheme counts: what is above that is a little
+    # As the scheme counts: what is above that is a little. Values of rows are not those of the parties' gains.
+    useless = [i for i in little if abs(s.phi[i]) <= tie or s.row_margins is not None]
     for i in useless:
         if abs(s.rewards[i]) > s.tolerance:
-            return Check("F1", title, False, f"{s.names[i]} adds nothing but gets r = {s.rewards[i]:.6g}", (i,))
+            return Check(
+                "F1", title, False, f"{s.names[i]} adds nothing but gets r = {s.rewards[i]:.6g}{s.by_rows}", (i,)
+            )
     if len(little) > len(useless):
         almost = ", ".join(f"{s.names[i]} (phi = {s.phi[i]:.2g})" for i in little if i not in useless)
         return Check("F1", title, True, f"no useless party is given anything; almost useless: {almost}")
@@ -264,13 +301,12 @@ def _symmetry(s: _Subject) -> Check:
     pairs = 0
     for i in range(s.n):
         for j in range(i + 1, s.n):
-            alike = abs(s.phi[i] - s.phi[j]) <= TIE * np.abs(s.phi).max()  # as the scheme counts
-            if alike and np.all(np.abs(_differences(s.table, i, j)[0]) <= s.tolerance):
+            if s.alike(i, j) and np.all(np.abs(_differences(s.table, i, j)[0]) <= s.tolerance):
                 pairs += 1
                 if abs(s.rewards[i] - s.rewards[j]) > s.tolerance:
                     witness = (
                         f"{s.names[i]} and {s.names[j]} are interchangeable but get "
-                        f"{s.rewards[i]:.6g} and {s.rewards[j]:.6g}"
+                        f"{s.rewards[i]:.6g} and {s.rewards[j]:.6g}{s.by_rows}"
                     )
                     return Check("F2", title, False, witness, (i, j))
     return Check(
@@ -297,6 +333,7 @@ def _strict_desirability(s: _Subject) -> Check:
                     witness = (
                         f"{s.names[i]} adds no less than {s.names[j]} to any coalition and {gap.max():.6g} more to "
                         f"{s.coalition(members)}, but gets {s.rewards[i]:.6g} against {s.rewards[j]:.6g}"
+                        f"{s.by_rows}"
                     )
                     return Check("F3", title, False, witness, (i, j), members)
     return Check("F3", title, True, f"{pairs} ordered pairs are rewarded in order" if pairs else "no two are ordered")
@@ -304,6 +341,11 @@ def _strict_desirability(s: _Subject) -> Check:
 
 def _strict_monotonicity(s: _Subject) -> str:
     """What is known of F4: a party whose data is worth more to some coalitions, all else equal, gets more."""
+    if s.row_margins is not None:
+        return (
+            "does not follow: the values are of single rows. Among rows it holds for a rho agreed on beforehand; a "
+            "party that is worth more to coalitions of parties can have rows that are worth less to sets of rows"
+        )
     if s.rho_from_game is False:
         while_ = "" if abs(s.maximum - s.pool) <= s.tolerance else ", while the maximum v* stays as it is"
         return f"by theorem, for rho = {s.rho:.6g} as it was given{while_}: not checkable from one game"
@@ -416,6 +458,21 @@ def _apart(one: float, other: float) -> tuple[str, str]:
             break
         texts = f"{one:.{digits}g}", f"{other:.{digits}g}"
     return texts
+
+
+def _shells(shapley: ShapleyValues) -> Check:
+    """That the values are the sums of their rows': who appears under several names gets the same in sum."""
+    rows = np.asarray(shapley.rows)
+    gap = abs(float(rows.sum() - shapley.values.sum()))
+    holds = gap <= TOLERANCE * float(np.abs(shapley.values).sum())
+    how = "exactly" if shapley.standard_errors is None else "within the standard errors of the values"
+    witness = (
+        f"each Shapley value is the sum of the values of the party's rows ({len(rows):,} in all): rows under several "
+        f"names are worth the same in sum, {how}"
+    )
+    if not holds:
+        witness = f"the rows' values miss the parties' by {gap:.3g} in sum"
+    return Check("shells", OF_PARTIES.title, holds, witness)
 
 
 def _order(s: _Subject, shapley: ShapleyValues) -> Check:

@@ -56,6 +56,12 @@ class Model(Kind):
         *columns, mnlp, rmse = super().columns(record)
         if any(party.get("kappa") is not None for party in record["parties"]):
             columns = [column for column in columns if column.place != "eta"]  # no noise was added
+        entries = record["parties"]
+        if any(party.get("reference_inputs") is not None for party in entries):
+            meaning = MEANINGS["reference_inputs"]
+            columns.append(Column("references", "reference_inputs", "references", meaning, "worth", count=True))
+        if any(party.get("noise") for party in entries):
+            columns.append(Column("its noise", "noise.used", "its noise", MEANINGS["party_noise"], "worth"))
         instead = Column(
             "MNLP had it\nbeen noise", "reward.mnlp_noise", "MNLP, had it been noise", MEANINGS["mnlp_noise"], "scores"
         )
@@ -116,6 +122,7 @@ class Model(Kind):
             reward.about,
             f"It predicts {target} from {features}.",
             f"{what}, on inputs {scaled}.",
+            *_of_own(reward.about),
         )
 
     def features(self, reward: Reward) -> Sequence[str]:
@@ -157,6 +164,19 @@ def predictor_of(reward: Reward, *, here: bool = False) -> Predictor:
         return Predictor.from_arrays(reward.arrays)
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # a class of another kind, or other arrays
         raise _broken(error) from error
+
+
+def _of_own(about: Mapping[str, Any]) -> list[str]:
+    """What the run says of the party's own references and noise, where it looks at them."""
+    lines = []
+    if (own := about.get("references")) is not None:
+        lines.append(
+            f"Predictions are valued at inputs that are held out: {own['inputs']} of yours, with {own['weight']:.0%} "
+            "of the weight."
+        )
+    if (noise := about.get("noise")) is not None:
+        lines.append(f"Your rows count with a noise variance of {noise['used']:.4g}; they show {noise['learned']:.4g}.")
+    return lines
 
 
 def _require_bounds(mean: FloatArray, variance: FloatArray, data: HeldRows) -> None:

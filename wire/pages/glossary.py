@@ -27,6 +27,10 @@ MEANINGS: dict[str, str] = {
     "gamma": "The party's rate of reward: what its rows earn, relative to the most.",
     "others": "From how many others' updates its model learns in a round.",
     "references": "In how many rounds its model started from the mediator's reference model.",
+    "reference_inputs": "Inputs of rows that it holds out, without their outputs, where predictions are valued. Each "
+    "party's together have the same weight, however many they are; nothing is scored on these rows.",
+    "party_noise": "Noise variance that the party's rows count with, in squared units of the target: what they show "
+    "of it, or what the party declares where that is more.",
     "reached": "What the reward that was made is worth, computed from it.",
     "reached_in_carrier": "What the reward is worth in the game that it was made in, where that is not the "
     "one that says what rewards should be worth.",
