@@ -1,4 +1,4 @@
-"""The commands: run, list, prepare, show, report, compare, export, resume, purge and paper.
+"""The commands: run, list, prepare, show, report, compare, export, resume, purge, paper and lies.
 
 Each imports what it needs when it is called, so that ``--help`` and ``list`` answer at once.
 """
@@ -270,6 +270,52 @@ def paper(
         repeats=repeats,
         only=only,
         generator_file=generator_file,
+        seed=seed,
+        jobs=jobs,
+        folder=output_dir,
+    )
+    for reason in dict.fromkeys(missing.values()):
+        _complain(f"Missing: {reason}")
+    if missing:
+        raise typer.Exit(1)
+
+
+@app.command()
+def lies(
+    scenario: ScenarioArgument,
+    overrides: Set = [],  # noqa: B006
+    quick: Annotated[bool, typer.Option("--quick", help="Two seeds and few synthetic rows.")] = False,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="How many seeds; 20 by default.")] = None,
+    only: Annotated[
+        list[str],
+        typer.Option(
+            "--only",
+            metavar="KEY=VALUE",
+            help="One lie, e.g. [bold]lie=JitteredCopies(times=3)[/bold], or one set of rules, e.g. "
+            "[bold]rules=the paper's[/bold].",
+        ),
+    ] = [],  # noqa: B006
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The first seed.")] = 0,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; all cores by default.")] = None,
+    output_dir: Annotated[Path, typer.Option("--output-dir", help="Where results and pictures go.")] = Path("lies"),
+) -> None:
+    """What each lie of a catalogue earns in a scenario, under the paper's valuation and under others.
+
+    In each seed another party lies. The table says, against the same party's honesty: its reward value, its share
+    of the value, its true utility (its own true rows with its reward, on unseen rows; red where lying pays), and
+    what the lie costs the honest party that falls furthest.
+
+    Results are kept in OUTPUT_DIR/lies-SCENARIO.parquet as they come: after an interruption the same command goes
+    on where it stopped.
+    """
+    from simulations.lies.command import run_lies
+
+    missing = run_lies(
+        scenario,
+        overrides=overrides,
+        quick=quick,
+        seeds=seeds,
+        only=only,
         seed=seed,
         jobs=jobs,
         folder=output_dir,

@@ -30,7 +30,7 @@ from simulations.staging import CHECKOUT, StagingError, check_modules, importabl
 from wire.files import write_arrays
 from wire.parsing import ParseError, read_json, read_toml
 
-__all__ = ["PrepareError", "Prepared", "prepare", "prepare_resume"]
+__all__ = ["Plan", "PrepareError", "Prepared", "plan", "prepare", "prepare_resume"]
 
 CONFIG = "config.toml"
 SYNTHETIC = "synthetic.parquet"
@@ -77,6 +77,22 @@ class Prepared:
         return tuple(read_json((self.run / "data" / "parties.json").read_bytes()))
 
 
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A run of which nothing is written yet.
+
+    config, given : typed, and as it was given; dataset, blocks : the data, and the rows of each party; sources : the
+    user's own modules; left_out : notes on what of the scenario is left out.
+    """
+
+    config: RunConfig
+    given: Mapping[str, Any]
+    dataset: Dataset
+    blocks: tuple[NDArray[np.intp], ...]
+    sources: set[Path]
+    left_out: tuple[str, ...]
+
+
 def prepare(
     scenario: Scenario,
     overrides: Iterable[str] = (),
@@ -101,6 +117,39 @@ def prepare(
         Something is wrong with the config, the parts or the data. Nothing was written then.
     """
     caller = (caller or Path.cwd()).resolve()
+    planned = plan(scenario, overrides, parties=parties, seed=seed, output_dir=output_dir, caller=caller)
+    config, given, dataset = planned.config, planned.given, planned.dataset
+    run = _new_directory(Path(config.output_dir), scenario.name)
+    _write_data(run / "data", dataset, config.parties.split(","), planned.blocks)
+    target = config.target or dataset.target_name
+    final = config.to_toml_dict() | {"run-dir": str(run), "data-dir": str(run / "data"), "target": target}
+    if dataset.synthetic is not None and not config.synthetic_file and "generator" not in given:
+        _table(dataset, dataset.synthetic).write_parquet(run / SYNTHETIC)
+        final["synthetic-file"] = str(run / SYNTHETIC)
+    if dataset.public is not None and not config.public_file:
+        _table(dataset, dataset.public).write_parquet(run / PUBLIC)
+        final["public-file"] = str(run / PUBLIC)
+    (run / CONFIG).write_text(tomli_w.dumps(final), encoding="utf-8")
+    app = stage(planned.sources, run / "app") if planned.sources else CHECKOUT
+    return Prepared(run, app, RunConfig.parse(final), planned.left_out)
+
+
+def plan(
+    scenario: Scenario,
+    overrides: Iterable[str] = (),
+    *,
+    parties: int | None = None,
+    seed: int | None = None,
+    output_dir: Path | None = None,
+    caller: Path | None = None,
+) -> Plan:
+    """Check everything that ``prepare`` does, with the same arguments, and write nothing.
+
+    Raises
+    ------
+    PrepareError
+    """
+    caller = (caller or Path.cwd()).resolve()
     try:
         chosen = parse_overrides(overrides, SET_BY_PREPARE)
         with importable(caller):
@@ -116,19 +165,7 @@ def prepare(
             dataset, blocks = _divide(config)
     except (OverrideError, ConfigError, StagingError, PluginError, RunDirectoryError) as error:
         raise PrepareError(str(error)) from error
-    run = _new_directory(Path(config.output_dir), scenario.name)
-    _write_data(run / "data", dataset, config.parties.split(","), blocks)
-    target = config.target or dataset.target_name
-    final = config.to_toml_dict() | {"run-dir": str(run), "data-dir": str(run / "data"), "target": target}
-    if dataset.synthetic is not None and not config.synthetic_file and "generator" not in given:
-        _table(dataset, dataset.synthetic).write_parquet(run / SYNTHETIC)
-        final["synthetic-file"] = str(run / SYNTHETIC)
-    if dataset.public is not None and not config.public_file:
-        _table(dataset, dataset.public).write_parquet(run / PUBLIC)
-        final["public-file"] = str(run / PUBLIC)
-    (run / CONFIG).write_text(tomli_w.dumps(final), encoding="utf-8")
-    app = stage(sources, run / "app") if sources else CHECKOUT
-    return Prepared(run, app, RunConfig.parse(final), left_out)
+    return Plan(config, given, dataset, blocks, sources, left_out)
 
 
 def _for_its_strategy(given: dict[str, Any], chosen: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
