@@ -89,6 +89,16 @@ def run(
     seed: Seed = None,
     output_dir: OutputDir = None,
     seeds: Seeds = 1,
+    lie: Annotated[
+        str,
+        typer.Option(
+            "--lie",
+            metavar="PARTY=LIE",
+            help="Let a party lie, e.g. [bold]party-2=JitteredCopies(times=5)[/bold] or party-2=my_module:MyLie(): its "
+            "file is what it sends. `lies` tells the whole catalogue.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Simulate a scenario from the data to the rewards, and show what each party gained.
 
@@ -98,8 +108,10 @@ def run(
     Exit status: 0 only if the run truly completed (every party has its reward), 1 if it failed,
     2 if the config can't be used (then nothing was started), 130 after Ctrl-C.
     """
+    if lie and seeds > 1:
+        raise typer.BadParameter("--lie is for one run; over seeds, `python -m simulations lies` tells lies")
     if seeds == 1:
-        _launch(_prepared(scenario, overrides, parties, seed, output_dir))
+        _launch(_prepared(scenario, overrides, parties, seed, output_dir, lie))
     else:
         _launch_all(scenario, overrides, parties, seed, output_dir, seeds)
 
@@ -327,14 +339,19 @@ def lies(
 
 
 def _prepared(
-    name: str, overrides: list[str], parties: int | None, seed: int | None, output_dir: Path | None
+    name: str,
+    overrides: list[str],
+    parties: int | None,
+    seed: int | None,
+    output_dir: Path | None,
+    lie: str = "",
 ) -> Prepared:
     from simulations.scenarios import load_scenario
 
     scenario = load_scenario(name)  # before the seconds that the next import takes
     from simulations.prepare import prepare
 
-    prepared = prepare(scenario, overrides, parties=parties, seed=seed, output_dir=output_dir)
+    prepared = prepare(scenario, overrides, parties=parties, seed=seed, output_dir=output_dir, lie=lie)
     for note in prepared.notes:
         say(f"Note: {note}", err=True)
     return prepared
@@ -373,6 +390,7 @@ def _launch_all(
 def _launch(prepared: Prepared) -> None:
     """Run it, show the result, and leave with the status that the run deserves."""
     from simulations.launch import launch
+    from simulations.lies.told import add_to_run
     from simulations.progress import Progress
 
     console = Screen()
@@ -388,6 +406,7 @@ def _launch(prepared: Prepared) -> None:
     if outcome.reason != "completed":
         console.print(f"Note: {escape(outcome.reason)}.", highlight=False)
     console.print()
+    add_to_run(prepared.run)
     if _show(prepared.run) == "rewarded":
         _complain("The run did not complete: not every party took its reward.")
         raise typer.Exit(1)
