@@ -12,7 +12,7 @@ from the others' rows: an F distribution gives the p-value.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,6 +82,11 @@ class PartyEvidence:
             said.append(f"nobody else's data speak to {self.alone_share:.0%} of what its rows are worth")
         if self.leverage > 3.0:
             said.append(f"the model bends {self.leverage:.2g} times as much to one of its rows as to the average row")
+        if self.without and max(self.without.values()) - min(self.without.values()) > 0.2:
+            low, high = min(self.without.values()), max(self.without.values())
+            said.append(
+                f"its alpha is from {low:.2g} to {high:.2g}, by whose rows the hyperparameters are learned without"
+            )
         if self.near_copies:
             said.append(f"{self.near_copies} of its rows are copies of its other rows but for a little noise")
         return said
@@ -92,7 +97,7 @@ def gather_evidence(
     contributions: Sequence[Contribution],
     game: Game,
     *,
-    alphas: dict[str, FloatArray] | None = None,
+    alphas: Callable[[Any], FloatArray] | None = None,
 ) -> list[PartyEvidence]:
     """The evidence on each party: one fit a party.
 
@@ -104,8 +109,8 @@ def gather_evidence(
         With outputs; of two parties at least.
     game : Game
         What they were valued by.
-    alphas : dict of str to (n,) array, optional
-        The parties' alpha with hyperparameters that are learned without the party so named.
+    alphas : callable, optional
+        The parties' alpha (n,) under a fitted model; asked with the models that are learned without each party.
 
     Raises
     ------
@@ -126,9 +131,12 @@ def gather_evidence(
     )
     bends = [(pooled.predict(c.X, noise=s)[1] - s) / s for c, s in zip(contributions, rows, strict=True)]
     average = float(np.concatenate(bends).mean())
+    rests = [[other for other in contributions if other is not c] for c in contributions]
+    models = [model.fit(rest) for rest in rests]
+    without = {} if alphas is None else {c.party: alphas(m) for c, m in zip(contributions, models, strict=True)}
     found = []
     for i, c in enumerate(contributions):
-        surprise, probability = _surprise(model, c, [other for k, other in enumerate(contributions) if k != i])
+        surprise, probability = _surprise(models[i], c, rests[i])
         found.append(
             PartyEvidence(
                 party=c.party,
@@ -137,15 +145,14 @@ def gather_evidence(
                 alone_share=float((pool - others[i]) / own[i]) if own[i] > 0.0 else float("nan"),
                 leverage=float(bends[i].mean()) / average if average > 0.0 else 1.0,
                 near_copies=near_copies(c).count,
-                without={name: float(alpha[i]) for name, alpha in (alphas or {}).items()},
+                without={name: float(alpha[i]) for name, alpha in without.items()},
             )
         )
     return found
 
 
-def _surprise(model: Evident, own: Contribution, others: Sequence[Contribution]) -> tuple[float, float]:
+def _surprise(fitted: Any, own: Contribution, others: Sequence[Contribution]) -> tuple[float, float]:
     """mean (y - mu)^2 / var of a party's outputs as the others foresee them, and its p-value."""
-    fitted = model.fit(others)
     X = np.concatenate([c.X for c in others])
     noise = np.concatenate([fitted.noise_of(c) for c in others])
     posterior = fitted.posterior(X, np.concatenate([np.asarray(c.y) for c in others]), noise=noise)

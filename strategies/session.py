@@ -135,6 +135,7 @@ class Settings:
     reward_precision: float = 2.0
     min_noise: float = 1e-3
     uncertainty: bool = True
+    evidence: bool = False
     references: int | Literal["held-out", "public"] = "held-out"
     holdout: float = HOLDOUT
     stop_after: str = ""

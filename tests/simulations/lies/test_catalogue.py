@@ -18,7 +18,8 @@ def test_sends_finite_rows_with_labels_that_it_has(name):
     for c, same in zip(sent, again, strict=True):
         assert c.feature_names == TRUE.feature_names
         assert set(c.y) <= set(TRUE.y)
-        assert np.array_equal(c.X, same.X) and np.array_equal(c.y, same.y)
+        assert np.array_equal(c.X, same.X)
+        assert np.array_equal(c.y, same.y)
 
 
 @pytest.mark.parametrize("name", OFFER)
@@ -38,7 +39,8 @@ def test_sizes():
 
 def test_jittered_copies_hold_the_true_rows():
     (sent,) = JitteredCopies(times=2)(TRUE, rng=np.random.default_rng(1))
-    assert np.array_equal(sent.X[:30], TRUE.X) and not np.any(sent.X[30:] == TRUE.X)
+    assert np.array_equal(sent.X[:30], TRUE.X)
+    assert not np.any(sent.X[30:] == TRUE.X)
 
 
 def test_shells_have_names_of_their_own():
