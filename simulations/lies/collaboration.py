@@ -14,7 +14,7 @@ rows, less is better; of several rewards the best one or all together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -113,6 +113,7 @@ class Collaboration:
     plan: Plan
     liar: int
     size: int = 1000
+    _truths: dict[str, tuple[Any, Scaling]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def synthetic(self) -> bool:
@@ -189,25 +190,24 @@ class Collaboration:
         eta = noise_variances(allocation.game, scaled, allocation.targets, alone=alone)  # type: ignore[arg-type]
         mine = self._mine(sent)
         least = float(min(eta[i] for i in mine)) * scaling.target_scale**2
-        return self._told(allocation, sent, mine, self._log_loss(least, rules.name, parts, rules))
+        return self._told(allocation, sent, mine, self._log_loss(least, parts, rules))
 
-    def _log_loss(self, eta: float, name: str, parts: Mapping[str, Any], rules: Rules) -> float:
+    def _log_loss(self, eta: float, parts: Mapping[str, Any], rules: Rules) -> float:
         """The utility in nats, of noise of this VARIANCE in squared units of the target on the others' outputs."""
-        game, scaling = self._truth(name, parts, rules)
+        game, scaling = self._truth(parts, rules)
         X, y = self._dealt[1]
         outputs = (y - scaling.target_mean) / scaling.target_scale
         return expected_reward_mnlp(game, self.liar, eta / scaling.target_scale**2, scaling.features(X), outputs)
 
-    def _truth(self, name: str, parts: Mapping[str, Any], rules: Rules) -> tuple[Any, Scaling]:
+    def _truth(self, parts: Mapping[str, Any], rules: Rules) -> tuple[Any, Scaling]:
         """The game of the true rows, with hyperparameters learned from them; once for each set of rules."""
-        known: dict[str, tuple[Any, Scaling]] = self.__dict__.setdefault("_truths", {})
-        if name not in known:
+        if rules.name not in self._truths:
             true = [_with_references(c, np.random.default_rng(0)) for c in self._dealt[0]]
             scaling = self._scaling(true)
             scaled = [scaling.apply(c) for c in true]
             model = _with_noise(parts["model"], rules).fit(scaled)
-            known[name] = InformationGain(model).game(scaled), scaling
-        return known[name]
+            self._truths[rules.name] = InformationGain(model).game(scaled), scaling
+        return self._truths[rules.name]
 
     def _scaling(self, sent: Sequence[Contribution]) -> Scaling:
         how = self.plan.config.standardize

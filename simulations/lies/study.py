@@ -18,12 +18,13 @@ import polars as pl
 from guerdon.plugins import build
 from guerdon.shapley import RowShapley
 from guerdon.valuation import MaximumMeanDiscrepancy, PredictiveInformation
-from simulations.lies import OFFER
+from simulations.lies import OFFER, Honest
 from simulations.lies.collaboration import Collaboration, Rules
 from simulations.lies.drawing import draw
-from simulations.papers.study import Options, Row, StudyError, Task
+from simulations.papers.study import IMPOSSIBLE, ImpossibleTaskError, Options, Row, StudyError, Task
 from simulations.prepare import plan
 from simulations.scenarios import load_scenario
+from simulations.staging import importable
 
 __all__ = ["LieStudy", "rules_of", "summary", "tell"]
 
@@ -33,6 +34,9 @@ NAMES = tuple(name for name in OFFER if name != "Honest")
 
 ORDERS = 128
 """Of rows, from which their values are sampled: errors of about one percent."""
+
+
+NUMBERS = ("reward", "reward_honest", "share", "share_honest", "utility", "utility_honest", "alpha_change")
 
 
 def rules_of(synthetic: bool) -> tuple[Rules, ...]:
@@ -99,6 +103,9 @@ class LieStudy:
         rules = [r.name for r in rules_of(self._synthetic())]
         if wanted.get("rules", rules[0]) not in rules:
             raise StudyError(f"--only rules=...: on offer are {', '.join(rules)}, got {wanted['rules']}")
+        with importable(Path.cwd()):
+            for text in lies:
+                build(text, OFFER)
         seeds = options.repeats or (QUICK if options.quick else SEEDS)
         return [
             Task(
@@ -137,15 +144,20 @@ def tell(
     scenario: str, overrides: Sequence[str], size: int, seed: int, rule: str, lies: Sequence[str]
 ) -> Iterator[Row]:
     """A row for each lie: what it earned, what honesty would have, and what it cost the others."""
+    with importable(Path.cwd()):
+        parts = [build(text, OFFER) for text in lies]
     planned = plan(load_scenario(scenario), overrides, seed=seed)
     parties = len(planned.blocks)
     collaboration = Collaboration(planned, seed % parties, size)
     rules = next(r for r in rules_of(collaboration.synthetic) if r.name == rule)
-    honest = collaboration.earned(OFFER["Honest"](), rules)
-    for text in lies:
+    try:
+        honest = collaboration.earned(Honest(), rules)
+    except ValueError as error:
+        raise ImpossibleTaskError(f"{rule}, seed {seed}: where all are honest, {error}") from error
+    for text, lie in zip(lies, parts, strict=True):
         told: dict[str, Any] = {"rules": rule, "lie": text.removesuffix("()"), "seed": seed}
         try:
-            lied = collaboration.earned(build(text, OFFER), rules)
+            lied = collaboration.earned(lie, rules)
         except ValueError as error:  # refused: that earns what honesty would not even have
             yield {**told, "refused": str(error)}
             continue
@@ -171,8 +183,13 @@ def summary(results: pl.DataFrame) -> list[dict[str, Any]]:
     MMD^2.
     """
     rows = []
+    if "lie" not in results.columns:
+        raise StudyError(f"no seed has a result: {results[IMPOSSIBLE][0]}")
+    results = results.filter(pl.col("lie").is_not_null())
     for (rule, lie), group in results.group_by(["rules", "lie"], maintain_order=True):
         came = group.filter(pl.col("refused").is_null())
+        if came.is_empty():
+            came = came.with_columns(pl.lit(None, pl.Float64).alias(name) for name in NUMBERS)
         gain = (came["utility_honest"] - came["utility"]).to_numpy()
         rows.append(
             {
