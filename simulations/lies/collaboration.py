@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from guerdon.duplicates import without_near_copies
+from guerdon.duplicates import without_near_copies, without_repeats
 from guerdon.generators import (
     AdversarialForest,
     GaussianMixture,
@@ -64,14 +64,14 @@ class Rules:
         By their keys in the run config, in the place of the scenario's.
     by_party : bool
         Whether a noise variance is learned for each party.
-    without_copies : bool
-        Whether near-copies of a party's rows are taken out before anything else.
+    copies_once : bool
+        Whether of a party's equal rows, and of its near-copies, one is taken before anything else.
     """
 
     name: str
     parts: Mapping[str, Any]
     by_party: bool = False
-    without_copies: bool = False
+    copies_once: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ class Collaboration:
             The strategy gives other rewards than models of numbers and synthetic rows, or a part refuses what it gets.
         """
         sent = self._sent(lie)
-        if rules.without_copies:
-            sent = [without_near_copies(c) for c in sent]
+        if rules.copies_once:
+            sent = [without_near_copies(without_repeats(c)) for c in sent]
         parts = {**self._built.parts, **rules.parts}
         return self._synthetic(sent, parts) if self.synthetic else self._model(sent, parts, rules)
 

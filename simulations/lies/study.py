@@ -52,19 +52,15 @@ def rules_of(synthetic: bool) -> tuple[Rules, ...]:
         even = MaximumMeanDiscrepancy(reference="parties", near_duplicates="once")
         return (
             paper,
-            Rules("even reference, copies once", {"valuation": even}),
-            Rules("the same by rows", {"valuation": even, "shapley": RowShapley()}),
+            Rules("even reference, copies once", {"valuation": even}, copies_once=True),
+            Rules("the same by rows", {"valuation": even, "shapley": RowShapley()}, copies_once=True),
         )
-    predictive = PredictiveInformation()
+    predictive, by_rows = PredictiveInformation(), RowShapley(orders=ORDERS)
     return (
         paper,
         Rules("predictive, noise by party", {"valuation": predictive}, by_party=True),
-        Rules(
-            "the same by rows, copies once",
-            {"valuation": predictive, "shapley": RowShapley(orders=ORDERS)},
-            by_party=True,
-            without_copies=True,
-        ),
+        Rules("predictive, noise by party, copies once", {"valuation": predictive}, by_party=True, copies_once=True),
+        Rules("the same by rows", {"valuation": predictive, "shapley": by_rows}, by_party=True, copies_once=True),
     )
 
 
