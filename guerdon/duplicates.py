@@ -145,9 +145,9 @@ def near_copies(contribution: Contribution) -> NearCopies:
     ends = np.array(pairs, dtype=np.intp)
     graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(distinct),) * 2)
     _, group = connected_components(graph, directed=False)
-    first = {}
+    first: dict[int, int] = {}
     for place in np.argsort(of_row, kind="stable"):
-        first.setdefault(group[place], place)
+        first.setdefault(int(group[place]), int(place))
     copies = np.ones(len(distinct), dtype=bool)
     copies[list(first.values())] = False
     kept = everything.copy()
