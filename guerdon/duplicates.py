@@ -1,4 +1,12 @@
-"""Repeated rows: always counted, removed on request. Copies change values, so parties should know of them."""
+"""Repeated rows: always counted, removed on request. Copies change values, so parties should know of them.
+
+Copies with a little noise have no bits in common, and show by their distances: around a row the volumes to its k-th and
+its (k+1)-th nearest neighbour have, in data without copies, the ratio of a uniform draw to the power 1/k,
+
+    P((d_k / d_(k+1))^D < u) = u^k,    D the dimension in which the data lie,
+
+whatever their density there. Among copies the distance jumps after the last of them.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +16,41 @@ from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+from scipy.spatial.distance import pdist
+from scipy.stats import binom
 
 from guerdon.types import Contribution, FloatArray
 
-__all__ = ["DuplicateReport", "count_duplicates", "without_repeats"]
+__all__ = [
+    "DuplicateReport",
+    "NearCopies",
+    "count_duplicates",
+    "near_copies",
+    "some_of",
+    "without_near_copies",
+    "without_repeats",
+]
+
+NEIGHBOURS = 12
+"""So many nearest neighbours of a row are looked at: a row with more copies than that has copies of copies."""
+
+SUSPECT = 1e-3
+"""A jump that in data without copies one row in so many has is a sign of copies."""
+
+TOO_MANY = 1e-6
+"""Parties with more such rows than chance gives with this probability have near-copies; others have none."""
+
+FEWEST = 20
+"""Of fewer rows nothing is said."""
+
+PAIRED = 1000
+"""The dimension is taken from the distances between so many rows at most."""
+
+SCALES = (0.03, 0.08, 0.2)
+"""The shares of pairs between whose distances it is taken."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +87,109 @@ def count_duplicates(contributions: Sequence[Contribution]) -> DuplicateReport:
     return DuplicateReport(within, between)
 
 
+@dataclass(frozen=True, eq=False)
+class NearCopies:
+    """Which of a party's rows are copies of each other but for a little noise.
+
+    Attributes
+    ----------
+    kept : (m,) bool array
+        One row of each set of near-copies, and all others.
+    probability : float
+        Of as many suspect rows as there are, in data without copies.
+    """
+
+    kept: NDArray[np.bool_]
+    probability: float
+
+    @property
+    def count(self) -> int:
+        """How many rows are near-copies of one that is kept."""
+        return int((~self.kept).sum())
+
+
+def near_copies(contribution: Contribution) -> NearCopies:
+    """Find a party's near-copies, in inputs and, where there are some, outputs; each column in its own spread.
+
+    Equal rows are not near-copies: data of few levels hold them honestly (``count_duplicates``). Noise as large as the
+    distances between honest rows hides copies, and then they are hardly copies any more.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(60, 3))
+    >>> jittered = np.concatenate([X, X + 1e-3])
+    >>> near_copies(Contribution("A", X)).count, near_copies(Contribution("B", jittered)).count
+    (0, 60)
+    """
+    rows = contribution.X if contribution.y is None else np.column_stack([contribution.X, contribution.y])
+    m, everything = len(rows), np.ones(len(rows), dtype=bool)
+    spread = rows.std(axis=0) if m else np.ones(0)
+    rows = rows[:, spread > 0.0] / spread[spread > 0.0]
+    distinct, of_row = np.unique(rows, axis=0, return_index=True)
+    if len(distinct) < FEWEST or not rows.shape[1]:
+        return NearCopies(everything, 1.0)
+    dimension = _dimension(distinct)
+    neighbours = min(NEIGHBOURS, len(distinct) // 2)
+    distances, near = cKDTree(distinct).query(distinct, k=neighbours + 2)
+    k = np.arange(1, neighbours + 1)
+    ratio = distances[:, 1:-1] / distances[:, 2:]  # d_k / d_(k+1): (rows, neighbours)
+    jumps = ratio ** (dimension * k)
+    suspect = jumps < SUSPECT / neighbours
+    found = int(suspect.any(axis=1).sum())
+    half = len(distinct) // 2  # two rows that are each other's nearest are one finding
+    probability = float(binom.sf(found // 2 - 1, half, SUSPECT)) if found else 1.0
+    if probability > TOO_MANY:
+        return NearCopies(everything, probability)
+    last = np.where(suspect.any(axis=1), 1 + np.argmin(jumps, axis=1), 0)
+    pairs = [(i, j) for i in range(len(distinct)) for j in near[i, 1 : last[i] + 1]]
+    ends = np.array(pairs, dtype=np.intp)
+    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(distinct),) * 2)
+    _, group = connected_components(graph, directed=False)
+    first: dict[int, int] = {}
+    for place in np.argsort(of_row, kind="stable"):
+        first.setdefault(int(group[place]), int(place))
+    copies = np.ones(len(distinct), dtype=bool)
+    copies[list(first.values())] = False
+    kept = everything.copy()
+    gone = {row.tobytes() for row in distinct[copies]}
+    kept[[row.tobytes() in gone for row in np.ascontiguousarray(rows)]] = False
+    return NearCopies(kept, probability)
+
+
+def _dimension(distinct: FloatArray) -> float:
+    """The dimension in which rows lie: how pairs grow in number with their distance (Grassberger & Procaccia 1983).
+
+    Between quantiles of all distances, of which those between copies are too few to matter. The smaller of two, for a
+    dimension that is too large would see copies in honest rows.
+    """
+    some = distinct[np.linspace(0, len(distinct) - 1, min(len(distinct), PAIRED)).astype(int)]
+    quantiles = np.quantile(pdist(some), SCALES)
+    slopes = [np.log(SCALES[j + 1] / SCALES[j]) / np.log(quantiles[j + 1] / quantiles[j]) for j in (0, 1)]
+    return float(np.clip(min(slopes), 0.5, distinct.shape[1]))
+
+
+def without_near_copies(contribution: Contribution) -> Contribution:
+    """The contribution with one of each set of its near-copies (``near_copies``)."""
+    found = near_copies(contribution)
+    return contribution if found.kept.all() else some_of(contribution, np.flatnonzero(found.kept))
+
+
 def without_repeats(contribution: Contribution) -> Contribution:
     """The contribution with the first of each set of its identical rows."""
     first = sorted({key: row for row, key in reversed(list(enumerate(_keys(contribution))))}.values())
     rows: NDArray[np.intp] = np.array(first, dtype=np.intp)
-    y, noise = contribution.y, contribution.noise
+    return some_of(contribution, rows)
+
+
+def some_of(contribution: Contribution, rows: NDArray[np.intp]) -> Contribution:
+    """The contribution with these rows only."""
+    y, noise, marks = contribution.y, contribution.noise, contribution.marks
     return replace(
         contribution,
         X=contribution.X[rows],
         y=None if y is None else y[rows],
         noise=noise[rows] if isinstance(noise, np.ndarray) else noise,
+        marks=None if marks is None else marks.of_rows(rows),
     )
 
 

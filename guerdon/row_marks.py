@@ -78,6 +78,12 @@ class RowMarks:
         weights.setflags(write=False)
         return replace(self, weights=weights)
 
+    def of_rows(self, rows: NDArray[np.intp]) -> Self:
+        """The marks of some of the rows, where they have nothing else to show."""
+        if self.shown is not None:
+            raise ValueError("rows whose marks show them in other units are chosen before, not after")
+        return replace(self, keys=self.keys[rows], weights=None if self.weights is None else self.weights[rows])
+
     def divided(self, unit: float) -> Self:
         """The marks of the same rows with their outputs divided by this."""
         return replace(self, unit=self.unit * unit)

@@ -163,6 +163,7 @@ class RunConfig(BaseModel):
     )
     deduplicate: bool = Settings.deduplicate
     on_finding: Literal["note", "refuse"] = Settings.on_finding
+    evidence: bool = Field(Settings.evidence, description="what speaks for and against each party's data, told too")
     uncertainty: bool = Field(Settings.uncertainty, description="how far hyperparameters leave values open, told too")
     parties: str = ""
     min_parties: int = Field(Settings.min_parties, ge=1)

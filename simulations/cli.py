@@ -1,4 +1,4 @@
-"""The commands: run, list, prepare, show, report, compare, export, resume, purge and paper.
+"""The commands: run, list, prepare, show, report, compare, export, resume, purge, paper and lies.
 
 Each imports what it needs when it is called, so that ``--help`` and ``list`` answer at once.
 """
@@ -157,6 +157,16 @@ def run(
     decimal: Decimal = [],  # noqa: B006
     thousands: Thousands = [],  # noqa: B006
     date_format: DateFormat = [],  # noqa: B006
+    lie: Annotated[
+        str,
+        typer.Option(
+            "--lie",
+            metavar="PARTY=LIE",
+            help="Let a party lie, e.g. [bold]party-2=JitteredCopies(times=5)[/bold] or party-2=my_module:MyLie(): its "
+            "file is what it sends. `lies` tells the whole catalogue.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Simulate a scenario from the data to the rewards, and show what each party gained.
 
@@ -172,10 +182,12 @@ def run(
     reward), 1 if it failed, 2 if the config can't be used (then nothing was
     started), 130 after Ctrl-C.
     """
+    if lie and seeds > 1:
+        raise typer.BadParameter("--lie is for one run; over seeds, `python -m simulations lies` tells lies")
     written = _writings(delimiter, encoding, decimal, thousands, date_format)
     own = _Own(data, target, party_column, schema, strategy, missing, written)
     if seeds == 1:
-        _launch(_prepared(scenario, overrides, parties, seed, output_dir, own))
+        _launch(_prepared(scenario, overrides, parties, seed, output_dir, own, lie))
     else:
         _launch_all(scenario, overrides, parties, seed, output_dir, seeds, own)
 
@@ -370,6 +382,52 @@ def paper(
         raise typer.Exit(1)
 
 
+@app.command()
+def lies(
+    scenario: ScenarioArgument,
+    overrides: Set = [],  # noqa: B006
+    quick: Annotated[bool, typer.Option("--quick", help="Two seeds and few synthetic rows.")] = False,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="How many seeds; 20 by default.")] = None,
+    only: Annotated[
+        list[str],
+        typer.Option(
+            "--only",
+            metavar="KEY=VALUE",
+            help="One lie, e.g. [bold]lie=JitteredCopies(times=3)[/bold], or one set of rules, e.g. "
+            "[bold]rules=the paper's[/bold].",
+        ),
+    ] = [],  # noqa: B006
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The first seed.")] = 0,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; all cores by default.")] = None,
+    output_dir: Annotated[Path, typer.Option("--output-dir", help="Where results and pictures go.")] = Path("lies"),
+) -> None:
+    """What each lie of a catalogue earns in a scenario, under the paper's valuation and under others.
+
+    In each seed another party lies. The table says, against the same party's honesty: its reward value, its share
+    of the value, its true utility (its own true rows with its reward, on unseen rows; red where lying pays), and
+    what the lie costs the honest party that falls furthest.
+
+    Results are kept in OUTPUT_DIR/lies-SCENARIO.parquet as they come: after an interruption the same command goes
+    on where it stopped.
+    """
+    from simulations.lies.command import run_lies
+
+    missing = run_lies(
+        scenario,
+        overrides=overrides,
+        quick=quick,
+        seeds=seeds,
+        only=only,
+        seed=seed,
+        jobs=jobs,
+        folder=output_dir,
+    )
+    for reason in dict.fromkeys(missing.values()):
+        _complain(f"Missing: {reason}")
+    if missing:
+        raise typer.Exit(1)
+
+
 class _Own(NamedTuple):
     """What the command line says of files of the user's own."""
 
@@ -420,14 +478,20 @@ def _scenario(name: str, own: _Own) -> Scenario:
 
 
 def _prepared(
-    name: str, overrides: list[str], parties: int | None, seed: int | None, output_dir: Path | None, own: _Own
+    name: str,
+    overrides: list[str],
+    parties: int | None,
+    seed: int | None,
+    output_dir: Path | None,
+    own: _Own,
+    lie: str = "",
 ) -> Prepared:
     scenario = _scenario(name, own)  # before the seconds that the next import takes
     from simulations.prepare import prepare
 
     if own.strategy:
         overrides = [*overrides, f"strategy={own.strategy}"]
-    prepared = prepare(scenario, overrides, parties=parties, seed=seed, output_dir=output_dir)
+    prepared = prepare(scenario, overrides, parties=parties, seed=seed, output_dir=output_dir, lie=lie)
     if prepared.read is not None:
         prepared.read.show(Screen(stderr=True))
     for note in prepared.notes:
@@ -474,6 +538,7 @@ def _launch_all(
 def _launch(prepared: Prepared) -> None:
     """Run it, show the result, and leave with the status that the run deserves."""
     from simulations.launch import launch
+    from simulations.lies.told import add_to_run
     from simulations.progress import Progress
 
     console = Screen()
@@ -489,6 +554,7 @@ def _launch(prepared: Prepared) -> None:
     if outcome.reason != "completed":
         console.print(f"Note: {escape(outcome.reason)}.", highlight=False)
     console.print()
+    add_to_run(prepared.run)
     if _show(prepared.run) == "rewarded":
         _complain("The run did not complete: not every party took its reward.")
         raise typer.Exit(1)

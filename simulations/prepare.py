@@ -23,6 +23,8 @@ from server.config import PART_KEYS, ConfigError, RunConfig, parts_taken
 from server.run_directory import RunDirectory, RunDirectoryError
 from simulations import datasets, partitions
 from simulations.datasets import Dataset, Rows
+from simulations.lies.told import keep as keep_lie
+from simulations.lies.told import tell_of, told_lie
 from simulations.overrides import OverrideError, parse_overrides
 from simulations.own_data import KEYS, OWN_DATA, is_data_file
 from simulations.own_files import OwnFiles, OwnFilesError, Read, strategy_for
@@ -31,7 +33,7 @@ from simulations.staging import CHECKOUT, StagingError, check_modules, importabl
 from wire.files import write_arrays
 from wire.parsing import ParseError, read_json, read_toml
 
-__all__ = ["PrepareError", "Prepared", "prepare", "prepare_resume"]
+__all__ = ["Plan", "PrepareError", "Prepared", "plan", "prepare", "prepare_resume"]
 
 CONFIG = "config.toml"
 SYNTHETIC = "synthetic.parquet"
@@ -88,6 +90,22 @@ class Prepared:
         return tuple(read_json((self.run / "data" / "parties.json").read_bytes()))
 
 
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A run of which nothing is written yet.
+
+    config, given : typed, and as it was given; dataset, blocks : the data, and the rows of each party; sources : the
+    user's own modules; left_out : notes on what of the scenario is left out.
+    """
+
+    config: RunConfig
+    given: Mapping[str, Any]
+    dataset: Dataset
+    blocks: tuple[NDArray[np.intp], ...]
+    sources: set[Path]
+    left_out: tuple[str, ...]
+
+
 def prepare(
     scenario: Scenario,
     overrides: Iterable[str] = (),
@@ -96,6 +114,7 @@ def prepare(
     seed: int | None = None,
     output_dir: Path | None = None,
     caller: Path | None = None,
+    lie: str = "",
 ) -> Prepared:
     """Check everything, then write a new run directory.
 
@@ -105,6 +124,7 @@ def prepare(
     overrides : ``key=value`` texts for the run config, which win over the scenario's
     parties, seed, output_dir : shorthands for the number of parties and the keys ``seed`` and ``output-dir``
     caller : directory of the user's own modules and the default ``runs`` (the working directory)
+    lie : ``PARTY=Lie(...)``, what a party sends in the place of its rows (``simulations.lies``)
 
     Raises
     ------
@@ -113,7 +133,68 @@ def prepare(
     """
     caller = (caller or Path.cwd()).resolve()
     if scenario.data is not None:
+        if lie:
+            raise PrepareError("--lie is for scenarios; with files of your own, send a file that lies")
         return _prepare_files(scenario, scenario.data, overrides, parties, seed, output_dir, caller)
+    planned = plan(scenario, overrides, parties=parties, seed=seed, output_dir=output_dir, caller=caller)
+    config, given, dataset = planned.config, planned.given, planned.dataset
+    files = {
+        party: Rows(dataset.features[rows], dataset.target[rows])
+        for party, rows in zip(config.parties.split(","), planned.blocks, strict=True)
+    }
+    told = about = None
+    if lie:
+        try:
+            told = told_lie(planned, lie, caller)
+            about = tell_of(planned, told)
+        except (PluginError, StagingError) as error:
+            raise PrepareError(str(error)) from error
+        except ValueError as error:
+            raise PrepareError(f"--lie {lie!r}: {error}") from error
+        del files[told.party]
+        files |= {c.party: Rows(c.X, np.asarray(c.y)) for c in told.sent}
+    run = _new_directory(Path(config.output_dir), scenario.name)
+    _write_data(run / "data", dataset, files)
+    if told is not None and about is not None:
+        _write_rows(run / f"true-{told.party}", dataset, Rows(told.true.X, np.asarray(told.true.y)))
+        keep_lie(run, about)
+    target = config.target or dataset.target_name
+    final = config.to_toml_dict() | {
+        "parties": ",".join(files),
+        "run-dir": str(run),
+        "data-dir": str(run / "data"),
+        "target": target,
+    }
+    if dataset.synthetic is not None and not config.synthetic_file and "generator" not in given:
+        _table(dataset, dataset.synthetic).write_parquet(run / SYNTHETIC)
+        final["synthetic-file"] = str(run / SYNTHETIC)
+    if dataset.public is not None and not config.public_file:
+        _table(dataset, dataset.public).write_parquet(run / PUBLIC)
+        final["public-file"] = str(run / PUBLIC)
+    if dataset.schema and not config.schema_file:
+        (run / SCHEMA).write_text(dataset.schema, encoding="utf-8")
+        final["schema-file"] = str(run / SCHEMA)
+    (run / CONFIG).write_text(tomli_w.dumps(final), encoding="utf-8")
+    app = stage(planned.sources, run / "app") if planned.sources else CHECKOUT
+    return Prepared(run, app, RunConfig.parse(final), planned.left_out)
+
+
+def plan(
+    scenario: Scenario,
+    overrides: Iterable[str] = (),
+    *,
+    parties: int | None = None,
+    seed: int | None = None,
+    output_dir: Path | None = None,
+    caller: Path | None = None,
+) -> Plan:
+    """Check everything that ``prepare`` does, with the same arguments, and write nothing.
+
+    Raises
+    ------
+    PrepareError
+    """
+    caller = (caller or Path.cwd()).resolve()
     try:
         chosen = parse_overrides(overrides, SET_BY_PREPARE)
         with importable(caller):
@@ -126,22 +207,7 @@ def prepare(
             dataset, blocks = _divide(config)
     except (OverrideError, ConfigError, StagingError, PluginError, RunDirectoryError) as error:
         raise PrepareError(str(error)) from error
-    run = _new_directory(Path(config.output_dir), scenario.name)
-    _write_data(run / "data", dataset, config.parties.split(","), blocks)
-    target = config.target or dataset.target_name
-    final = config.to_toml_dict() | {"run-dir": str(run), "data-dir": str(run / "data"), "target": target}
-    if dataset.synthetic is not None and not config.synthetic_file and "generator" not in given:
-        _table(dataset, dataset.synthetic).write_parquet(run / SYNTHETIC)
-        final["synthetic-file"] = str(run / SYNTHETIC)
-    if dataset.public is not None and not config.public_file:
-        _table(dataset, dataset.public).write_parquet(run / PUBLIC)
-        final["public-file"] = str(run / PUBLIC)
-    if dataset.schema and not config.schema_file:
-        (run / SCHEMA).write_text(dataset.schema, encoding="utf-8")
-        final["schema-file"] = str(run / SCHEMA)
-    (run / CONFIG).write_text(tomli_w.dumps(final), encoding="utf-8")
-    app = stage(sources, run / "app") if sources else CHECKOUT
-    return Prepared(run, app, RunConfig.parse(final), left_out)
+    return Plan(config, given, dataset, blocks, sources, left_out)
 
 
 def _places(given: Mapping[str, Any], seed: int | None, output_dir: Path | None, caller: Path) -> dict[str, Any]:
@@ -327,15 +393,15 @@ def _new_directory(output_dir: Path, name: str) -> Path:
     raise AssertionError("unreachable")
 
 
-def _write_data(folder: Path, dataset: Dataset, parties: list[str], blocks: tuple[NDArray[np.intp], ...]) -> None:
+def _write_data(folder: Path, dataset: Dataset, files: Mapping[str, Rows]) -> None:
     """A file for each party, in the data set's units, with the rows to score on beside it, and the list of names."""
     folder.mkdir()
-    for party, rows in zip(parties, blocks, strict=True):
-        _write_rows(folder / party, dataset, Rows(dataset.features[rows], dataset.target[rows]))
+    for party, rows in files.items():
+        _write_rows(folder / party, dataset, rows)
         if dataset.held_out is not None:
             (folder / "heldout").mkdir(exist_ok=True)
             _write_rows(folder / "heldout" / party, dataset, dataset.held_out)
-    (folder / "parties.json").write_text(json.dumps(parties), encoding="utf-8")
+    (folder / "parties.json").write_text(json.dumps(list(files)), encoding="utf-8")
 
 
 def _write_rows(path: Path, dataset: Dataset, rows: Rows) -> None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
+from guerdon.evidence import PartyEvidence, gather_evidence
 from guerdon.models import Classifier, ClassPredictor, FitReport, GaussianProcessPosterior, Predictor, Pretrainable
 from guerdon.models import Model as BayesianModel
 from guerdon.models.party_noise import BY_PARTY, PartyNoise
@@ -353,6 +354,25 @@ class ModelRewards(PoolingMediator):
     def _valued_by(self, model: BayesianModel, work: _Work, public: Contribution | None) -> Given:
         """The valuation, with the model and the references to value by."""
         return Given(self.session.parts["valuation"], {"model": model, "references": self._references(work, public)})
+
+    def _evidence(
+        self, unfitted: BayesianModel, allocation: Allocation, work: _Work, public: Contribution | None
+    ) -> list[PartyEvidence]:
+        """What speaks for and against each party's data; said in notes, to each party of its own, and nothing more."""
+        if not self.settings.evidence or len(work.scaled) < 2 or not self.numbers:
+            return []
+        self.stage("evidence", len(work.scaled))
+
+        def alphas(model: BayesianModel) -> FloatArray:
+            game = self._valued_by(model, work, public).game(work.scaled)
+            phi = Auto()(game, rng=np.random.default_rng(self.settings.seed)).values
+            return np.asarray(phi / phi.max())
+
+        found = gather_evidence(unfitted, work.scaled, allocation.game, alphas=alphas)
+        for e in found:
+            for sentence in e.sentences():
+                self.note(f"{e.party}: {sentence}")
+        return found
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         if stage in ("value", "fit", "pretrain") or (stage == "realize" and done):

@@ -308,7 +308,9 @@ class PoolingMediator(Conversation):
         outcome.record["findings"] = [asdict(finding) for finding in self._findings]
         own = {party: [f.sentence for f in self._findings if f.party == party] for party in outcome.rewards}
         rewards = {
-            party: replace(reward, about={**reward.about, "findings": own[party]}) if own[party] else reward
+            party: replace(reward, about={**reward.about, "findings": [*own[party], *reward.about.get("findings", ())]})
+            if own[party]
+            else reward
             for party, reward in outcome.rewards.items()
         }
         self.conclude(replace(outcome, rewards=rewards))

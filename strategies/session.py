@@ -136,6 +136,7 @@ class Settings:
     min_noise: float = 1e-3
     uncertainty: bool = True
     fit: Literal["pool", "leave-one-out median", "party median", "public"] = "pool"
+    evidence: bool = False
     references: int | Literal["held-out", "public"] = "held-out"
     holdout: float = HOLDOUT
     stop_after: str = ""

@@ -47,6 +47,9 @@ __all__ = ["SyntheticDataRewards"]
 WORDS = "the maximum mean discrepancy to all data"
 """What rewards are made by, whatever the data are valued by."""
 
+EVENING = 3
+"""Beside the run's seed, what seeds which rows of a large party a generator is fitted to."""
+
 SHOWN = 64
 """Samples in the picture grid of a generator of images."""
 
@@ -209,6 +212,8 @@ class SyntheticDataRewards(PoolingMediator):
             return GivenRows(given)
         trains = self.session.generator is None and isinstance(self.session.parts["generator"], ResumableGenerator)
         self.stage("train" if trains else "fit")
+        if (rows := getattr(self.session.parts["valuation"], "fitted_to", None)) is not None:
+            scaled = rows(scaled, rng=np.random.default_rng([self.settings.seed, EVENING]))
         return fit_generator(self.session, scaled, scaling, rng=rng, progress=self._tell)
 
     def _allocate(

@@ -408,6 +408,12 @@ class GaussianProcessPosterior:
         latent = np.clip(covariance_diagonal(self._kernel, X) - explained, 0.0, None)
         return mean, latent + observation
 
+    def covariance(self, X: FloatArray) -> FloatArray:
+        """Of the function at X (k, d), without new observations' noise: (k, k)."""
+        X = self._inputs(X)
+        W = solve_triangular(self._factor, covariance(self._kernel, self.X, X), lower=True, check_finite=False)
+        return np.asarray(covariance(self._kernel, X) - W.T @ W)
+
     def sensitivity(self, X: FloatArray, rows: NDArray[np.bool_]) -> FloatArray:
         """||[(K + L)^-1 k_*]_rows||^2 at each x: (k,).
 

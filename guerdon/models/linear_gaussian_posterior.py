@@ -135,6 +135,12 @@ class LinearGaussianPosterior:
             latent[rows] = np.square(Phi @ self.root).sum(axis=1) + unexplained_variance(self.features, X[rows], Phi)
         return mean, latent + observation
 
+    def covariance(self, X: FloatArray) -> FloatArray:
+        """Of the function at X (k, d), without new observations' noise: (k, k); what features leave out is white."""
+        Phi = self._design(X)
+        half = Phi @ self.root
+        return np.asarray(half @ half.T + np.diag(np.zeros(len(X)) + unexplained_variance(self.features, X, Phi)))
+
     def sensitivity(self, X: FloatArray, rows: NDArray[np.bool_]) -> FloatArray:
         """||[d mean / d y]_rows||^2 at each x, for the training rows (m,) that are marked: (k,).
 

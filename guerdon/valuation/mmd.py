@@ -11,11 +11,12 @@ from gpytorch.kernels import Kernel
 from numpy.typing import ArrayLike
 
 from guerdon.checks import common_features, unwrap_scalars
+from guerdon.duplicates import some_of, without_near_copies
 from guerdon.models.kernels import check_kernel
 from guerdon.types import Contribution, FloatArray, Progress, SyntheticGame, silent
 from guerdon.valuation.kernel_sums import cross_sums, party_sums, self_sums
 from guerdon.valuation.lengthscale import paper_lengthscale, smallest_lengthscale
-from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame, finite_rows
+from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame, finite_rows, over_reference
 from guerdon.valuation.pair_kernels import PairKernel, pair_kernel
 
 __all__ = ["MaximumMeanDiscrepancy", "MaximumMeanDiscrepancyGame"]
@@ -46,6 +47,13 @@ class MaximumMeanDiscrepancy:
         exp(-|x - z|^2 / (2 l^2)) when None; else this kernel on inputs divided by ``lengthscale`` (1.0 leaves it as it
         is; what its text leaves open is 1). MMD tells distributions apart if the kernel is characteristic (appendix A):
         rbf, exponential and the Materns are, linear is not.
+    reference : str
+        What T is. "pool" is the paper's, all parties' rows and G alike: whoever brings more rows moves it, and its own
+        rows are worth more for that. "parties" is half G and half the parties, 1/n each, whatever number of rows they
+        bring; where G is fitted for it, it should be to such a mixture too (``fitted_to``).
+    near_duplicates : str
+        "kept", or "once": of a party's rows that are (nearly) copies of each other only the first is valued
+        (``guerdon.duplicates.near_copies``).
 
     Examples
     --------
@@ -60,9 +68,14 @@ class MaximumMeanDiscrepancy:
 
     lengthscale: float | Literal["auto", "paper"] = "auto"
     kernel: Kernel | str | None = None
+    reference: Literal["pool", "parties"] = "pool"
+    near_duplicates: Literal["kept", "once"] = "kept"
 
     def __post_init__(self) -> None:
         unwrap_scalars(self, "lengthscale")
+        for name, offer in (("reference", ("pool", "parties")), ("near_duplicates", ("kept", "once"))):
+            if getattr(self, name) not in offer:
+                raise ValueError(f"{name} is {' or '.join(map(repr, offer))}, got {getattr(self, name)!r}")
         word = self.lengthscale in ("auto", "paper")
         number = isinstance(self.lengthscale, (int, float)) and not isinstance(self.lengthscale, bool)
         if not word and not (number and 0.0 < float(self.lengthscale) < np.inf):
@@ -85,21 +98,55 @@ class MaximumMeanDiscrepancy:
         """
         contributions = tuple(contributions)
         G = _checked(contributions, synthetic)
+        if self.near_duplicates == "once":
+            contributions = tuple(without_near_copies(c) for c in contributions)
         pool = np.concatenate([c.X for c in contributions])
-        lengthscale = self._lengthscale(contributions, pool, G, progress)
+        weights = self._weights([len(c) for c in contributions], len(G))
+        lengthscale = self._lengthscale(contributions, pool, G, weights, progress)
         kernel = pair_kernel(self.kernel, lengthscale, pool, G)
-        block_sums, candidate_sums = _pass(kernel, pool, [len(c) for c in contributions], G, progress)
-        game = MaximumMeanDiscrepancyGame(contributions, G, lengthscale, kernel, block_sums, candidate_sums, progress)
+        block_sums, candidate_sums = _pass(kernel, pool, [len(c) for c in contributions], G, weights, progress)
+        game = MaximumMeanDiscrepancyGame(
+            contributions, G, lengthscale, kernel, block_sums, candidate_sums, weights, progress
+        )
         if self.lengthscale == "auto":
-            _require_a_value(game, float(block_sums.sum()) / (len(pool) + len(G)) ** 2)
+            _require_a_value(game, float(weights @ block_sums @ weights) / (len(pool) + len(G)) ** 2)
         return game
 
+    def fitted_to(self, contributions: Sequence[Contribution], *, rng: np.random.Generator) -> list[Contribution]:
+        """The rows that a generator of G should be fitted to, so that it is a model of what T holds of the parties.
+
+        All of them for "pool". For "parties" no more rows of any party, drawn at random, than the median party has:
+        then no number of rows makes a party most of what the generator learns, nor does withholding starve it.
+        """
+        if self.near_duplicates == "once":
+            contributions = [without_near_copies(c) for c in contributions]
+        if self.reference == "pool":
+            return list(contributions)
+        most = int(np.median([len(c) for c in contributions]))
+        return [
+            some_of(c, np.sort(g.permutation(len(c))[:most]))
+            for c, g in zip(contributions, rng.spawn(len(contributions)), strict=True)
+        ]
+
+    def _weights(self, sizes: Sequence[int], synthetic: int) -> FloatArray:
+        """How often each point of a party, and of G, counts in T, whose t points count t in all: (n + 1,)."""
+        if self.reference == "pool":
+            return np.ones(len(sizes) + 1)
+        t, present = sum(sizes) + synthetic, sum(size > 0 for size in sizes)
+        of_parties = [0.5 * t / (present * size) if size else 0.0 for size in sizes]
+        return np.array([*of_parties, 0.5 * t / synthetic])
+
     def _lengthscale(
-        self, contributions: Sequence[Contribution], pool: FloatArray, G: FloatArray, progress: Progress
+        self,
+        contributions: Sequence[Contribution],
+        pool: FloatArray,
+        G: FloatArray,
+        weights: FloatArray,
+        progress: Progress,
     ) -> float:
         if isinstance(self.lengthscale, (int, float)):
             return float(self.lengthscale)
-        T = np.concatenate([pool, G])
+        T, clouds = np.concatenate([pool, G]), [*(c.X for c in contributions), G]
         order = [c.X for c in contributions if len(c)]
         diagonal = float(np.linalg.norm(np.ptp(T, axis=0)))
 
@@ -109,7 +156,7 @@ class MaximumMeanDiscrepancy:
                 return True  # every k >= 1/2, so v >= 2/2 - 1
             kernel = pair_kernel(self.kernel, lengthscale, pool, G)
             for start, group in _groups(order):
-                values = _alone(kernel, group, T)
+                values = _alone(kernel, group, clouds, weights)
                 if values.min() < 0.0:
                     order.insert(0, order.pop(start + int(values.argmin())))  # who failed is asked first next time
                     return False
@@ -139,7 +186,12 @@ def _require_a_value(game: MaximumMeanDiscrepancyGame, of_all: float) -> None:
 
 
 def _pass(
-    kernel: PairKernel, pool: FloatArray, sizes: Sequence[int], G: FloatArray, progress: Progress
+    kernel: PairKernel,
+    pool: FloatArray,
+    sizes: Sequence[int],
+    G: FloatArray,
+    weights: FloatArray,
+    progress: Progress,
 ) -> tuple[FloatArray, FloatArray]:
     """Sums of k between the parties and G (n + 1, n + 1), and over T for every point of G (g,)."""
     done, total = 0, len(pool) ** 2 + len(pool) * len(G) + len(G) * (len(G) + 1) // 2
@@ -157,7 +209,10 @@ def _pass(
     sums[:n, n] = sums[n, :n] = np.bincount(owner, weights=pool_to_G.rows, minlength=n)
     within_G = self_sums(kernel, G, advance)
     sums[n, n] = within_G.sum()
-    return sums, pool_to_G.columns + within_G
+    if np.all(weights == 1.0):
+        return sums, pool_to_G.columns + within_G
+    clouds = [*np.split(pool, np.cumsum(sizes)[:-1]), G]
+    return sums, over_reference(kernel, G, clouds, weights)
 
 
 def _groups(clouds: Sequence[FloatArray]) -> Iterator[tuple[int, Sequence[FloatArray]]]:
@@ -171,12 +226,15 @@ def _groups(clouds: Sequence[FloatArray]) -> Iterator[tuple[int, Sequence[FloatA
         start = stop
 
 
-def _alone(kernel: PairKernel, clouds: Sequence[FloatArray], T: FloatArray) -> FloatArray:
-    """v of each of these parties' rows: (number of clouds,)."""
-    X, sizes = np.concatenate(clouds), np.array([len(cloud) for cloud in clouds])
-    to_reference = np.add.reduceat(cross_sums(kernel, X, T).rows, np.cumsum(sizes) - sizes)
+def _alone(
+    kernel: PairKernel, group: Sequence[FloatArray], clouds: Sequence[FloatArray], weights: FloatArray
+) -> FloatArray:
+    """v of each of these parties' rows, T being all clouds with these weights: (number of parties,)."""
+    X, sizes = np.concatenate(group), np.array([len(cloud) for cloud in group])
+    t = sum(map(len, clouds))
+    to_reference = np.add.reduceat(over_reference(kernel, X, clouds, weights), np.cumsum(sizes) - sizes)
     within = np.diagonal(party_sums(kernel, X, sizes.tolist()))
-    return np.asarray(2.0 * to_reference / (sizes * len(T)) - within / sizes**2)
+    return np.asarray(2.0 * to_reference / (sizes * t) - within / sizes**2)
 
 
 def _checked(contributions: Sequence[Contribution], synthetic: ArrayLike) -> FloatArray:

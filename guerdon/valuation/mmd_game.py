@@ -6,6 +6,9 @@
 | A_i = sum over D_i x T of k | ``A`` (n,) |
 | B_ij = sum over D_i x D_j of k, G last | ``block_sums`` (n + 1, n + 1), ``B`` (n, n) |
 | sum over T of k(x, .), x in G | ``candidate_sums`` (g,) |
+
+Where T is not the pool as it is, a point of D_j counts in it ``weights``[j] times, G's last, so that the weights of all
+t points still sum to t, and A_i = sum_j weights_j B_ij.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from guerdon.valuation.pair_kernels import PairKernel
 from guerdon.valuation.party_game import PartyGame
 from guerdon.valuation.sampling_error import shapley_weights
 
-__all__ = ["MAX_TABLE_PARTIES", "MaximumMeanDiscrepancyGame", "UnionSums", "finite_rows"]
+__all__ = ["MAX_TABLE_PARTIES", "MaximumMeanDiscrepancyGame", "UnionSums", "finite_rows", "over_reference"]
 
 MAX_TABLE_PARTIES = 20
 """Beyond this many parties the table of 2**n values is refused; the closed-form Shapley values don't need it."""
@@ -60,6 +63,8 @@ class MaximumMeanDiscrepancyGame(PartyGame):
         Sums of k between D_1, ..., D_n and G.
     candidate_sums : (g,) array
         The sum over T of k(x, .) for each x in G.
+    weights : (n + 1,) array
+        How often each point of D_1, ..., D_n and G counts in T; 1 in the pool as it is.
     """
 
     contributions: tuple[Contribution, ...]
@@ -68,12 +73,13 @@ class MaximumMeanDiscrepancyGame(PartyGame):
     kernel: PairKernel = field(repr=False)
     block_sums: FloatArray = field(repr=False)
     candidate_sums: FloatArray = field(repr=False)
+    weights: FloatArray = field(repr=False)
     progress: Progress = field(default=silent, repr=False)
 
     @property
     def A(self) -> FloatArray:  # noqa: N802
         """sum over D_i x T of k: (n,)."""
-        return np.asarray(self.block_sums[:-1].sum(axis=1))
+        return np.asarray(self.block_sums[:-1] @ self.weights)
 
     @property
     def B(self) -> FloatArray:  # noqa: N802
@@ -127,25 +133,22 @@ class MaximumMeanDiscrepancyGame(PartyGame):
         """
         pool = np.concatenate([c.X for c in self.contributions])
         own = cross_sums(self.kernel, pool, pool).rows
-        over_reference = own + cross_sums(self.kernel, pool, self.synthetic).rows
+        over_reference = self._over_reference(pool)
         diagonal = self.kernel.diagonal(pool)
         return row_shapley(over_reference, own, diagonal, self.reference)
 
     def value(self, points: ArrayLike) -> float:
         """v of any points (s, d); O(s t) kernel values."""
         S = finite_rows(points, self.synthetic.shape[1])
-        pool = np.concatenate([c.X for c in self.contributions])
-        to_reference = (
-            cross_sums(self.kernel, S, pool).rows.sum() + cross_sums(self.kernel, S, self.synthetic).rows.sum()
-        )
-        return self.value_of(UnionSums(len(S), float(to_reference), float(self_sums(self.kernel, S).sum()), 0.0))
+        to_reference = float(self._over_reference(S).sum())
+        return self.value_of(UnionSums(len(S), to_reference, float(self_sums(self.kernel, S).sum()), 0.0))
 
     def ceilings(self) -> FloatArray:
         """v(D_i u G) (n,), the most that a reward can be worth if more synthetic data is never worse."""
         s = self.sizes + len(self.synthetic)
         G = self.block_sums[-1]
         within = np.diagonal(self.B) + 2.0 * G[:-1] + G[-1]
-        return np.asarray(2.0 / (self.reference * s) * (self.A + G.sum()) - within / s**2)
+        return np.asarray(2.0 / (self.reference * s) * (self.A + G @ self.weights) - within / s**2)
 
     def row_influences(self) -> list[tuple[int, FloatArray]]:
         """phi less phi without a row, of each party and of G: see ``guerdon.valuation.sampling_error``.
@@ -160,11 +163,15 @@ class MaximumMeanDiscrepancyGame(PartyGame):
         for j, c in enumerate(self.contributions):
             X = c.X[some_rows(len(c), self.n)]
             b = self._sums_over_parties(X)
-            to_all = b.sum(axis=1) + cross_sums(self.kernel, X, self.synthetic).rows
-            U = np.outer(to_all, L[:, j]) + b @ L.T + 2.0 * b @ Q[:, j].T
+            to_all = b @ self.weights[:-1] + self.weights[-1] * cross_sums(self.kernel, X, self.synthetic).rows
+            U = np.outer(to_all, L[:, j]) + self.weights[j] * (b @ L.T) + 2.0 * b @ Q[:, j].T
             found.append((len(c), U * len(c) / max(len(c) - 1, 1)))
         G = self.synthetic[some_rows(len(self.synthetic), 1)]
-        return [*found, (len(self.synthetic), self._sums_over_parties(G) @ L.T)]
+        return [*found, (len(self.synthetic), self.weights[-1] * (self._sums_over_parties(G) @ L.T))]
+
+    def _over_reference(self, X: FloatArray) -> FloatArray:
+        """sum over T of k(x, .), for every x of X (a, d): (a,)."""
+        return over_reference(self.kernel, X, [*(c.X for c in self.contributions), self.synthetic], self.weights)
 
     def _sums_over_parties(self, X: FloatArray) -> FloatArray:
         return np.stack([cross_sums(self.kernel, X, c.X).rows for c in self.contributions], axis=1)
@@ -205,10 +212,10 @@ class MaximumMeanDiscrepancyGame(PartyGame):
     @cached_property
     def _reference_mean(self) -> float:
         """The mean of k over pairs of different points of T."""
-        diagonal = sum(
-            float(self.kernel.diagonal(X).sum()) for X in (*(c.X for c in self.contributions), self.synthetic)
-        )
-        return (float(self.block_sums.sum()) - diagonal) / (self.reference * (self.reference - 1))
+        clouds, w = (*(c.X for c in self.contributions), self.synthetic), self.weights
+        diagonal = sum(w_j**2 * float(self.kernel.diagonal(X).sum()) for X, w_j in zip(clouds, w, strict=True))
+        same = float(np.square(w) @ [len(X) for X in clouds])
+        return (float(w @ self.block_sums @ w) - diagonal) / (self.reference**2 - same)
 
     def _values(self, members: FloatArray) -> FloatArray:
         s = members @ self.sizes
@@ -238,6 +245,14 @@ class MaximumMeanDiscrepancyGame(PartyGame):
         table = np.where(s > 0, values, 0.0)
         table.setflags(write=False)
         return table
+
+
+def over_reference(kernel: PairKernel, X: FloatArray, clouds: Sequence[FloatArray], weights: FloatArray) -> FloatArray:
+    """sum_j weights_j sum over the j-th of these sets of k(x, .), for every x of X (a, d): (a,)."""
+    if np.all(weights == 1.0):
+        return cross_sums(kernel, X, np.concatenate(clouds)).rows
+    sums = (w * cross_sums(kernel, X, cloud).rows for w, cloud in zip(weights, clouds, strict=True) if len(cloud))
+    return np.sum(list(sums), axis=0)
 
 
 def finite_rows(points: ArrayLike, features: int) -> FloatArray:

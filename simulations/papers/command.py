@@ -18,10 +18,10 @@ from rich.progress import (
 )
 
 from simulations.papers import find_studies
-from simulations.papers.study import Options, StudyError, run_study
+from simulations.papers.study import Options, Study, StudyError, run_study
 from wire.terminal import Screen
 
-__all__ = ["run_papers"]
+__all__ = ["only_parts", "run_papers", "run_with_bar"]
 
 
 def run_papers(
@@ -40,7 +40,7 @@ def run_papers(
     Returns the reason for each task that has no numbers, by its key: empty where nothing is missing.
     """
     studies = find_studies(name)
-    options = Options(quick, seed, repeats, _parts(only), generator_file, jobs or os.cpu_count() or 1, folder)
+    options = Options(quick, seed, repeats, only_parts(only), generator_file, jobs or os.cpu_count() or 1, folder)
     console = Screen()
     if len(studies) > 1:  # of a whole paper, what --only leaves
         studies = tuple(study for study in studies if study.tasks(options))
@@ -48,21 +48,27 @@ def run_papers(
             raise StudyError(f"{name}: nothing to run for --only {', '.join(only)}; see `paper --help`")
     missing: dict[str, str] = {}
     for study in studies:
-        console.print(f"[bold]{study.name}[/bold]  {study.title}", highlight=False)
-        with _bar(console) as bar:
-            row = bar.add_task("tasks", total=None)
-            outcome = run_study(study, options, partial(_advance, bar, row))
-        for path in outcome.written:
-            console.print(f"  {path}", highlight=False, markup=False, soft_wrap=True)
-        missing |= outcome.missing
+        missing |= run_with_bar(study, options, console)
     return missing
+
+
+def run_with_bar(study: Study, options: Options, console: Screen) -> dict[str, str]:
+    """Run one study with a progress bar, and say what was written; returns the reasons of tasks without numbers."""
+    console.print(f"[bold]{study.name}[/bold]  {study.title}", highlight=False)
+    with _bar(console) as bar:
+        row = bar.add_task("tasks", total=None)
+        outcome = run_study(study, options, partial(_advance, bar, row))
+    for path in outcome.written:
+        console.print(f"  {path}", highlight=False, markup=False, soft_wrap=True)
+    return outcome.missing
 
 
 def _advance(bar: Progress, row: TaskID, done: int, total: int) -> None:
     bar.update(row, completed=done, total=total)
 
 
-def _parts(only: Sequence[str]) -> dict[str, str]:
+def only_parts(only: Sequence[str]) -> dict[str, str]:
+    """``KEY=VALUE`` texts as a mapping."""
     parts = {}
     for text in only:
         key, separator, value = (piece.strip() for piece in text.partition("="))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from guerdon.duplicates import count_duplicates, without_repeats
+from guerdon.duplicates import count_duplicates, near_copies, without_near_copies, without_repeats
 from guerdon.types import Contribution
 
 X = np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0], [1.0, 2.0], [0.0, 0.0], [-0.0, 0.0]])
@@ -48,3 +49,37 @@ def test_rows_measured_with_other_noise_are_other_rows() -> None:
     one = Contribution("bob", X[:1], Y[:1], noise=0.1)
     assert count_duplicates([ada, one]).between == {("ada", "bob"): 1}  # one variance for all, or one a row
     assert count_duplicates([ada, Contribution("bob", X[:1], Y[:1])]).between == {("ada", "bob"): 0}
+
+
+class TestNearCopies:
+    @pytest.mark.parametrize("times", [2, 5])
+    def test_jittered_copies_are_found(self, times):
+        X = np.random.default_rng(0).normal(size=(120, 5))
+        jitter = 1e-2 * np.random.default_rng(1).normal(size=(times - 1, 120, 5))
+        found = near_copies(Contribution("A", np.concatenate([X, *(X + j for j in jitter)])))
+        assert found.count == pytest.approx((times - 1) * 120, rel=0.03)
+
+    @pytest.mark.parametrize("seed", range(5))
+    @pytest.mark.parametrize("kind", ["clusters", "heavy tails", "whole numbers", "a line"])
+    def test_honest_rows_are_no_copies(self, kind, seed):
+        rng = np.random.default_rng(seed)
+        X = {
+            "clusters": rng.normal(size=(8, 4))[rng.integers(0, 8, 300)] + 0.01 * rng.normal(size=(300, 4)),
+            "heavy tails": rng.standard_t(2, size=(200, 3)),
+            "whole numbers": np.round(3.0 * rng.normal(size=(300, 3))),
+            "a line": rng.random((200, 1)) * np.ones(3),
+        }[kind]
+        assert near_copies(Contribution("A", X)).count == 0
+
+    def test_equal_rows_are_not_near_copies(self):
+        X = np.random.default_rng(0).normal(size=(60, 3))
+        assert near_copies(Contribution("A", np.tile(X, (2, 1)))).count == 0
+
+    def test_first_of_each_set_stays(self):
+        X = np.random.default_rng(0).normal(size=(60, 3))
+        kept = without_near_copies(Contribution("A", np.concatenate([X, X + 1e-4]), noise=np.arange(1.0, 121.0)))
+        assert np.array_equal(kept.X, X)
+        assert np.array_equal(kept.noise, np.arange(1.0, 61.0))
+
+    def test_a_few_rows_tell_nothing(self):
+        assert near_copies(Contribution("A", np.zeros((3, 2)))).count == 0

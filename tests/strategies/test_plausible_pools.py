@@ -256,3 +256,22 @@ def test_blame_needs_exactly_one() -> None:
     assert culprit(pool[:2], fails_with("a")) is None
     with pytest.raises(TypeError):
         culprit(pool, lambda left: len(5))  # type: ignore[arg-type]
+
+
+def test_evidence_is_told_to_the_mediator_and_to_each_party_of_itself(home: Path) -> None:
+    def shuffled(columns: dict[str, Any]) -> None:
+        columns["stay"] = np.random.default_rng(0).permutation(columns["stay"]) + 4.0 * np.random.default_rng(1).normal(
+            size=len(columns["stay"])
+        )
+
+    spoil(home, "west", shuffled)
+    directory = run(home, evidence=True, model="BayesianLinear(features='Affine()')")
+    record = directory.read_allocation()
+    by_party = {e["party"]: e for e in record["evidence"]}
+    assert by_party["west"]["probability"] < 1e-4
+    assert set(by_party["west"]["without"]) == set(PARTIES)
+    said = [note for note in record["notes"] if "do not foresee its outputs" in note]
+    assert [note.split(":")[0] for note in said] == ["west"]
+    told = {p: (home / f"{p}-reward/run/reward.json").read_text(encoding="utf-8") for p in PARTIES}
+    assert [p for p in PARTIES if "do not foresee its outputs" in told[p]] == ["west"]
+    assert "evidence" not in run(home, "plain").read_allocation()

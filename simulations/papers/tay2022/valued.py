@@ -92,6 +92,7 @@ class Valued:
             pair_kernel(None, lengthscale, kept["X"], G),
             kept["block_sums"],
             kept["candidate_sums"],
+            np.ones(len(contributions) + 1),
         )
         held_out = Rows(kept["test_X"], kept["test_y"])
         return cls(contributions, SyntheticData(G, kept["labels"]), held_out, game, kept["alpha"], kept["targets"])

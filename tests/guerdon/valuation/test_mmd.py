@@ -260,3 +260,80 @@ class TestRefusals:
         game = MaximumMeanDiscrepancy(1.0).game([Contribution("A", [[0.0]])], [[0.5]])
         with pytest.raises(ValueError, match=r"\(m, 1\)"):
             game(np.ones((1, 2), dtype=bool))
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+class TestReferenceOfParties:
+    """T is half G and half the parties, 1/n each: the formula on weighted points; numbers of rows buy nothing of it."""
+
+    def game(self, rng, sizes=(6, 9, 4), **options):
+        parties, G = random_parties(rng, sizes), rng.normal(size=(12, 2))
+        valuation = MaximumMeanDiscrepancy(lengthscale=0.8, reference="parties", **options)
+        return parties, G, valuation.game(parties, G)
+
+    def plain(self, S, parties, G):
+        def k(X, Z):
+            return np.exp(-np.square(X[:, None] - Z[None]).sum(axis=-1) / (2 * 0.8**2))
+
+        to_parties = np.mean([k(S, c.X).mean() for c in parties])
+        return to_parties + k(S, G).mean() - k(S, S).mean()  # 2 (1/2 parties + 1/2 G)
+
+    def test_values_ceilings_and_single_points(self, rng):
+        parties, G, game = self.game(rng)
+        for members in all_coalitions(3)[1:]:
+            S = np.concatenate([c.X for c, member in zip(parties, members, strict=True) if member])
+            assert game(members[None])[0] == pytest.approx(self.plain(S, parties, G), rel=1e-12)
+        with_G = [self.plain(np.concatenate([c.X, G]), parties, G) for c in parties]
+        assert game.ceilings() == pytest.approx(with_G, rel=1e-12)
+        assert game.value(G[:3]) == pytest.approx(self.plain(G[:3], parties, G), rel=1e-12)
+        sums = game.union_sums(1, [0, 5])
+        assert game.value_of(sums) == pytest.approx(
+            self.plain(np.concatenate([parties[1].X, G[[0, 5]]]), parties, G), rel=1e-12
+        )
+
+    def test_closed_forms(self, rng):
+        _, _, game = self.game(rng)
+        assert game.shapley() == pytest.approx(exact_shapley(game.table()), abs=1e-11)
+        assert game.row_shapley().sum() == pytest.approx(game.table()[-1], rel=1e-11)
+
+    def test_copies_of_all_rows_do_not_move_the_reference(self, rng):
+        parties, G, game = self.game(rng)
+        copied = [Contribution(parties[0].party, np.tile(parties[0].X, (4, 1))), *parties[1:]]
+        again = MaximumMeanDiscrepancy(lengthscale=0.8, reference="parties").game(copied, G)
+        alone = np.eye(3, dtype=bool)
+        assert again(alone) == pytest.approx(game(alone), rel=1e-12)
+        pool = MaximumMeanDiscrepancy(lengthscale=0.8)
+        assert not np.allclose(pool.game(copied, G)(alone), pool.game(parties, G)(alone), rtol=1e-3)
+
+    def test_pool_is_what_it_was(self, rng):
+        parties, G = random_parties(rng, (5, 7)), rng.normal(size=(8, 2))
+        game = MaximumMeanDiscrepancy(lengthscale=1.0).game(parties, G)
+        assert np.array_equal(game.weights, np.ones(3))
+        assert np.array_equal(game.A, game.block_sums[:-1] @ np.ones(3))
+
+    def test_no_party_has_a_negative_value_at_the_length_scale_found(self, rng):
+        parties, G = random_parties(rng, (30, 80)), rng.normal(size=(50, 2))
+        game = MaximumMeanDiscrepancy(lengthscale="auto", reference="parties").game(parties, G)
+        assert game(np.eye(2, dtype=bool)).min() >= -1e-12
+
+    def test_a_generator_is_fitted_to_no_more_rows_of_a_party_than_the_median(self, rng):
+        parties = random_parties(rng, (10, 20, 90))
+        fitted = MaximumMeanDiscrepancy(reference="parties").fitted_to(parties, rng=rng)
+        assert [len(c) for c in fitted] == [10, 20, 20]
+        assert MaximumMeanDiscrepancy().fitted_to(parties, rng=rng) == parties
+
+    def test_near_copies_count_once(self, rng):
+        parties, G = random_parties(rng, (60, 60)), rng.normal(size=(20, 2))
+        copied = [Contribution("P0", np.concatenate([parties[0].X, parties[0].X + 1e-6])), parties[1]]
+        once = MaximumMeanDiscrepancy(lengthscale=1.0, near_duplicates="once")
+        found, expected = once.game(copied, G), once.game(parties, G)
+        np.testing.assert_allclose(found.A, expected.A, rtol=1e-12)
+
+    @pytest.mark.parametrize("wrong", [{"reference": "all"}, {"near_duplicates": "twice"}])
+    def test_refuses(self, wrong):
+        with pytest.raises(ValueError, match="got"):
+            MaximumMeanDiscrepancy(**wrong)

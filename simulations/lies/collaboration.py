@@ -1,0 +1,289 @@
+"""A collaboration without messages, in which one party may lie: what everybody gets, and what the liar has of it.
+
+True utility is what a lie is judged by: what the liar's OWN TRUE rows do with its reward on rows that nobody sent.
+
+A model reward holds the others' outputs with noise of variance eta. A liar knows what it sent, so the best that it can
+make of its reward is a model of its true rows and the others' rows with that noise: its log loss, with hyperparameters
+learned from true rows and averaged exactly over the noise, is the utility, in nats a prediction, less is better. Of
+several rewards, under several names, that with the least noise counts.
+
+Of synthetic rewards it is the squared maximum mean discrepancy of its true rows with the synthetic ones to the unseen
+rows, less is better; of several rewards the best one or all together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from guerdon.duplicates import without_near_copies, without_repeats
+from guerdon.generators import (
+    AdversarialForest,
+    GaussianMixture,
+    GivenRows,
+    GrownPool,
+    SyntheticData,
+    grow_until_feasible,
+)
+from guerdon.metrics import mmd2_biased
+from guerdon.models import Model
+from guerdon.models.party_noise import BY_PARTY
+from guerdon.pipeline import Allocation, Given, allocate
+from guerdon.realization import noise_variances
+from guerdon.realization.noise import expected_reward_mnlp
+from guerdon.rewards.rectified import InfeasibleRewardsError
+from guerdon.scaling import Scaling
+from guerdon.types import Contribution, FloatArray
+from guerdon.valuation import InformationGain
+from simulations.lies.catalogue import Lie
+from simulations.prepare import Plan
+from strategies import ModelRewards, SyntheticDataRewards
+
+__all__ = ["Collaboration", "Earned", "Rules"]
+
+UNSEEN = 0.2
+"""The share of each party's rows that utility is told on, where the data set brings none for it."""
+
+REFERENCES = 0.1
+"""The share of each party's rows that it holds out and whose inputs it sends as references."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How data are valued, beside what the scenario says.
+
+    Attributes
+    ----------
+    name : str
+        What tables call them.
+    parts : mapping of str to Part
+        By their keys in the run config, in the place of the scenario's.
+    by_party : bool
+        Whether a noise variance is learned for each party.
+    copies_once : bool
+        Whether of a party's equal rows, and of its near-copies, one is taken before anything else.
+    """
+
+    name: str
+    parts: Mapping[str, Any]
+    by_party: bool = False
+    copies_once: bool = False
+
+
+@dataclass(frozen=True)
+class Earned:
+    """What came of a collaboration.
+
+    Attributes
+    ----------
+    reward : float
+        The liar's reward value over the largest reward value; of several names the best.
+    share : float
+        The liar's Shapley values, of all its names together, over the sum of all.
+    utility : float
+        As above: nats a prediction, or MMD^2; less is better.
+    alphas : dict of str to float
+        phi over the largest phi of the honest parties, by party.
+    """
+
+    reward: float
+    share: float
+    utility: float
+    alphas: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Collaboration:
+    """A scenario with its data dealt out, in which one party may send something else.
+
+    Attributes
+    ----------
+    plan : Plan
+        The scenario, checked.
+    liar : int
+        Which party it is that may lie.
+    size : int
+        |G| of synthetic rewards.
+    """
+
+    plan: Plan
+    liar: int
+    size: int = 1000
+    _truths: dict[str, tuple[Any, Scaling]] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether rewards are synthetic rows; else they are models."""
+        return isinstance(self._built.strategy, SyntheticDataRewards)
+
+    def earned(self, lie: Lie, rules: Rules) -> Earned:
+        """What everybody gets where the liar tells this lie, under these rules.
+
+        Raises
+        ------
+        ValueError
+            The strategy gives other rewards than models of numbers and synthetic rows, or a part refuses what it gets.
+        """
+        sent = self._sent(lie)
+        if rules.copies_once:
+            sent = [without_near_copies(without_repeats(c)) for c in sent]
+        parts = {**self._built.parts, **rules.parts}
+        return self._synthetic(sent, parts) if self.synthetic else self._model(sent, parts, rules)
+
+    @cached_property
+    def _built(self) -> Any:
+        built = self.plan.config.build_parts()
+        if type(built.strategy) not in (ModelRewards, SyntheticDataRewards):
+            raise ValueError(
+                f"strategy = {self.plan.config.strategy!r}: what a lie earns is told of ModelRewards and of "
+                "SyntheticDataRewards, take a scenario with one of these"
+            )
+        return built
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return self.plan.config.parties.split(",")
+
+    @cached_property
+    def _dealt(self) -> tuple[list[Contribution], tuple[FloatArray, FloatArray]]:
+        """Each party's true rows, with those whose inputs it holds out for reference; and rows that nobody has."""
+        rng = np.random.default_rng([self.plan.config.seed, 11])
+        data, of_all = self.plan.dataset, []
+        unseen: list[tuple[Any, Any]] = []
+        for name, block in zip(self._names, self.plan.blocks, strict=True):
+            rows = rng.permutation(block)
+            if data.held_out is None:
+                out, rows = np.split(rows, [max(1, round(UNSEEN * len(rows)))])
+                unseen.append((data.features[out], data.target[out]))
+            of_all.append(Contribution(name, data.features[rows], data.target[rows], data.feature_names))
+        if data.held_out is not None:
+            unseen.append((data.held_out.features, data.held_out.target))
+        X, y = (np.concatenate(columns) for columns in zip(*unseen, strict=True))
+        return of_all, (np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64))
+
+    def _sent(self, lie: Lie) -> list[Contribution]:
+        """What is sent, sorted by party: a party lies in its file, of which the rows that it holds out come too."""
+        sent: list[Contribution] = []
+        for i, true in enumerate(self._dealt[0]):
+            rng = np.random.default_rng([self.plan.config.seed, 12, i])
+            files = lie(true, rng=rng) if i == self.liar else (true,)
+            sent += [_with_references(c, rng) for c in files]
+        return sorted(sent, key=lambda c: c.party)
+
+    def _mine(self, sent: Sequence[Contribution]) -> list[int]:
+        honest = set(self._names) - {self._names[self.liar]}
+        return [i for i, c in enumerate(sent) if c.party not in honest]
+
+    def _model(self, sent: Sequence[Contribution], parts: Mapping[str, Any], rules: Rules) -> Earned:
+        scaling = self._scaling(sent)
+        scaled = [scaling.apply(c) for c in sent]
+        model = _with_noise(parts["model"], rules).fit(scaled)
+        references = [np.empty((0, c.X.shape[1])) if c.references is None else c.references for c in scaled]
+        value = Given(parts["valuation"], {"model": model, "references": references})
+        rng = np.random.default_rng(self.plan.config.seed)
+        allocation = allocate(scaled, value, parts["shapley"], parts["scheme"], None, rng=rng)
+        alone = np.asarray(allocation.game(np.eye(len(scaled), dtype=bool)))
+        eta = noise_variances(allocation.game, scaled, allocation.targets, alone=alone)  # type: ignore[arg-type]
+        mine = self._mine(sent)
+        least = float(min(eta[i] for i in mine)) * scaling.target_scale**2
+        return self._told(allocation, sent, mine, self._log_loss(least, parts, rules))
+
+    def _log_loss(self, eta: float, parts: Mapping[str, Any], rules: Rules) -> float:
+        """The utility in nats, of noise of this VARIANCE in squared units of the target on the others' outputs."""
+        game, scaling = self._truth(parts, rules)
+        X, y = self._dealt[1]
+        outputs = (y - scaling.target_mean) / scaling.target_scale
+        return expected_reward_mnlp(game, self.liar, eta / scaling.target_scale**2, scaling.features(X), outputs)
+
+    def _truth(self, parts: Mapping[str, Any], rules: Rules) -> tuple[Any, Scaling]:
+        """The game of the true rows, with hyperparameters learned from them; once for each set of rules."""
+        if rules.name not in self._truths:
+            true = [_with_references(c, np.random.default_rng(0)) for c in self._dealt[0]]
+            scaling = self._scaling(true)
+            scaled = [scaling.apply(c) for c in true]
+            model = _with_noise(parts["model"], rules).fit(scaled)
+            self._truths[rules.name] = InformationGain(model).game(scaled), scaling
+        return self._truths[rules.name]
+
+    def _scaling(self, sent: Sequence[Contribution]) -> Scaling:
+        how = self.plan.config.standardize
+        rows = [replace(c, y=None) for c in sent] if self.synthetic else sent
+        return Scaling.of_pool(rows, robust=how == "robust") if how else Scaling.identity(sent[0].X.shape[1])
+
+    def _synthetic(self, sent: Sequence[Contribution], parts: Mapping[str, Any]) -> Earned:
+        scaling = self._scaling(sent)
+        scaled = [scaling.apply(replace(c, y=None)) for c in sent]
+        seeds = np.random.default_rng([self.plan.config.seed, 13]).spawn(4)
+        grown = self._grown(scaled, parts, scaling, seeds)
+        game, targets, mine = grown.game, grown.targets, self._mine(sent)
+        drawn = [
+            parts["realization"].sample(game, i, float(targets.values[i]), rng=rng).indices
+            for i, rng in zip(mine, seeds[3].spawn(len(mine)), strict=True)
+        ]
+        sets = [*drawn, np.unique(np.concatenate(drawn))]
+        units = [scaling.original_features(grown.synthetic.points[rows]) for rows in sets]
+        return self._told(grown.allocation, sent, mine, min(map(self._discrepancy, units)))
+
+    def _grown(
+        self, scaled: Sequence[Contribution], parts: Mapping[str, Any], scaling: Scaling, seeds: Sequence[Any]
+    ) -> GrownPool:
+        """Everything decided, with as many synthetic rows as the bounds need, up to 16 times as many as asked for."""
+        given, decide = self.plan.dataset.synthetic, (parts["valuation"], parts["shapley"], parts["scheme"])
+        if given is None or "generator" in self.plan.given:
+            mixed = scaled[0].columns is not None and scaled[0].columns.is_mixed
+            part = parts.get("generator") or (AdversarialForest() if mixed else GaussianMixture())
+            rows = getattr(parts["valuation"], "fitted_to", None)
+            fitted = part.fit(scaled if rows is None else rows(scaled, rng=seeds[0]), rng=seeds[1])
+            return grow_until_feasible(scaled, fitted, *decide, size=self.size, limit=16 * self.size, rng=seeds[2])
+        sizes = sorted({min(self.size * times, len(given.features)) for times in (1, 4, 16)})
+        for size in sizes:
+            pool = GivenRows(SyntheticData(scaling.features(given.features[:size])))
+            try:
+                return grow_until_feasible(scaled, pool, *decide, size=size, limit=size, rng=seeds[2])
+            except InfeasibleRewardsError:
+                if size == sizes[-1]:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _discrepancy(self, synthetic: FloatArray) -> float:
+        """The utility: MMD^2 of the true rows with these to the unseen ones, in standard units of the true rows."""
+        true, unseen = self._dealt[0], self._dealt[1][0]
+        scaling = self._scaling(true)
+        T = scaling.features(unseen)
+        return mmd2_biased(
+            scaling.features(np.concatenate([true[self.liar].X, synthetic])), T, float(np.sqrt(T.var(axis=0).sum()))
+        )
+
+    def _told(self, allocation: Allocation, sent: Sequence[Contribution], mine: list[int], utility: float) -> Earned:
+        phi, r = allocation.shapley.values, allocation.targets.values
+        honest = [i for i in range(len(sent)) if i not in mine]
+        top = float(phi.max())
+        alphas = {sent[i].party: float(phi[i]) / top for i in honest}
+        return Earned(
+            reward=float(max(r[i] for i in mine) / r.max()),
+            share=float(sum(phi[i] for i in mine) / phi.sum()),
+            utility=utility,
+            alphas=alphas,
+        )
+
+
+def _with_references(contribution: Contribution, rng: np.random.Generator) -> Contribution:
+    """The contribution without the rows that it holds out, and with their inputs as references."""
+    out, rest = np.split(rng.permutation(len(contribution)), [max(1, round(REFERENCES * len(contribution)))])
+    rest = np.sort(rest)
+    y, noise = contribution.y, contribution.noise
+    return replace(
+        contribution,
+        X=contribution.X[rest],
+        y=None if y is None else y[rest],
+        noise=noise[rest] if isinstance(noise, np.ndarray) else noise,
+        references=contribution.X[out],
+    )
+
+
+def _with_noise(model: Model, rules: Rules) -> Any:
+    return replace(model, noise=BY_PARTY) if rules.by_party else model  # type: ignore[type-var]

@@ -1,0 +1,209 @@
+"""The catalogue of lies against several valuations: every lie under every set of rules, over seeds.
+
+The tasks are a study's (``simulations.papers.study``): one a seed and set of rules, in one file of results with which
+an interrupted command goes on. A seed draws the data, the split, which party lies, and all that the lie draws.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from guerdon.plugins import build
+from guerdon.shapley import RowShapley
+from guerdon.valuation import MaximumMeanDiscrepancy, PredictiveInformation
+from simulations.lies import OFFER, Honest
+from simulations.lies.collaboration import Collaboration, Rules
+from simulations.lies.drawing import draw
+from simulations.papers.study import IMPOSSIBLE, ImpossibleTaskError, Options, Row, StudyError, Task
+from simulations.prepare import plan
+from simulations.scenarios import load_scenario
+from simulations.staging import importable
+
+__all__ = ["LieStudy", "rules_of", "summary", "tell"]
+
+SEEDS, QUICK = 20, 2
+
+NAMES = tuple(name for name in OFFER if name != "Honest")
+
+ORDERS = 128
+"""Of rows, from which their values are sampled: errors of about one percent."""
+
+
+NUMBERS = ("reward", "reward_honest", "share", "share_honest", "utility", "utility_honest", "alpha_change")
+
+
+def rules_of(synthetic: bool) -> tuple[Rules, ...]:
+    """What is compared: the paper's valuation, and what stands against lies, one thing after another.
+
+    Parameters
+    ----------
+    synthetic : bool
+        Whether rewards are synthetic rows; else they are models.
+    """
+    paper = Rules("the paper's", {})
+    if synthetic:
+        even = MaximumMeanDiscrepancy(reference="parties", near_duplicates="once")
+        return (
+            paper,
+            Rules("even reference, copies once", {"valuation": even}, copies_once=True),
+            Rules("the same by rows", {"valuation": even, "shapley": RowShapley()}, copies_once=True),
+        )
+    predictive, by_rows = PredictiveInformation(), RowShapley(orders=ORDERS)
+    return (
+        paper,
+        Rules("predictive, noise by party", {"valuation": predictive}, by_party=True),
+        Rules("predictive, noise by party, copies once", {"valuation": predictive}, by_party=True, copies_once=True),
+        Rules("the same by rows", {"valuation": predictive, "shapley": by_rows}, by_party=True, copies_once=True),
+    )
+
+
+@dataclass(frozen=True)
+class LieStudy:
+    """The lies that are told in a scenario.
+
+    Attributes
+    ----------
+    scenario : str
+        Its name, or the path of its file.
+    overrides : sequence of str
+        ``key=value`` for its run config.
+    size : int
+        |G| of synthetic rewards.
+    """
+
+    scenario: str
+    overrides: tuple[str, ...] = ()
+    size: int = 1000
+
+    @property
+    def name(self) -> str:
+        return f"lies-{Path(self.scenario).stem}"
+
+    @property
+    def title(self) -> str:
+        return f"What lies earn in {Path(self.scenario).stem}"
+
+    def tasks(self, options: Options) -> Sequence[Task]:
+        """One a seed and set of rules, so that what is honest is computed once for all lies."""
+        wanted = options.only
+        if unknown := sorted(set(wanted) - {"lie", "rules"}):
+            raise StudyError(f"--only takes lie=... and rules=..., got {unknown[0]}")
+        lies = tuple(f"{name}()" for name in NAMES) if "lie" not in wanted else (wanted["lie"],)
+        rules = [r.name for r in rules_of(self._synthetic())]
+        if wanted.get("rules", rules[0]) not in rules:
+            raise StudyError(f"--only rules=...: on offer are {', '.join(rules)}, got {wanted['rules']}")
+        with importable(Path.cwd()):
+            for text in lies:
+                build(text, OFFER)
+        seeds = options.repeats or (QUICK if options.quick else SEEDS)
+        return [
+            Task(
+                "|".join([self.scenario, *self.overrides, f"size={self.size}", f"seed={seed}", rule, *lies]),
+                tell,
+                {
+                    "scenario": self.scenario,
+                    "overrides": self.overrides,
+                    "size": self.size,
+                    "seed": seed,
+                    "rule": rule,
+                    "lies": lies,
+                },
+            )
+            for seed in range(options.seed, options.seed + seeds)
+            for rule in rules
+            if wanted.get("rules", rule) == rule
+        ]
+
+    def _synthetic(self) -> bool:
+        return "SyntheticDataRewards" in str(load_scenario(self.scenario).config.get("strategy", ""))
+
+    def draw(self, results: pl.DataFrame, options: Options) -> Sequence[Path]:
+        """The table as CSV and the picture."""
+        options.folder.mkdir(parents=True, exist_ok=True)
+        rows = summary(results)
+        path = options.folder / f"{self.name}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        return [path, *draw(rows, self.title, options.folder, self.name)]
+
+
+def tell(
+    scenario: str, overrides: Sequence[str], size: int, seed: int, rule: str, lies: Sequence[str]
+) -> Iterator[Row]:
+    """A row for each lie: what it earned, what honesty would have, and what it cost the others."""
+    with importable(Path.cwd()):
+        parts = [build(text, OFFER) for text in lies]
+    planned = plan(load_scenario(scenario), overrides, seed=seed)
+    parties = len(planned.blocks)
+    collaboration = Collaboration(planned, seed % parties, size)
+    rules = next(r for r in rules_of(collaboration.synthetic) if r.name == rule)
+    try:
+        honest = collaboration.earned(Honest(), rules)
+    except ValueError as error:
+        raise ImpossibleTaskError(f"{rule}, seed {seed}: where all are honest, {error}") from error
+    for text, lie in zip(lies, parts, strict=True):
+        told: dict[str, Any] = {"rules": rule, "lie": text.removesuffix("()"), "seed": seed}
+        try:
+            lied = collaboration.earned(lie, rules)
+        except ValueError as error:  # refused: that earns what honesty would not even have
+            yield {**told, "refused": str(error)}
+            continue
+        # How far the honest fell, or rose, the one who fell furthest.
+        change = min(lied.alphas[p] / max(honest.alphas[p], 1e-12) - 1.0 for p in honest.alphas)
+        yield {
+            **told,
+            "refused": None,
+            "reward": lied.reward,
+            "reward_honest": honest.reward,
+            "share": lied.share,
+            "share_honest": honest.share,
+            "utility": lied.utility,
+            "utility_honest": honest.utility,
+            "alpha_change": change,
+        }
+
+
+def summary(results: pl.DataFrame) -> list[dict[str, Any]]:
+    """One row for each set of rules and lie: means over seeds, and standard errors of the differences.
+
+    ``gain`` is the utility of honesty less that of the lie, so that above 0 the lie paid; in nats a prediction, or
+    MMD^2.
+    """
+    rows = []
+    if "lie" not in results.columns:
+        raise StudyError(f"no seed has a result: {results[IMPOSSIBLE][0]}")
+    results = results.filter(pl.col("lie").is_not_null())
+    for (rule, lie), group in results.group_by(["rules", "lie"], maintain_order=True):
+        came = group.filter(pl.col("refused").is_null())
+        if came.is_empty():
+            came = came.with_columns(pl.lit(None, pl.Float64).alias(name) for name in NUMBERS)
+        gain = (came["utility_honest"] - came["utility"]).to_numpy()
+        rows.append(
+            {
+                "rules": rule,
+                "lie": lie,
+                "seeds": len(group),
+                "refused": len(group) - len(came),
+                **_mean("reward_change", (came["reward"] - came["reward_honest"]).to_numpy()),
+                **_mean("share_change", (came["share"] - came["share_honest"]).to_numpy()),
+                **_mean("gain", gain),
+                **_mean("alpha_change", came["alpha_change"].to_numpy()),
+            }
+        )
+    return rows
+
+
+def _mean(name: str, values: Any) -> Mapping[str, float]:
+    n = len(values)
+    mean = float(np.mean(values)) if n else float("nan")
+    error = float(np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+    return {name: mean, f"{name}_error": error}
