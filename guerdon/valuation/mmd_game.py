@@ -215,7 +215,7 @@ class MaximumMeanDiscrepancyGame(PartyGame):
         clouds, w = (*(c.X for c in self.contributions), self.synthetic), self.weights
         diagonal = sum(w_j**2 * float(self.kernel.diagonal(X).sum()) for X, w_j in zip(clouds, w, strict=True))
         same = float(np.square(w) @ [len(X) for X in clouds])
-        return (float(w @ self.block_sums @ w) - diagonal) / (self.reference**2 - same)
+        return float((w @ self.block_sums @ w - diagonal) / (self.reference**2 - same))
 
     def _values(self, members: FloatArray) -> FloatArray:
         s = members @ self.sizes
@@ -252,7 +252,7 @@ def over_reference(kernel: PairKernel, X: FloatArray, clouds: Sequence[FloatArra
     if np.all(weights == 1.0):
         return cross_sums(kernel, X, np.concatenate(clouds)).rows
     sums = (w * cross_sums(kernel, X, cloud).rows for w, cloud in zip(weights, clouds, strict=True) if len(cloud))
-    return np.sum(list(sums), axis=0)
+    return np.asarray(np.sum(list(sums), axis=0))
 
 
 def finite_rows(points: ArrayLike, features: int) -> FloatArray:
