@@ -150,6 +150,8 @@ def test_parts_in_the_tables_are_built_as_written(tmp_path: Path) -> None:
             config: dict[str, Any] = {key: text, "parties": "a,b", "output-dir": str(tmp_path)}
             if key != "strategy":
                 config["strategy"] = "SyntheticDataRewards()" if synthetic else "ModelRewards()"
+            if "Logistic" in text:
+                config["strategy"] = "ClassificationRewards()"
             RunConfig.parse(config).build_parts()
 
 
