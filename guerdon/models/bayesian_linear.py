@@ -51,7 +51,7 @@ class BayesianLinear(FeatureModel, LinearGaussian):
 
     Parameters
     ----------
-    noise : float or "by-party", optional
+    noise : float or str, optional
         Noise VARIANCE of rows that bring none of their own; None to learn it, "by-party" to learn one for each party
         (``guerdon.models.PartyNoise``), which what it declares can only raise.
     features : Features or str, optional

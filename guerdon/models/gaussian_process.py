@@ -51,7 +51,7 @@ class GaussianProcess(KernelModel):
     kernel : GPyTorch kernel or str
         A kernel is taken as it is (a float64 copy); a text such as ``"rbf + exponential(lengthscale=2.0)"`` leaves the
         hyperparameters that it does not give to ``fit``. See ``guerdon.models.kernels``.
-    noise : float or "by-party", optional
+    noise : float or str, optional
         Noise VARIANCE of rows that bring none of their own; None to learn it, "by-party" to learn one for each party
         (``guerdon.models.PartyNoise``), which what it declares can only raise.
     mean : float, optional

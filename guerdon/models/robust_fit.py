@@ -48,7 +48,8 @@ def median_fit(model: M, contributions: Sequence[Contribution], how: RobustFit, 
         With hyperparameters that are open, to be learned.
     contributions : sequence of Contribution
         Of at least three parties: of two the median is half of each.
-    how : {"leave-one-out median", "party median"}
+    how : str
+        Which parts: "leave-one-out median" or "party median".
     progress : callable
 
     Raises

@@ -43,7 +43,7 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
     ----------
     kernel : GPyTorch kernel or str
         As for ``GaussianProcess``.
-    noise : float or "by-party", optional
+    noise : float or str, optional
         As for ``GaussianProcess``.
     inducing : (M, d) array or int
         The inducing points, in the units that the model sees (standard units where the run standardizes), or how many
