@@ -18,10 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 from guerdon.linalg import PRECISION
 from guerdon.metrics import expected_mnlp
 from guerdon.models.protocols import Model, NoiseResponse, Posterior
+from guerdon.models.statistics import as_rows
 from guerdon.realization.noise_path import NoisePath
 from guerdon.row_marks import shown
 from guerdon.threads import one_thread
-from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets
+from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets, Statistics
 from guerdon.valuation.information_gain import InformationGainGame
 
 __all__ = [
@@ -146,12 +147,13 @@ class NoiseInjection:
         )
 
 
-def noise_responses(model: Model, contributions: Sequence[Contribution]) -> list[NoiseResponse]:
+def noise_responses(model: Model, contributions: Sequence[Contribution] | Sequence[Statistics]) -> list[NoiseResponse]:
     """How each party's information gain answers to noise on the others' outputs: one decomposition a party.
 
     This is the work in ``noise_variances``; hand it over there to solve for many targets, as a sweep over rho does.
     """
-    return [_response(model, contributions, i) for i in range(len(contributions))]
+    model, rows = as_rows(model, contributions)
+    return [_response(model, rows, i) for i in range(len(rows))]
 
 
 def _response(model: Model, contributions: Sequence[Contribution], i: int) -> NoiseResponse:
@@ -161,7 +163,7 @@ def _response(model: Model, contributions: Sequence[Contribution], i: int) -> No
 
 def noise_variances(
     model: Model,
-    contributions: Sequence[Contribution],
+    contributions: Sequence[Contribution] | Sequence[Statistics],
     targets: RewardTargets | ArrayLike,
     *,
     responses: Sequence[NoiseResponse] | None = None,
@@ -176,7 +178,7 @@ def noise_variances(
     ----------
     model : Model
         With all hyperparameters known.
-    contributions : sequence of n Contribution
+    contributions : sequence of n Contribution or Statistics
     targets : (n,) array or RewardTargets
         The values in nats that the rewards should have.
     responses : sequence of n NoiseResponse, optional
@@ -199,8 +201,9 @@ def noise_variances(
         responses = noise_responses(model, contributions)
     values = _values_of(targets, len(contributions))
     own = [response.own_value for response in responses] if alone is None else np.asarray(alone).tolist()
-    parts = zip(responses, contributions, own, strict=True)
-    return np.array([_solve_one(r, c.party, i, targets, float(values[i]), v) for i, (r, c, v) in enumerate(parts)])
+    names = [part.party for part in contributions]
+    parts = zip(responses, names, own, strict=True)
+    return np.array([_solve_one(r, name, i, targets, float(values[i]), v) for i, (r, name, v) in enumerate(parts)])
 
 
 def solve_noise(response: NoiseResponse, gain: float, deficit: float) -> float:
