@@ -17,10 +17,12 @@ from clients.disclosure import check_difference, remember
 from clients.errors import PartyError
 from clients.report import write_report
 from clients.reward_store import load_reward, save_reward
+from clients.sums import asks_for_sums, send_sums
 from wire import messages
 from wire.defaults import MAX_CONTRIBUTION_MB
 from wire.handlers import Handler, handlers_of
 from wire.kinds import kind_of, rows
+from wire.kinds.statistics import decode_asked
 from wire.messages import Introduction
 
 __all__ = ["app"]
@@ -63,11 +65,13 @@ def introduce(message: Message, context: Context) -> Message:
 
 @app.train("contribute")
 def contribute(message: Message, context: Context) -> Message:
-    """Send the rows that are not held out."""
+    """Send the rows that are not held out, or sums over them where the run asks for statistics."""
 
     def answer(party: Party) -> RecordDict:
         data = party.data
         own = data.contribution
+        if asks_for_sums(party):
+            return send_sums(party, decode_asked(message.content), dict(context.node_config))
         size = rows.size_in_megabytes(own)
         limit = float(context.run_config.get("max-contribution-mb", MAX_CONTRIBUTION_MB))
         if size > limit:

@@ -133,6 +133,9 @@ class RunConfig(BaseModel):
     generator_file: str = ""
     holdout: float = Field(Settings.holdout, ge=0.0, le=0.9)
     standardize: Literal[True, False, "robust"] = Settings.standardize
+    contribute: Literal["rows", "statistics"] = Field(
+        Settings.contribute, description="what each party sends: its rows, or sums over them from which no row is read"
+    )
     discloses_rows: bool = Field(Settings.discloses_rows, description="rewards may hold rows of other parties")
     reward_precision: float = Field(
         Settings.reward_precision,
@@ -248,6 +251,20 @@ class RunConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _sums_are_of_rows_as_they_are(self) -> Self:
+        if self.contribute == "statistics":
+            if self.deduplicate:
+                raise ValueError(
+                    "deduplicate: statistics are sums, in which equal rows can't be told; leave it out, or take rows"
+                )
+            if self.noise_column:
+                raise ValueError(
+                    "noise-column: statistics are sums over rows of one noise variance, which is learned; leave it out, "
+                    "or take rows"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _one_source_of_synthetic_rows(self) -> Self:
         if self.synthetic_file and self.generator_file:
             raise ValueError("synthetic-file and generator-file both say where synthetic rows come from: give one")
@@ -287,6 +304,11 @@ class RunConfig(BaseModel):
             return part
 
         strategy = make("strategy", self.strategy)
+        if self.contribute == "statistics" and isinstance(strategy, Conversation):
+            try:
+                strategy = strategy.from_statistics()
+            except ValueError as error:
+                problems.append(f"contribute: {error}")
         takes: Mapping[str, str] = getattr(strategy, "parts", {})
         given = {key: getattr(self, key) for key in PART_KEYS if key != "strategy" and getattr(self, key)}
         problems += [

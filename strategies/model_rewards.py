@@ -19,6 +19,7 @@ from guerdon.types import Contribution, ModelGame, lacks
 from guerdon.valuation import InformationGain, ValueUncertainty, noise_sensitivity, value_uncertainty
 from guerdon.valuation.uncertainty import Learnable
 from strategies.alone import alone_model, told
+from strategies.conversation import Conversation
 from strategies.errors import Errors
 from strategies.fitting import check_made, check_parts, unit_of
 from strategies.memory import free_memory
@@ -72,6 +73,11 @@ class ModelRewards(PoolingMediator):
 
     def check(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> None:
         self._fit_of(parts, texts)
+
+    def from_statistics(self) -> Conversation:
+        from strategies.statistics_rewards import StatisticsRewards
+
+        return StatisticsRewards()
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
         return check_parts(parts, texts, InformationGain(), WORDS, self.parts["realization"], things=("model",))

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from logging import WARNING
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
-from flwr.app import Message
+from flwr.app import Message, RecordDict
 from flwr.common.logger import log
 from flwr.serverapp import Grid
 from flwr.serverapp.exception import AggregationError
+from numpy.typing import NDArray
 
 from guerdon.duplicates import count_duplicates, without_repeats
 from guerdon.images import image_shape
@@ -35,7 +36,18 @@ from wire.kinds import rows
 from wire.messages import MessageError, Receipt
 from wire.text import listed
 
-__all__ = ["PoolingMediator"]
+__all__ = ["PoolingMediator", "Read"]
+
+
+class Read(NamedTuple):
+    """A contribution that can be used.
+
+    sent : as it came; received : in the run's order of columns; accepted : as it is pooled.
+    """
+
+    sent: Any
+    received: Any
+    accepted: Any
 
 
 class PoolingMediator(Conversation):
@@ -67,6 +79,61 @@ class PoolingMediator(Conversation):
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         """Value the pool (sorted by party) and make the rewards."""
 
+    # What parties contribute: rows, unless a subclass asks for something else.
+
+    def request(self, party: str) -> RecordDict:
+        """What a party is told of what it is to contribute, beside the proposal: nothing more."""
+        return RecordDict()
+
+    def read(self, answer: Answer) -> Read:
+        """A party's contribution, checked.
+
+        Raises
+        ------
+        MessageError
+            It can't be used.
+        """
+        sent = self._decoded(answer)
+        in_order = self._in_common_order(sent)
+        accepted = self._without_repeats(in_order)
+        self._check(accepted)
+        return Read(sent, in_order, accepted)
+
+    def entry(self, sent: Contribution) -> dict[str, Any]:
+        """What the ledger, and the receipt, say of a contribution."""
+        return {"sha256": rows.content_hash(sent), "rows": len(sent), "columns": sent.X.shape[1]}
+
+    def noticed(self, received: Sequence[Contribution]) -> list[str]:
+        """What is noticed of the contributions side by side, in sentences: rows that they share."""
+        return count_duplicates(received).sentences()
+
+    def described(self, pool: Sequence[Contribution]) -> list[Contribution]:
+        """The contributions with what their columns are, where a schema says it."""
+        schema = self.settings.schema
+        if schema is None:
+            return list(pool)
+        return [
+            replace(
+                c, columns=columns_of(schema).in_order([schema.features.index(name) for name in c.feature_names or ()])
+            )
+            for c in pool
+        ]
+
+    def findings(self, pool: Sequence[Contribution]) -> list[Finding]:
+        """What looks implausible."""
+        if not pool or image_shape(pool[0].feature_names) is not None:
+            return []
+        schema = self.settings.schema
+        fills = {c.name: float(c.missing) for c in schema.columns if c.fills and c.type == "number"} if schema else {}
+        return find_implausible(pool, target=self.target if self.numbers else "", fills=fills)
+
+    def keep_beside(self) -> dict[str, NDArray[Any]]:
+        """What is kept with the pool, that a resumed run needs to understand it: nothing more."""
+        return {}
+
+    def take_beside(self, arrays: Mapping[str, NDArray[Any]], columns: Sequence[str]) -> None:
+        """Take up what was kept with the pool of an earlier part of this run."""
+
     # Round 1: who is there, and what do they bring?
 
     def requests(self, server_round: int, grid: Grid) -> list[Message]:
@@ -76,14 +143,14 @@ class PoolingMediator(Conversation):
             return self.ask_nobody()
         self.refuse_all(refused)
         self.stage("contribute", len(self.nodes))
-        return self.ask(messages.CONTRIBUTE, self.nodes)
+        return self.ask(messages.CONTRIBUTE, self.nodes, self.request)
 
     def take(self, server_round: int, replies: Iterable[Message]) -> None:
         if (made := self.made_before()) is not None:
             self.outcome = made
             return
         pool = self._pool if self._pool is not None else self._collect(replies)
-        self._conclude(self._valued(self._with_columns(pool)))
+        self._conclude(self._valued(self.described(pool)))
 
     def alone_requests(self) -> list[Message]:
         alone, receipts = self.concluded.alone, self._receipts()
@@ -99,25 +166,12 @@ class PoolingMediator(Conversation):
         else:
             super().unanswered(party, stage, reason)
 
-    def _with_columns(self, pool: Sequence[Contribution]) -> list[Contribution]:
-        """The contributions with what their columns are, where a schema says it."""
-        schema = self.settings.schema
-        if schema is None:
-            return list(pool)
-        return [
-            replace(
-                c, columns=columns_of(schema).in_order([schema.features.index(name) for name in c.feature_names or ()])
-            )
-            for c in pool
-        ]
-
     def _take_up(self, pool: list[Contribution], about: dict[str, Any]) -> None:
         """Go on with the pool of an earlier part of this run, under what was fixed then."""
         now = self._fixed()
+        before = {"contribute": "rows", **about["fixed"]}  # before anybody could contribute anything else
         changed = [
-            f"{name} was {old!r} and is {now.get(name)!r}"
-            for name, old in about["fixed"].items()
-            if now.get(name) != old
+            f"{name} was {old!r} and is {now.get(name)!r}" for name, old in before.items() if now.get(name) != old
         ]
         if changed:
             raise AggregationError(
@@ -125,11 +179,12 @@ class PoolingMediator(Conversation):
                 "as it was (another scheme or realization can be chosen), or start a new run."
             )
         self._pool, self.target = pool, about["target"]
+        self.take_beside(about["beside"], about["features"])
         self.refused = self.journal.refusals()
         earlier = self.journal.load_allocation()
         self.notes = list(earlier["notes"]) if earlier else []
         self.note("resumed from the pooled data; no party is asked for it again")
-        self._findings = self._found(pool)
+        self._findings = self.findings(pool)
 
     def _fixed(self) -> dict[str, Any]:
         """What a resumed run may not change."""
@@ -143,21 +198,13 @@ class PoolingMediator(Conversation):
         for answer in self.answers("contribute", replies):
             party = answer.party
             try:
-                sent = self._decoded(answer)
-                in_order = self._in_common_order(sent)
-                accepted = self._without_repeats(in_order)
-                self._check(accepted)
+                sent, in_order, accepted = self.read(answer)
                 self.accept(accepted)
             except MessageError as error:
                 self.refuse(party, "contribute", str(error))
                 continue
             received[party], pool[party] = in_order, accepted
-            entries[party] = {
-                "sha256": rows.content_hash(sent),
-                "rows": len(sent),
-                "columns": sent.X.shape[1],
-                **answer.signed,
-            }
+            entries[party] = {**self.entry(sent), **answer.signed}
         self.stage("pool")
         for party, reason in self.misfits([pool[party] for party in sorted(pool)]).items():
             self.refuse(party, "contribute", reason)
@@ -166,14 +213,14 @@ class PoolingMediator(Conversation):
         for party in [c.party for c in contributions]:
             self.journal.ledger("contributed", party=party, node=str(self.nodes[party]), **entries[party])
         self.require_quorum(len(contributions))
-        for sentence in count_duplicates([received[c.party] for c in contributions]).sentences():
+        for sentence in self.noticed([received[c.party] for c in contributions]):
             self.note(sentence)
             self.journal.ledger("duplicates", finding=sentence)
         self._keep(contributions)
         return contributions
 
     def _keep(self, pool: Sequence[Contribution]) -> None:
-        self.journal.save_pool(pool, {"target": self.target, "fixed": self._fixed()})
+        self.journal.save_pool(pool, {"target": self.target, "fixed": self._fixed()}, self.keep_beside())
         self.journal.ledger("pooled", parties=[c.party for c in pool], rows=sum(map(len, pool)))
 
     def _check(self, contribution: Contribution) -> None:
@@ -191,16 +238,9 @@ class PoolingMediator(Conversation):
 
     # What looks implausible, and what breaks a stage.
 
-    def _found(self, pool: Sequence[Contribution]) -> list[Finding]:
-        if not pool or image_shape(pool[0].feature_names) is not None:
-            return []
-        schema = self.settings.schema
-        fills = {c.name: float(c.missing) for c in schema.columns if c.fills and c.type == "number"} if schema else {}
-        return find_implausible(pool, target=self.target if self.numbers else "", fills=fills)
-
     def _plausible(self, pool: list[Contribution]) -> list[Contribution]:
         """The pool with its findings noted, or without the parties that they are about where the run refuses these."""
-        findings = self._found(pool)
+        findings = self.findings(pool)
         for finding in findings:
             self.journal.ledger("finding", **asdict(finding))
         about = {finding.party: finding for finding in reversed(findings)}

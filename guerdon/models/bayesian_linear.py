@@ -104,9 +104,17 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         """The model for rows that come as features already, which predicts as this one does."""
         return replace(self, features=Computed(self._features()))
 
-    def unlearned(self, own: Contribution) -> Self:
-        """The model with half of the outputs' variance as its noise where that is open: for rows that tell none."""
-        return replace(self, noise=plain_noise(own.y) if self.noise is None else self.noise, report=None)
+    def unlearned(self, own: Contribution | Statistics) -> Self:
+        """The model with half of the outputs' variance as its noise where that is open: for rows that tell none.
+
+        Of sums, half of the outputs' mean square; 1/2 where noise hides that.
+        """
+        if isinstance(own, Statistics):
+            known = own.exact and own.rows and own.square > 0.0
+            plain = 0.5 * own.square / own.rows if known else 0.5
+        else:
+            plain = plain_noise(own.y)
+        return replace(self, noise=plain if self.noise is None else self.noise, report=None)
 
     def likely(
         self, contributions: Sequence[Contribution], *, drop: float, fitted: BayesianLinear | None = None

@@ -7,18 +7,22 @@ computed by the parties is the same model on these rows, its features the identi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import brentq
 
 from guerdon.models.maximum_likelihood import NOISE_BOUNDS
 from guerdon.models.pool import require_known
 from guerdon.models.protocols import FitReport
+from guerdon.row_marks import RowMarks
+from guerdon.scaling import Scaling
 from guerdon.types import Contribution, FloatArray, Statistics
 
-__all__ = ["all_statistics", "as_rows", "likeliest_noise"]
+__all__ = ["all_statistics", "as_rows", "in_units", "likeliest_noise", "rows_in_units"]
 
 NOISES = 200
 """Noise variances at which the likelihood is looked at before its highest peaks are followed."""
@@ -67,6 +71,56 @@ def as_rows(model: Any, parts: Sequence[Contribution] | Sequence[Statistics]) ->
         )
     noise = require_known("noise", model.noise)
     return on_computed(), [_rows_like(part, noise) for part in _alike(cast(Sequence[Statistics], parts))]
+
+
+def in_units(part: Statistics, scaling: Scaling) -> Statistics:
+    """The sums over the same rows in other units: of features (x, 1) without noise, each column less its centre, scaled.
+
+    With T what scaling does to (x, 1, y), the sums over (x, 1, y) become T S T', so that nobody is asked again.
+    """
+    F, z = _in_units(*part.like_rows()[:2], scaling)
+    before = part.like_rows()[1]
+    left = max(0.0, part.square - float(before @ before)) / scaling.target_scale**2
+    return Statistics(part.party, F.T @ F, F.T @ z, float(z @ z) + left, part.rows)
+
+
+def rows_in_units(part: Statistics, noise: float, scaling: Scaling | None = None) -> Contribution:
+    """Rows that say of the weights what the sums say, in other units, marked by what the party sent.
+
+    So whatever is drawn for them is the same in every run in which the party sends the same sums.
+
+    Parameters
+    ----------
+    part : Statistics
+        As the party sent it.
+    noise : float
+        The noise VARIANCE of outputs given the weights, in the units that are wanted.
+    scaling : Scaling, optional
+        Into these units, of features (x, 1) without noise.
+    """
+    F, z, beside = part.like_rows()
+    signs = np.sign(F[np.arange(len(F)), np.abs(F).argmax(axis=1)])  # eigenvectors come with either sign
+    F, z = signs[:, None] * F, signs * z
+    marks = RowMarks(_keys(part, len(z)))
+    if scaling is not None:
+        F, z = _in_units(F, z, scaling)
+        marks = marks.divided(scaling.target_scale)
+    return Contribution(part.party, F, z, noise=None if part.exact else noise + beside, marks=marks)
+
+
+def _in_units(F: FloatArray, z: FloatArray, scaling: Scaling) -> tuple[FloatArray, FloatArray]:
+    constant = F[:, -1]
+    inputs = (F[:, :-1] - np.outer(constant, scaling.feature_mean)) / scaling.feature_scale
+    return np.column_stack([inputs, constant]), (z - constant * scaling.target_mean) / scaling.target_scale
+
+
+def _keys(part: Statistics, count: int) -> NDArray[np.uint8]:
+    """A key for each of so many rows like the sums, of the sums themselves."""
+    whole = blake2b(part.party.encode(), digest_size=16)
+    for sums in (part.gram, part.moment, np.array([part.square, float(part.rows)])):
+        whole.update(np.ascontiguousarray(sums + 0.0))
+    digests = [blake2b(whole.digest(), salt=k.to_bytes(16, "little"), digest_size=16).digest() for k in range(count)]
+    return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(count, 16)
 
 
 def likeliest_noise(parts: Sequence[Statistics]) -> tuple[float, FitReport]:
