@@ -14,13 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from guerdon.features import ImageFeatures
 from guerdon.generators import AdversarialForest, GaussianMixture, KernelDensity, MmdGan, ResumableGenerator
-from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProcess
+from guerdon.models import BayesianLinear, BayesianLogistic, GaussianProcess, SparseGaussianProcess
 from guerdon.plugins import Offer, PluginError, build
 from guerdon.realization import LikelihoodTempering, NoiseInjection, WeightedSampling
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
 from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, StratifiedShapley
 from guerdon.valuation import InformationGain, MaximumMeanDiscrepancy
 from strategies import (
+    ClassificationRewards,
     Conversation,
     CosineGradientRewards,
     ModelRewards,
@@ -38,6 +39,7 @@ __all__ = ["OFFERS", "PART_KEYS", "ConfigError", "Parts", "RunConfig", "parts_ta
 OFFERS: Mapping[str, Offer] = {
     "strategy": {
         "ModelRewards": ModelRewards,
+        "ClassificationRewards": ClassificationRewards,
         "SyntheticDataRewards": SyntheticDataRewards,
         "CosineGradientRewards": CosineGradientRewards,
         "TrainingTimeRewards": TrainingTimeRewards,
@@ -53,6 +55,7 @@ OFFERS: Mapping[str, Offer] = {
     "model": {
         "GaussianProcess": GaussianProcess,
         "BayesianLinear": BayesianLinear,
+        "BayesianLogistic": BayesianLogistic,
         "SparseGaussianProcess": SparseGaussianProcess,
     },
     "shapley": {

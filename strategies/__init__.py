@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from strategies.classification_rewards import ClassificationRewards
     from strategies.conversation import Conversation, QuorumError
     from strategies.cosine_gradient_rewards import CosineGradientRewards
     from strategies.federated_learning import FederatedLearning
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from strategies.training_time_rewards import TrainingTimeRewards
 
 __all__ = [
+    "ClassificationRewards",
     "Conversation",
     "CosineGradientRewards",
     "FederatedLearning",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 HOMES = {
+    "ClassificationRewards": "classification_rewards",
     "Conversation": "conversation",
     "CosineGradientRewards": "cosine_gradient_rewards",
     "FederatedLearning": "federated_learning",

@@ -9,13 +9,13 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from guerdon.models import FitReport, GaussianProcessPosterior, Predictor, Pretrainable
+from guerdon.models import Classifier, ClassPredictor, FitReport, GaussianProcessPosterior, Predictor, Pretrainable
 from guerdon.models import Model as BayesianModel
 from guerdon.models.protocols import Heavy, Posterior
 from guerdon.pipeline import Allocation, Given, MadeReward, allocate
 from guerdon.row_marks import RowMarks, shown
 from guerdon.scaling import Scaling
-from guerdon.types import Contribution, ModelGame, lacks
+from guerdon.types import Contribution, Game, ModelGame, lacks
 from guerdon.valuation import InformationGain, ValueUncertainty, noise_sensitivity, value_uncertainty
 from guerdon.valuation.uncertainty import Learnable
 from strategies.alone import alone_model, told
@@ -49,8 +49,17 @@ class ModelRewards(PoolingMediator):
     hyperparameters are learned on the pool; those of a party's model alone on its own rows, in units of their own, so
     that what it scores alone depends on nobody else. Where the run has public rows, they train the model's features,
     and all data are in units of their standard deviations, so that a reward's scaling tells nothing of the pool.
+
+    What depends on the kind of outputs stands in methods that ``ClassificationRewards`` has its own of: ``check_model``
+    and ``check_target``, ``accept`` and ``misfits``, ``prepared``, ``predictor`` and ``evidence``.
+
+    Attributes
+    ----------
+    kind : str
+        Of the rewards, as ``wire.kinds`` knows it.
     """
 
+    kind: ClassVar[str] = Model.name
     parts: ClassVar[Mapping[str, str]] = {
         "model": "BayesianLinear(features='Affine()')",
         "valuation": "InformationGain()",
@@ -61,7 +70,7 @@ class ModelRewards(PoolingMediator):
 
     def begin(self, session: Session) -> None:
         super().begin(session)
-        _check_target(session.settings.schema)
+        self.check_target(session.settings.schema)
         model = session.parts["model"]
         self._pretrains = isinstance(model, Pretrainable) and model.needs_pretraining
         if self._pretrains and session.public is None:
@@ -72,6 +81,7 @@ class ModelRewards(PoolingMediator):
         self.carried = self._fit_of(session.parts, session.texts)
 
     def check(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        self.check_model(parts, texts)
         self._fit_of(parts, texts)
 
     def from_statistics(self) -> Conversation:
@@ -81,6 +91,59 @@ class ModelRewards(PoolingMediator):
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
         return check_parts(parts, texts, InformationGain(), WORDS, self.parts["realization"], things=("model",))
+
+    # What depends on the kind of outputs.
+
+    def check_model(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        """Make sure that the model predicts what rewards are to predict.
+
+        Raises
+        ------
+        ValueError
+        """
+        if isinstance(parts["model"], Classifier):
+            raise ValueError(
+                f"model = {texts['model']!r} predicts classes, and strategy = {texts['strategy']!r} gives models that "
+                'predict a number: take strategy = "ClassificationRewards()", or another model'
+            )
+
+    def check_target(self, schema: Schema | None) -> None:
+        """Refuse a target of categories, whose places in a list are no numbers; true and false are learned as 1 and 0.
+
+        Raises
+        ------
+        ValueError
+        """
+        if schema is not None and schema.outputs is not None and schema.outputs.type == "category":
+            raise ValueError(
+                f"the schema's target {schema.target!r} is a category, and model rewards predict a number: its places "
+                "in the list of values would be learned as if they were amounts. Take strategy = "
+                '"ClassificationRewards()", whose models give each category its probability, a target of type number '
+                '(grades that are amounts), or strategy = "SyntheticDataRewards()", which takes categories too'
+            )
+
+    def prepared(self, model: BayesianModel) -> BayesianModel:
+        """The model with all that is known of the outputs before any come."""
+        return model
+
+    def predictor(self, posterior: Any, scaling: Scaling, own: Contribution) -> Predictor | ClassPredictor:
+        """The posterior as a party gets it: on inputs, and of outputs, in their own units."""
+        noise = None if own.noise is None else float(np.mean(own.noise))
+        return Predictor(posterior, scaling, own.feature_names or (), self.target, noise)
+
+    def evidence(
+        self, model: BayesianModel, game: Game, scaled: Sequence[Contribution]
+    ) -> tuple[dict[str, Any], list[tuple[str, bool]]]:
+        """What is told of the model beside the values: entries of the record, and sentences with whether they warn."""
+        report: FitReport | None = getattr(model, "report", None)
+        sentences = [] if report is None else [(report.sentence, report.noise_at_bound)]
+        if lacks(game, ModelGame):
+            return {}, sentences
+        sensitivity = noise_sensitivity(model, scaled)
+        entry = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
+        return {"noise_sensitivity": entry}, [*sentences, (sensitivity.sentence, sensitivity.counts_noise)]
+
+    # What all model rewards share.
 
     def foresee(self) -> str:
         model, rows = self.session.parts["model"], sum(i.rows for i in self.introductions.values())
@@ -140,7 +203,7 @@ class ModelRewards(PoolingMediator):
         contributions = self._marked(contributions)
         public = self._public(contributions[0].feature_names or ())
         of_pool = public is None and bool(self.settings.standardize)
-        work = _Work(contributions, self.target, self._scaling(contributions if public is None else [public]), of_pool)
+        work = self._work(contributions, contributions if public is None else [public], of_pool=of_pool)
         unfitted = self._pretrained(public, work.scaling)
         model = self._fit(unfitted, work.scaled)
         parts, settings = self.session.parts, self.settings
@@ -166,7 +229,7 @@ class ModelRewards(PoolingMediator):
             record=self._record(allocation, work, model, errors),
             alone=self._alone(unfitted, public, contributions),
             rewards={
-                made.party: work.reward(i, _posterior(made), self._about(allocation, i, made, model, errors))
+                made.party: self._reward(work, i, _posterior(made), self._about(allocation, i, made, model, errors))
                 for i, made in enumerate(allocation.rewards)
             },
         )
@@ -182,12 +245,17 @@ class ModelRewards(PoolingMediator):
         X = np.column_stack([columns[name] for name in features])
         return Contribution("public-file", X, columns[self.target], tuple(features))
 
-    def _scaling(self, rows: Sequence[Contribution]) -> Scaling:
-        how = self.settings.standardize
-        return Scaling.of_pool(rows, robust=how == "robust") if how else Scaling.identity(rows[0].X.shape[1])
+    def _work(self, contributions: Sequence[Contribution], measured: Sequence[Contribution], *, of_pool: bool) -> _Work:
+        """The contributions with the scaling that follows from the rows ``measured``; labels are never scaled."""
+        how, inputs = self.settings.standardize, measured if self.numbers else _inputs(measured)
+        scaling = Scaling.of_pool(inputs, robust=how == "robust") if how else Scaling.identity(inputs[0].X.shape[1])
+        return _Work(contributions, scaling, scaling.blurred(inputs) if of_pool else scaling)
+
+    def _reward(self, work: _Work, i: int, posterior: Any, about: dict[str, Any]) -> Reward:
+        return Reward(self.predictor(posterior, work.shown, work.contributions[i]).arrays(), about)
 
     def _pretrained(self, public: Contribution | None, scaling: Scaling) -> BayesianModel:
-        model: BayesianModel = self.session.parts["model"]
+        model = self.prepared(self.session.parts["model"])
         if public is None or not self._pretrains:
             return model
         self.stage("pretrain")
@@ -205,11 +273,11 @@ class ModelRewards(PoolingMediator):
         self.stage("learn alone", len(contributions))
         made, models = {}, []
         for k, c in enumerate(contributions):
-            own = _Work([c], self.target, self._scaling([c] if public is None else [public]), of_pool=False)
+            own = self._work([c], [c] if public is None else [public], of_pool=False)
             (scaled,) = own.scaled
             models.append(alone_model(unfitted, scaled))
-            posterior = models[-1].model.posterior(scaled.X, np.asarray(scaled.y), scaled.noise)
-            made[c.party] = own.reward(0, posterior, {"kind": Model.name, "alone": True})
+            posterior = models[-1].model.posterior(scaled.X, np.asarray(scaled.y), noise=scaled.noise)
+            made[c.party] = self._reward(own, 0, posterior, {"kind": self.kind, "alone": True})
             self.progress("learn alone", k + 1, len(contributions))
         if sentence := told(models):
             self.note(sentence)
@@ -247,18 +315,14 @@ class ModelRewards(PoolingMediator):
             work.contributions,
             self.settings.run,
             self.session.texts,
-            kind=Model.name,
+            kind=self.kind,
             unit=self.unit,
             variance_unit=work.scaling.target_scale**2,
             errors=errors,
         )
         record["model"] = {**model.describe(), "standardized": self.settings.standardize}
-        report: FitReport | None = getattr(model, "report", None)
-        findings = [] if report is None else [(report.sentence, report.noise_at_bound)]
-        if not lacks(allocation.game, ModelGame):
-            sensitivity = noise_sensitivity(model, work.scaled)
-            record["noise_sensitivity"] = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
-            findings.append((sensitivity.sentence, sensitivity.counts_noise))
+        entries, findings = self.evidence(model, allocation.game, work.scaled)
+        record |= entries
         for sentence in errors.warnings():
             self.note(sentence)
         for sentence, warns in findings:
@@ -278,7 +342,7 @@ class ModelRewards(PoolingMediator):
         """What a party may know of its reward: its own numbers, and what is common knowledge."""
         return {
             **party_view(allocation, i, self.settings.run, self.session.texts, unit=self.unit, errors=errors),
-            "kind": Model.name,
+            "kind": self.kind,
             "reached": made.reached,
             "target_name": self.target,
             "model": {key: value for key, value in model.describe().items() if key != "fit"},
@@ -293,16 +357,9 @@ class ModelRewards(PoolingMediator):
         }
 
 
-def _check_target(schema: Schema | None) -> None:
-    """Refuse a target of categories, whose places in a list are no numbers; true and false are learned as 1 and 0."""
-    target = next((column for column in schema.columns if column.name == schema.target), None) if schema else None
-    if target is not None and target.type == "category":
-        raise ValueError(
-            f"the schema's target {target.name!r} is a category, and model rewards predict a number: its places in the "
-            "list of values would be learned as if they were amounts. Take a target of type number (grades that are "
-            "amounts) or boolean (one of the categories or not, learned as 1 and 0), or "
-            'strategy = "SyntheticDataRewards()", which takes categories'
-        )
+def _inputs(contributions: Sequence[Contribution]) -> list[Contribution]:
+    """The contributions without their outputs."""
+    return [replace(c, y=None) for c in contributions]
 
 
 def _check_rows_stay(rewards: Sequence[MadeReward], contributions: Sequence[Contribution]) -> None:
@@ -348,12 +405,15 @@ def _tempering(made: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """The pool as it came and in standard units."""
+    """The pool as it came and in standard units.
+
+    scaling : in which the values are taken; shown : that goes with rewards, of which all are made: blurred, where it is
+    of the pool's own rows.
+    """
 
     contributions: Sequence[Contribution]
-    target: str
     scaling: Scaling
-    of_pool: bool  # whether the scaling is of the parties' own rows
+    shown: Scaling
 
     @cached_property
     def scaled(self) -> list[Contribution]:
@@ -366,14 +426,3 @@ class _Work:
             for s, c in zip(scaled, self.contributions, strict=True)
             if s.marks is not None
         ]
-
-    @cached_property
-    def shown(self) -> Scaling:
-        """The scaling that goes with rewards, of which all are made: blurred, where it is of the pool's own rows."""
-        return self.scaling.blurred(self.contributions) if self.of_pool else self.scaling
-
-    def reward(self, i: int, posterior: Posterior, about: dict[str, Any]) -> Reward:
-        c = self.contributions[i]
-        own_noise = None if c.noise is None else float(np.mean(c.noise))
-        predictor = Predictor(posterior, self.shown, c.feature_names or (), self.target, own_noise)
-        return Reward(predictor.arrays(), about)

@@ -161,6 +161,11 @@ class Schema:
         """The names of all features, in order."""
         return tuple(name for column in self.columns if column.name != self.target for name in column.features)
 
+    @property
+    def outputs(self) -> Column | None:
+        """The target's column; None for data without outputs."""
+        return next((column for column in self.columns if column.name == self.target), None)
+
     def nothing(self, column: Column) -> tuple[str, ...]:
         """The texts that stand for a gap in this column."""
         return self.missing_values if column.missing_values is None else column.missing_values

@@ -10,7 +10,7 @@ from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior
 from guerdon.models.logistic_posterior import LogisticPosterior
 from guerdon.models.neural_features import NeuralFeatures
 from guerdon.models.predictor import Predictor
-from guerdon.models.protocols import FitReport, Heavy, Model, NoiseResponse, Posterior, Pretrainable
+from guerdon.models.protocols import Classifier, FitReport, Heavy, Model, NoiseResponse, Posterior, Pretrainable
 from guerdon.models.sparse_gaussian_process import SparseGaussianProcess
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "BayesianLinear",
     "BayesianLogistic",
     "ClassPredictor",
+    "Classifier",
     "Features",
     "FitReport",
     "FourierFeatures",

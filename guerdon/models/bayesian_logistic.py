@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -54,6 +54,8 @@ class BayesianLogistic(FeatureModel, LinearModel):
     0.346574
     """
 
+    discloses_rows: ClassVar[str] = ""
+
     features: Features | str | None = None
     classes: int | None = None
     weights: FloatArray | None = None
@@ -73,6 +75,18 @@ class BayesianLogistic(FeatureModel, LinearModel):
                 raise ValueError(f"weights are finite and of shape (M,) or (K M,), got shape {weights.shape}")
             weights.setflags(write=False)
             object.__setattr__(self, "weights", weights)
+
+    def of_classes(self, classes: int) -> Self:
+        """The model for this number of classes, whether or not there are rows of each.
+
+        Raises
+        ------
+        ValueError
+            It was made for another number.
+        """
+        if self.classes not in (None, classes):
+            raise ValueError(f"the model is for {self.classes} classes, and there are {classes}: leave classes out")
+        return replace(self, classes=classes)
 
     def fit(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> Self:
         """The model linearized at the most probable weights of the pool, by Newton's method to convergence.

@@ -1,30 +1,62 @@
-"""A logistic posterior on the data's own inputs and labels: the classification model that a party receives."""
+"""A belief on classes, on the data's own inputs and labels: the classification model that a party receives."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.models.logistic_posterior import LogisticPosterior
 from guerdon.models.protocols import Arrays
+from guerdon.plugins import class_of, name_of
 from guerdon.scaling import Scaling
 from guerdon.types import FloatArray
 
-__all__ = ["ClassPredictor"]
+__all__ = ["CLASS_POSTERIORS", "ClassPosterior", "ClassPredictor"]
+
+
+class ClassPosterior(Protocol):
+    """A belief on a model of classes after seeing data."""
+
+    @property
+    def classes(self) -> int:
+        """K, their number."""
+        ...
+
+    @property
+    def contains(self) -> str:
+        """What the holder of the posterior can read from it, as a phrase for the reward that carries it."""
+        ...
+
+    def predict_proba(self, X: FloatArray) -> FloatArray:
+        """The probability of each class (k, K), each row summing to 1, at X (k, d)."""
+        ...
+
+    def retrained(self, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None) -> Self:
+        """The belief of the same model after other rows, with which a party scores what it can do alone."""
+        ...
+
+    def arrays(self) -> dict[str, NDArray[Any]]: ...
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self: ...
+
+
+CLASS_POSTERIORS: dict[str, type[ClassPosterior]] = {"logistic": LogisticPosterior}
+"""How a stored posterior is rebuilt, by the kind it was stored as."""
 
 
 @dataclass(frozen=True, eq=False)
 class ClassPredictor:
-    """A belief on a logistic model with the scaling of its inputs, the features it expects and its labels.
+    """A belief on a model of classes with the scaling of its inputs, the features it expects and its labels.
 
     ``arrays`` and ``from_arrays`` carry all of it through a message or a file, without pickle.
 
     Attributes
     ----------
-    posterior : LogisticPosterior
+    posterior : ClassPosterior
         On inputs in standard units.
     scaling : Scaling
         Of the inputs; the target's part is not used.
@@ -36,7 +68,7 @@ class ClassPredictor:
         The target's own word for each class, in the order of the classes.
     """
 
-    posterior: LogisticPosterior
+    posterior: ClassPosterior
     scaling: Scaling
     feature_names: tuple[str, ...]
     target: str
@@ -55,6 +87,7 @@ class ClassPredictor:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {
+            "kind": np.array(name_of(self.posterior, CLASS_POSTERIORS)),
             "feature_names": np.array(self.feature_names),
             "target": np.array(self.target),
             "labels": np.array(self.labels),
@@ -67,8 +100,9 @@ class ClassPredictor:
         def part(prefix: str) -> dict[str, NDArray[Any]]:
             return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
+        posterior: type[ClassPosterior] = class_of(str(arrays["kind"]), CLASS_POSTERIORS)
         return cls(
-            posterior=LogisticPosterior.from_arrays(part("posterior.")),
+            posterior=posterior.from_arrays(part("posterior.")),
             scaling=Scaling.from_arrays(part("scaling.")),
             feature_names=tuple(str(name) for name in arrays["feature_names"]),
             target=str(arrays["target"]),

@@ -192,6 +192,20 @@ class LogisticPosterior:
         rows = ClassRows(features, X, weights, classes, power)
         return cls(features, classes, weights, square_root_information(rows, len(weights)))
 
+    def retrained(self, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None) -> Self:
+        """The belief of the same model after other rows: labels y (m,) at X (m, d), their likelihoods to 1 / noise.
+
+        Raises
+        ------
+        ValueError
+            A label is no whole number from 0 to K - 1.
+        """
+        labels = y.astype(np.int64)
+        if np.any(labels != y) or np.any(labels < 0) or np.any(labels >= self.classes):
+            raise ValueError(f"labels must be whole numbers from 0 to {self.classes - 1}: the places of their classes")
+        power = None if noise is None else np.array(np.broadcast_to(1.0 / np.asarray(noise), len(X)))
+        return self.of(self.features, X, labels, self.classes, power)
+
     @property
     def contains(self) -> str:
         """What the holder of this posterior can read from it."""

@@ -13,6 +13,7 @@ from guerdon.types import Contribution, FloatArray, Progress
 
 __all__ = [
     "Arrays",
+    "Classifier",
     "Curve",
     "FitReport",
     "Heavy",
@@ -179,6 +180,18 @@ class Heavy(Protocol):
     @property
     def lighter(self) -> str:
         """The model to take where that is too much, as a run config has it."""
+        ...
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """A model of classes: outputs are their places 0 to K - 1, and its posteriors have ``predict_proba``.
+
+    Beside this it has what a ``Model`` has, but no ``noise_response``: labels take no Gaussian noise.
+    """
+
+    def of_classes(self, classes: int) -> Model:
+        """The model for this number K of classes, whether or not there are rows of each."""
         ...
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from guerdon.types import FloatArray
 from wire.kinds.columns import Column
 from wire.kinds.kind import ACCURACY, HeldRows, Kind, Score, held_inputs, require_parts, reward_columns
+from wire.kinds.retraining import trained_again
 from wire.kinds.worth import worth_lines
 from wire.messages import MessageError, Reward
 from wire.pages.glossary import MEANINGS
@@ -41,6 +43,15 @@ BRIER = Score(
     summary="",
     lower_is_better=True,
 )
+CALIBRATION = Score(
+    *("calibration_error", "ECE", "calibration error (ECE)", MEANINGS["calibration_error"]),
+    axis="expected calibration error",
+    summary="",
+    lower_is_better=True,
+)
+
+UNSURE = 1e-10
+"""Of a model that is scored, the least probability of a class: the log loss of one that is surer tells of single rows."""
 
 
 class Classification(Kind):
@@ -50,25 +61,23 @@ class Classification(Kind):
     words: ClassVar[str] = "a model of class probabilities"
     scheme: ClassVar[str] = "RhoShapley"
     predicts: ClassVar[bool] = True
-    scores: ClassVar[Sequence[Score]] = (LOG_LOSS, ACCURACY, AUC, BRIER)
+    scores: ClassVar[Sequence[Score]] = (LOG_LOSS, ACCURACY, AUC, BRIER, CALIBRATION)
     given: ClassVar[Sequence[Column]] = reward_columns(
         ("target r_i", "target", "reward rᵢ", "target"),
         ("kappa_i", "kappa", "power κᵢ", "kappa"),
         ("reached", "reached", "reached", "reached"),
     )
 
-    def columns(self, record: Mapping[str, Any]) -> Sequence[Column]:
-        miscalibration = Column(
-            "calibration\nerror",
-            "reward.calibration_error",
-            "calibration error",
-            MEANINGS["calibration_error"],
-            "scores",
-        )
-        return (*super().columns(record), miscalibration)
+    def alone(self, reward: Reward, data: HeldRows) -> Reward:
+        """The same model trained on the party's own rows: of what was sent it keeps the scaling and the features."""
+        sent = _predictor(reward)
+        return replace(reward, arrays=replace(sent, posterior=trained_again(sent, data.contribution)).arrays())
 
     def score(self, reward: Reward, data: HeldRows) -> dict[str, float]:
-        """Log loss (nats), accuracy, area under the ROC curve, Brier score and calibration error on held-out rows."""
+        """Log loss (nats), accuracy, area under the ROC curve, Brier score and calibration error on held-out rows.
+
+        Without the area where all held-out rows have one label: there is none then.
+        """
         from guerdon.class_metrics import accuracy, area_under_curve, brier_score, calibration_error, log_loss
 
         held = data.held_outputs
@@ -76,6 +85,7 @@ class Classification(Kind):
             return {}
         predictor = _predictor(reward)
         p = predictor.predict_proba(held_inputs(data, predictor.feature_names))
+        _require_bounds(p, held)
         measures = {
             "log_loss": log_loss,
             "accuracy": accuracy,
@@ -129,6 +139,26 @@ def _predictor(reward: Reward, *, here: bool = False) -> ClassPredictor:
 
 def _broken(error: Exception) -> MessageError:
     return MessageError(f"the model in this reward can't be rebuilt: {error}")
+
+
+def _require_bounds(p: FloatArray, held: FloatArray) -> None:
+    """Score nothing that is made to tell of single rows, nor labels that the model does not know.
+
+    Raises
+    ------
+    MessageError
+    """
+    if np.any((held < 0) | (held >= p.shape[1]) | (held != np.round(held))):
+        raise MessageError(
+            "rows that this party holds out have labels that this model does not know: nothing is scored"
+        )
+    if not np.isfinite(p).all() or np.abs(p.sum(axis=1) - 1.0).max() > 1e-6:
+        raise MessageError("this model predicts no probabilities, and is not scored")
+    if np.any(p < UNSURE):
+        raise MessageError(
+            f"this model gives a label a probability below {UNSURE:g}: its score would tell of single rows, and stays "
+            "at home"
+        )
 
 
 def _calibration(reward: Reward, data: HeldRows, held: FloatArray) -> Picture:

@@ -14,6 +14,7 @@ from guerdon.scaling import Scaling
 from guerdon.types import FloatArray
 from wire.kinds.columns import Column
 from wire.kinds.kind import MNLP, RMSE, HeldRows, Kind, Score, held_inputs, require_parts, reward_columns
+from wire.kinds.retraining import trained_again
 from wire.kinds.worth import worth_lines
 from wire.messages import MessageError, Reward
 from wire.pages.glossary import MEANINGS
@@ -72,17 +73,7 @@ class Model(Kind):
         """The same model trained on the party's own rows: of what was sent it keeps the scaling, the features and the
         hyperparameters."""
         sent, own = predictor_of(reward), data.contribution
-        retrained = getattr(sent.posterior, "retrained", None)
-        if retrained is None:
-            raise MessageError(
-                "a party scores alone only what it can train again on its own rows: give the posterior a method "
-                "retrained(X, y, noise)"
-            )
-        try:
-            scaled = sent.scaling.apply(own.in_order(sent.feature_names))
-            posterior = retrained(scaled.X, np.asarray(scaled.y), scaled.noise)
-        except ValueError as error:
-            raise MessageError(f"what this party can do alone can't be trained on its own rows: {error}") from error
+        posterior = trained_again(sent, own)
         noise = None if own.noise is None else float(np.mean(own.noise))
         return replace(reward, arrays=replace(sent, posterior=posterior, noise=noise).arrays())
 
