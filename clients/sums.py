@@ -80,8 +80,8 @@ def _sums(own: Contribution, asked: Asked) -> PartySums:
     least = least_rows(asked.width)
     if len(own) < least:
         raise PartyError(
-            f"sums over fewer than {least} rows, of {asked.width} features, tell nearly the rows themselves, and it has "
-            f"{len(own)} to contribute: it sends none"
+            f"sums over fewer than {least} rows, of {asked.width} features, tell nearly the rows themselves, and this "
+            f"party has {len(own)} to contribute: it sends none"
         )
     try:
         X = own.in_order(asked.columns).X

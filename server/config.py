@@ -262,8 +262,8 @@ class RunConfig(BaseModel):
                 )
             if self.noise_column:
                 raise ValueError(
-                    "noise-column: statistics are sums over rows of one noise variance, which is learned; leave it out, "
-                    "or take rows"
+                    "noise-column: statistics are sums over rows of one noise variance, which is learned; leave it "
+                    "out, or take rows"
                 )
         return self
 

@@ -87,7 +87,7 @@ class ModelRewards(PoolingMediator):
     def from_statistics(self) -> Conversation:
         from strategies.statistics_rewards import StatisticsRewards
 
-        return StatisticsRewards()
+        return StatisticsRewards() if type(self) is ModelRewards else super().from_statistics()
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
         return check_parts(parts, texts, InformationGain(), WORDS, self.parts["realization"], things=("model",))

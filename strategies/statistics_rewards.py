@@ -12,7 +12,7 @@ count for what they tell in spite of their noise.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from guerdon.models import Affine, BayesianLinear, FourierFeatures, NeuralFeatures, Predictor
 from guerdon.models.features import Features
-from guerdon.models.protocols import Posterior
 from guerdon.models.statistics import in_units, rows_in_units
 from guerdon.models.sums import bounds_of
 from guerdon.pipeline import Given, allocate
@@ -30,8 +29,8 @@ from guerdon.plausibility import Finding
 from guerdon.privacy import Bounds
 from guerdon.scaling import Scaling
 from guerdon.shapley import RowShapley
-from guerdon.types import Contribution, Statistics
-from guerdon.valuation import InformationGain
+from guerdon.types import Contribution, Game, Statistics
+from guerdon.valuation import InformationGain, NoiseSensitivity, noise_sensitivity
 from strategies.alone import alone_model, told
 from strategies.conversation import Answer, Conversation
 from strategies.errors import Errors
@@ -40,7 +39,6 @@ from strategies.model_rewards import ModelRewards
 from strategies.pooling import Read
 from strategies.session import Outcome, Session
 from wire.kinds import statistics
-from wire.kinds.model import Model
 from wire.kinds.statistics import Asked, PartySums
 from wire.messages import Reward
 from wire.schema import Column, Schema
@@ -73,11 +71,11 @@ class StatisticsRewards(ModelRewards):
             _units_of(session.settings.schema, self._features())  # refuses before anybody is asked
 
     def check(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> None:
-        model, features = parts["model"], getattr(parts["model"], "features", None)
-        if not isinstance(model, BayesianLinear) or not isinstance(features, Affine | FourierFeatures | NeuralFeatures):
+        model, computed = parts["model"], (Affine, FourierFeatures, NeuralFeatures)
+        if not (isinstance(model, BayesianLinear) and isinstance(model.features, computed)):
             raise ValueError(
-                f'contribute = "statistics": model = {texts["model"]!r} can\'t be had from sums. Take BayesianLinear on '
-                "features that each party computes by itself: BayesianLinear(features='Affine()'), "
+                f'contribute = "statistics": model = {texts["model"]!r} can\'t be had from sums. Take one on features '
+                "that each party computes by itself: BayesianLinear(features='Affine()'), or with "
                 "'FourierFeatures(count=100, lengthscale=1.0)', or 'NeuralFeatures()' trained on public rows"
             )
         if not isinstance(parts["valuation"], InformationGain):
@@ -166,14 +164,14 @@ class StatisticsRewards(ModelRewards):
             return Asked(tuple(columns), scaling, self._features(), bounds)
         if public is None:
             return Asked(tuple(columns), Scaling.identity(len(columns)), self._features())
-        scaling = self._scaling([public])
+        scaling = self._work([public], [public], of_pool=False).scaling
         features = cast(Features, cast(BayesianLinear, self._pretrained(public, scaling)).features)
         scaled = scaling.apply(public)
         return Asked(tuple(columns), scaling, features, bounds_of(features, scaled.X, np.asarray(scaled.y)))
 
     @property
     def _in_units_of_bounds(self) -> bool:
-        """Whether sums are taken in units of the schema's bounds: no public rows say others, and units are asked for."""
+        """Whether sums are taken in units of the schema's bounds: they are asked for, and no public rows say others."""
         return self.session.public is None and bool(self.settings.standardize)
 
     def _features(self) -> Features:
@@ -205,18 +203,17 @@ class StatisticsRewards(ModelRewards):
         if self.carried and allocation.rewards:
             self.note(self.carried)
         errors = Errors(allocation, settings.holdout, None, None)
-        record = self._record(allocation, _Rows(contributions, work.scaling, rows), computed, errors)
-        return Outcome(
-            record=self._with_sums(record, contributions),
-            alone=self._alone_of_sums(unfitted, contributions),
-            rewards={
-                made.party: Reward(
-                    self._predictor(made.posterior, work.scaling).arrays(),
-                    {**self._about(allocation, i, made, computed, errors), **self._made_of(work)},
-                )
-                for i, made in enumerate(allocation.rewards)
-            },
-        )
+        made_of: Any = _Rows(contributions, work.scaling, rows)
+        rewards = {}
+        for i, made in enumerate(allocation.rewards):
+            about = self._about(allocation, i, made, computed, errors)
+            rewards[made.party] = Reward(
+                self.predictor(cast(Any, made).posterior, work.scaling, contributions[i]).arrays(),
+                {**about, "contains": f"{made.contains}, and {self._units_said(work)}"},
+            )
+        record = self._record(allocation, made_of, computed, errors)
+        self._say_of_sums(record, contributions, noise_sensitivity(computed, rows))
+        return Outcome(record=record, alone=self._alone_of_sums(unfitted, contributions), rewards=rewards)
 
     def _standard_units(self, sums: Sequence[PartySums]) -> Scaling | None:
         """From the units that the sums came in to those of the pool; None where they stay in these."""
@@ -225,8 +222,14 @@ class StatisticsRewards(ModelRewards):
             return Scaling.of_sums(sums)
         return None
 
-    def _predictor(self, posterior: Posterior, scaling: Scaling) -> Predictor:
-        return Predictor(posterior, scaling, self.asked.columns, self.target, None)
+    def predictor(self, posterior: Any, scaling: Scaling, own: Any) -> Predictor:
+        return Predictor(posterior, scaling, own.feature_names, self.target, None)
+
+    def evidence(
+        self, model: Any, game: Game, scaled: Sequence[Contribution]
+    ) -> tuple[dict[str, Any], list[tuple[str, bool]]]:
+        report = model.report
+        return {}, [] if report is None else [(report.sentence, report.noise_at_bound)]
 
     def _alone_of_sums(self, unfitted: BayesianLinear, sums: Sequence[PartySums]) -> dict[str, Reward]:
         """Each party's model alone, of its own sums in their own units; it trains it again on its own rows."""
@@ -239,21 +242,28 @@ class StatisticsRewards(ModelRewards):
             (rows,) = work.like_rows(cast(float, model.noise))
             posterior = model.on_computed().posterior(rows.X, np.asarray(rows.y), rows.noise)
             made[own.party] = Reward(
-                self._predictor(posterior, work.scaling).arrays(), {"kind": Model.name, "alone": True}
+                self.predictor(posterior, work.scaling, own).arrays(), {"kind": self.kind, "alone": True}
             )
             self.progress("learn alone", k + 1, len(sums))
         if sentence := told(models):
             self.note(sentence)
         return made
 
-    def _with_sums(self, record: dict[str, Any], sums: Sequence[PartySums]) -> dict[str, Any]:
-        """The record with what is different from one of rows."""
+    def _say_of_sums(self, record: dict[str, Any], sums: Sequence[PartySums], sensitivity: NoiseSensitivity) -> None:
+        """Put into the record what is different from one of rows."""
+        sensitivity = replace(sensitivity, rows=sum(map(len, sums)))
         record["contribute"] = "statistics"
-        record["diagnostics"].append(NOT_FROM_SUMS)
-        return record
+        record["noise_sensitivity"] = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
+        record["diagnostics"] += [sensitivity.sentence, NOT_FROM_SUMS]
 
-    def _made_of(self, work: _Sums) -> dict[str, Any]:
-        return {}
+    def _units_said(self, work: _Sums) -> str:
+        """Which numbers the units of a reward tell."""
+        if work.standard is not None:
+            return "the mean and standard deviation of the pool"
+        if self.session.public is not None:
+            robust = self.settings.standardize == "robust"
+            return f"{'median and quartiles' if robust else 'the mean and standard deviation'} of the public rows"
+        return "the schema's bounds" if self._in_units_of_bounds else "no more of the data"
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,7 +74,7 @@ def as_rows(model: Any, parts: Sequence[Contribution] | Sequence[Statistics]) ->
 
 
 def in_units(part: Statistics, scaling: Scaling) -> Statistics:
-    """The sums over the same rows in other units: of features (x, 1) without noise, each column less its centre, scaled.
+    """The sums over the same rows in other units, of features (x, 1) and without noise.
 
     With T what scaling does to (x, 1, y), the sums over (x, 1, y) become T S T', so that nobody is asked again.
     """
@@ -118,7 +118,7 @@ def _keys(part: Statistics, count: int) -> NDArray[np.uint8]:
     """A key for each of so many rows like the sums, of the sums themselves."""
     whole = blake2b(part.party.encode(), digest_size=16)
     for sums in (part.gram, part.moment, np.array([part.square, float(part.rows)])):
-        whole.update(np.ascontiguousarray(sums + 0.0))
+        whole.update((sums + 0.0).tobytes())
     digests = [blake2b(whole.digest(), salt=k.to_bytes(16, "little"), digest_size=16).digest() for k in range(count)]
     return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(count, 16)
 

@@ -1,4 +1,4 @@
-"""A party's sums over its rows, as it takes them on its own machine: blocks of rows, clipped where noise is to be added.
+"""A party's sums over its rows, as it takes them on its own machine: by blocks, and clipped where noise is added.
 
 A row that is longer than R is scaled down as a whole, features and output alike: of (c phi, c y) the model y = w' phi
 holds as it does of (phi, y), with less noise. Then outputs beyond Y are cut off there. So one row moves Phi' Phi by at
@@ -44,7 +44,7 @@ def sums_of(
     bounds : Bounds, optional
         The rows are taken as they are where there are none.
     """
-    gram, moment, square, clipped = 0.0, 0.0, 0.0, 0
+    gram, moment, square, clipped = np.zeros(()), np.zeros(()), 0.0, 0
     for rows in blocks(len(X)):
         Phi = design_matrix(features, scaling.features(X[rows]))
         out = (y[rows] - scaling.target_mean) / scaling.target_scale
@@ -55,4 +55,4 @@ def sums_of(
             clipped += int(np.count_nonzero((shrink < 1.0) | (cut != scaled)))
             Phi, out = shrink[:, None] * Phi, cut
         gram, moment, square = gram + Phi.T @ Phi, moment + Phi.T @ out, square + float(out @ out)
-    return Statistics(party, np.asarray(gram), np.asarray(moment), square, len(X)), clipped
+    return Statistics(party, gram, moment, square, len(X)), clipped

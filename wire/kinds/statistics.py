@@ -82,7 +82,7 @@ class Asked:
     @property
     def width(self) -> int:
         """M, the number of features."""
-        return self.features(np.zeros((1, len(self.columns)))).shape[1]
+        return int(self.features(np.zeros((1, len(self.columns)))).shape[1])
 
     @property
     def hash(self) -> str:
@@ -140,9 +140,7 @@ def restored_asked(arrays: Mapping[str, NDArray[Any]], columns: Sequence[str]) -
     whole = all(array.shape == (d,) and np.isfinite(array).all() for array in units)
     positive = whole and bool(np.all(scaling.feature_scale > 0.0)) and 0.0 < scaling.target_scale < np.inf
     if not (positive and np.isfinite(scaling.target_mean) and width >= 1):
-        raise MessageError(
-            f"the units that sums are asked for in are a finite centre and a positive scale of {d} columns"
-        )
+        raise MessageError(f"the units that sums are asked for in are a centre and a positive scale of {d} columns")
     if bounds is not None and not all(0.0 < bound < np.inf for bound in bounds):
         raise MessageError("the bounds that sums are asked for within must be positive")
     return asked
@@ -215,8 +213,8 @@ def decode_sums(
         )
     if sums.exact and sums.rows < least_rows(width):
         raise MessageError(
-            f"sums over fewer than {least_rows(width)} rows, of {width} features, tell nearly the rows themselves: they "
-            f"are of {sums.rows}"
+            f"sums over fewer than {least_rows(width)} rows, of {width} features, tell nearly the rows themselves; it "
+            f"sent sums over {sums.rows}"
         )
     return sums
 
@@ -244,16 +242,18 @@ def restored(party: str, arrays: Mapping[str, NDArray[Any]], columns: Sequence[s
     rows = float(arrays["rows"])
     if not rows.is_integer():
         raise ValueError(f"rows of party {party!r} is a whole number of at least 0, got {rows!r}")
+    (gram_noise, moment_noise), (epsilon, delta) = arrays["noise"], arrays["privacy"]
     return PartySums(
         party,
         arrays["gram"],
         arrays["moment"],
         float(arrays["square"]),
         int(rows),
-        *(float(noise) for noise in arrays["noise"]),
-        feature_names=tuple(columns or ()),
-        epsilon=float(arrays["privacy"][0]),
-        delta=float(arrays["privacy"][1]),
+        float(gram_noise),
+        float(moment_noise),
+        tuple(columns or ()),
+        float(epsilon),
+        float(delta),
     )
 
 
