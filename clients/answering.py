@@ -14,7 +14,7 @@ from flwr.app import Context, Message, RecordDict
 from flwr.common.logger import log
 
 from clients.consent import consent, note
-from clients.disclosure import confirm_disclosure
+from clients.disclosure import confirm_contribution, confirm_disclosure
 from clients.errors import PartyError
 from clients.holdout import remember_held_out
 from clients.party_data import PartyData, PartyFile
@@ -93,6 +93,7 @@ def _identified(message: Message, context: Context, seal: PartySeal | None) -> P
     if kind != messages.REWARD:
         consent(file.store, proposal, schema, str(context.node_config.get("confirm-schema") or ""))
         confirm_disclosure(context.node_config, proposal)
+        confirm_contribution(file.contribute, proposal)
     run = RunState.of(file.store, proposal.run)
     run.hear(proof)
     if kind != messages.INTRODUCE:

@@ -29,6 +29,9 @@ __all__ = ["app"]
 
 app = ClientApp()
 
+COUNTS_NOTHING = "how many rows it has, it tells with its sums only, and with noise (epsilon)"
+"""What a private party says when it introduces itself, in the place of numbers."""
+
 
 @app.query("introduce")
 def introduce(message: Message, context: Context) -> Message:
@@ -53,6 +56,11 @@ def introduce(message: Message, context: Context) -> Message:
         else:
             path = keep_proposal(party.file.store, party.proposal, bring)
             log(INFO, "%s would send %d rows of %s; what for: %s", party.name, len(own), bring["file"], path)
+        if party.file.privacy is not None:  # numbers of rows tell of single ones
+            party.run.introduce(party.proposal)
+            return messages.encode_introduction(
+                Introduction(party.name, 0, own.feature_names or (), data.target, {}, (COUNTS_NOTHING,))
+            )
         for said in (*data.remarks, *(f"column {name!r} is left out: {why}" for name, why in data.left_out.items())):
             log(INFO, "%s: %s", party.name, said)
         party.run.introduce(party.proposal)
@@ -71,7 +79,7 @@ def contribute(message: Message, context: Context) -> Message:
         data = party.data
         own = data.contribution
         if asks_for_sums(party):
-            return send_sums(party, decode_asked(message.content), dict(context.node_config))
+            return send_sums(party, decode_asked(message.content), context)
         size = rows.size_in_megabytes(own)
         limit = float(context.run_config.get("max-contribution-mb", MAX_CONTRIBUTION_MB))
         if size > limit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,17 @@ from clients.encoding import Encoded, encode
 from clients.errors import PartyError
 from clients.holdout import Dealer, Hashes, drawn
 from clients.image_file import read_images
-from clients.node_config import check_keys, columns_of, holdout_of, min_held_out_of, noise_of, share_scores_of
+from clients.node_config import (
+    Privacy,
+    check_keys,
+    columns_of,
+    contribute_of,
+    holdout_of,
+    min_held_out_of,
+    noise_of,
+    privacy_of,
+    share_scores_of,
+)
 from clients.table import HEADLESS, PartyTable, read_table
 from guerdon.images import from_pixels, pixel_names
 from guerdon.types import Contribution, FloatArray
@@ -43,7 +54,8 @@ class PartyFile:
     mediator can't choose what it opens or how many rows stay; which column is the target it may leave to the run.
 
     holdout_by : the columns by which rows are held out, where the party names some; min_held_out, share_scores : which
-    scores leave, of a real party.
+    scores leave, of a real party; contribute : what it sends and nothing else, rows or statistics, where it says so;
+    privacy : the noise that it puts on its sums.
     """
 
     party: str
@@ -57,6 +69,8 @@ class PartyFile:
     holdout_by: tuple[str, ...] = ()
     min_held_out: int = MIN_HELD_OUT
     share_scores: bool = True
+    contribute: str = ""
+    privacy: Privacy | None = None
     simulated: bool = False
 
     @classmethod
@@ -72,13 +86,14 @@ class PartyFile:
             this node; or it names another target than the schema.
         """
         check_keys(node_config)
-        noise, holdout = noise_of(node_config), holdout_of(node_config)
+        noise, holdout, privacy = noise_of(node_config), holdout_of(node_config), privacy_of(node_config)
         if "partition-id" in node_config:
             party, path = _simulated(int(node_config["partition-id"]), str(run_config.get("data-dir", "")))
             held_path = path.parent / "heldout" / path.name
             held = held_path if held_path.exists() else None
             noise = noise_of(node_config) or tidy(str(run_config.get("noise-column") or "")) or None
             holdout = holdout_of({**run_config, **node_config})
+            privacy = privacy or _simulated_privacy(run_config, int(node_config["partition-id"]))
         else:
             missing = [key for key in ("party", "data-path") if not node_config.get(key)]
             if missing:
@@ -104,8 +119,17 @@ class PartyFile:
             holdout_by=columns_of(node_config),
             min_held_out=min_held_out_of(node_config),
             share_scores=share_scores_of(node_config),
+            contribute=contribute_of(node_config),
+            privacy=privacy,
             simulated="partition-id" in node_config,
         )
+
+
+def _simulated_privacy(run_config: Mapping[str, Any], partition: int) -> Privacy | None:
+    """The epsilon that a simulation gives its party: the run config's ``private``, one for all or one a party."""
+    given = [float(text) for text in (str(run_config.get("private", "")) or "inf").split(",")]
+    epsilon = given[partition] if len(given) > 1 else given[0]
+    return Privacy(epsilon) if math.isfinite(epsilon) else None
 
 
 def store_of(path: Path) -> Path:

@@ -18,13 +18,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from guerdon.types import FloatArray, Statistics
 
-__all__ = ["Bounds", "delta_of", "epsilon_of", "noise_multiplier", "noisy_sums", "together"]
+__all__ = ["LARGEST", "Bounds", "check_promise", "delta_of", "epsilon_of", "noise_multiplier", "noisy_sums", "together"]
+
+Kind = TypeVar("Kind", bound=Statistics)
 
 LARGEST = 100.0
 """No epsilon above this is a promise of anything, and exp of it is still a number."""
@@ -102,7 +104,7 @@ def check_promise(epsilon: float, delta: float) -> None:
         raise ValueError(f"delta is a probability between 0 and 1, such as 1e-5, got {delta!r}")
 
 
-def noisy_sums(sums: Statistics, bounds: Bounds, multiplier: float, normal: Callable[[int], FloatArray]) -> Statistics:
+def noisy_sums(sums: Kind, bounds: Bounds, multiplier: float, normal: Callable[[int], FloatArray]) -> Kind:
     """The sums as they may leave: with noise, y' y left out, and the number of rows as the noisy sums tell it.
 
     Of rows clipped to the bounds (``guerdon.models.sums``), one moves (Phi' Phi, (R / Y) Phi' y) by at most

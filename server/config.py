@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import traceback
 from collections.abc import Mapping
 from dataclasses import fields
@@ -16,6 +17,7 @@ from guerdon.features import ImageFeatures
 from guerdon.generators import AdversarialForest, GaussianMixture, KernelDensity, MmdGan, ResumableGenerator
 from guerdon.models import BayesianLinear, BayesianLogistic, GaussianProcess, SparseGaussianProcess
 from guerdon.plugins import Offer, PluginError, build
+from guerdon.privacy import LARGEST
 from guerdon.realization import LikelihoodTempering, NoiseInjection, WeightedSampling
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
 from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, StratifiedShapley
@@ -138,6 +140,9 @@ class RunConfig(BaseModel):
     standardize: Literal[True, False, "robust"] = Settings.standardize
     contribute: Literal["rows", "statistics"] = Field(
         Settings.contribute, description="what each party sends: its rows, or sums over them from which no row is read"
+    )
+    private: str = Field(
+        "", description="epsilon of a simulation's parties, one or one a party; real ones choose theirs by themselves"
     )
     discloses_rows: bool = Field(Settings.discloses_rows, description="rewards may hold rows of other parties")
     reward_precision: float = Field(
@@ -265,6 +270,32 @@ class RunConfig(BaseModel):
                     "noise-column: statistics are sums over rows of one noise variance, which is learned; leave it "
                     "out, or take rows"
                 )
+        return self
+
+    @field_validator("private")
+    @classmethod
+    def _are_epsilons(cls, value: str) -> str:
+        texts = [text.strip() for text in value.split(",")] if value else []
+        try:
+            good = all(0.0 < float(text) <= LARGEST or float(text) == math.inf for text in texts)
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError(
+                f"write an epsilon above 0 and at most {LARGEST:g}, or one a party, inf for none, such as 1,3,inf; "
+                f"got {value!r}"
+            )
+        return ",".join(texts)
+
+    @model_validator(mode="after")
+    def _noise_is_on_sums(self) -> Self:
+        if self.private and self.contribute == "rows":
+            raise ValueError('private: noise is put on sums over rows: contribute = "statistics"')
+        names, epsilons = self.party_names, self.private.split(",")
+        if len(epsilons) > 1 and names and len(names) != len(epsilons):
+            raise ValueError(
+                f"private: give one epsilon, or one for each of {len(names)} parties; got {self.private!r}"
+            )
         return self
 
     @model_validator(mode="after")

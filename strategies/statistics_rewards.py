@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from guerdon.models import Affine, BayesianLinear, FourierFeatures, NeuralFeatures, Predictor
 from guerdon.models.features import Features
-from guerdon.models.statistics import in_units, rows_in_units
+from guerdon.models.pool import require_known
+from guerdon.models.statistics import in_units, noiseless_gain, rows_in_units
 from guerdon.models.sums import bounds_of
 from guerdon.pipeline import Given, allocate
 from guerdon.plausibility import Finding
@@ -161,7 +162,8 @@ class StatisticsRewards(ModelRewards):
             scaling = replace(
                 scaling, feature_mean=scaling.feature_mean[order], feature_scale=scaling.feature_scale[order]
             )
-            return Asked(tuple(columns), scaling, self._features(), bounds)
+            known = self.session.parts["model"].noise is not None  # else sums with noise of their own would be no use
+            return Asked(tuple(columns), scaling, self._features(), bounds if known else None)
         if public is None:
             return Asked(tuple(columns), Scaling.identity(len(columns)), self._features())
         scaling = self._work([public], [public], of_pool=False).scaling
@@ -184,9 +186,11 @@ class StatisticsRewards(ModelRewards):
         work = _Sums(contributions, self.asked, self._standard_units(contributions))
         unfitted = replace(parts["model"], features=self.asked.features)
         self.stage("fit")
-        model = unfitted.fit(work.fitted_on, progress=self._tell)
-        computed = model.on_computed()
-        rows = work.like_rows(model.noise)
+        model = self._noise_known(unfitted, contributions)
+        if model.noise is None:
+            model = model.fit(work.fitted_on, progress=self._tell)
+        computed, noise = model.on_computed(), require_known("noise", model.noise)
+        rows = work.like_rows(noise)
         self.stage("value", 2 ** len(contributions))
         allocation = allocate(
             rows,
@@ -212,8 +216,19 @@ class StatisticsRewards(ModelRewards):
                 {**about, "contains": f"{made.contains}, and {self._units_said(work)}"},
             )
         record = self._record(allocation, made_of, computed, errors)
-        self._say_of_sums(record, contributions, noise_sensitivity(computed, rows))
-        return Outcome(record=record, alone=self._alone_of_sums(unfitted, contributions), rewards=rewards)
+        self._say_of_sums(record, contributions, noise, noise_sensitivity(computed, rows))
+        return Outcome(record=record, alone=self._alone_of_sums(unfitted, model, contributions), rewards=rewards)
+
+    def _noise_known(self, model: BayesianLinear, sums: Sequence[PartySums]) -> BayesianLinear:
+        """The model, with its noise from public rows where it is open and some sums have noise of their own.
+
+        Those do not tell it: how well outputs are explained is what y' y says, which is not sent with them.
+        """
+        public = self._public(self.asked.columns)
+        if model.noise is not None or public is None or all(s.exact for s in sums):
+            return model
+        self.note("sums with noise do not tell the noise of outputs: it is learned from the public rows")
+        return model.fit([self.asked.scaling.apply(public)])
 
     def _standard_units(self, sums: Sequence[PartySums]) -> Scaling | None:
         """From the units that the sums came in to those of the pool; None where they stay in these."""
@@ -231,30 +246,55 @@ class StatisticsRewards(ModelRewards):
         report = model.report
         return {}, [] if report is None else [(report.sentence, report.noise_at_bound)]
 
-    def _alone_of_sums(self, unfitted: BayesianLinear, sums: Sequence[PartySums]) -> dict[str, Reward]:
-        """Each party's model alone, of its own sums in their own units; it trains it again on its own rows."""
+    def _alone_of_sums(
+        self, unfitted: BayesianLinear, fitted: BayesianLinear, sums: Sequence[PartySums]
+    ) -> dict[str, Reward]:
+        """Each party's model alone, of its own sums in their own units; it trains it again on its own rows.
+
+        From sums with noise its hyperparameters can't be told: it learns them itself.
+        """
         self.stage("learn alone", len(sums))
         made, models = {}, []
         for k, own in enumerate(sums):
             work = _Sums([own], self.asked, self._standard_units([own]))
-            models.append(alone_model(unfitted, cast(Any, work.fitted_on[0])))
-            model = cast(BayesianLinear, models[-1].model)
-            (rows,) = work.like_rows(cast(float, model.noise))
-            posterior = model.on_computed().posterior(rows.X, np.asarray(rows.y), rows.noise)
+            if own.exact:
+                models.append(alone_model(unfitted, cast(Any, work.fitted_on[0])))
+            alone = cast(BayesianLinear, models[-1].model) if own.exact else replace(fitted, report=None)
+            (rows,) = work.like_rows(cast(float, alone.noise))
+            posterior = alone.on_computed().posterior(rows.X, np.asarray(rows.y), rows.noise)
             made[own.party] = Reward(
-                self.predictor(posterior, work.scaling, own).arrays(), {"kind": self.kind, "alone": True}
+                self.predictor(posterior, work.scaling, own).arrays(),
+                {"kind": self.kind, "alone": True, "learn_noise": not own.exact},
             )
             self.progress("learn alone", k + 1, len(sums))
         if sentence := told(models):
             self.note(sentence)
         return made
 
-    def _say_of_sums(self, record: dict[str, Any], sums: Sequence[PartySums], sensitivity: NoiseSensitivity) -> None:
+    def _say_of_sums(
+        self, record: dict[str, Any], sums: Sequence[PartySums], noise: float, sensitivity: NoiseSensitivity
+    ) -> None:
         """Put into the record what is different from one of rows."""
         sensitivity = replace(sensitivity, rows=sum(map(len, sums)))
         record["contribute"] = "statistics"
         record["noise_sensitivity"] = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
         record["diagnostics"] += [sensitivity.sentence, NOT_FROM_SUMS]
+        for entry, own in zip(record["parties"], sums, strict=True):
+            if not own.exact:
+                before = noiseless_gain(own, noise)
+                cost = max(0.0, before - entry["value"])
+                entry.update(epsilon=own.epsilon, delta=own.delta, privacy_cost=cost)
+        if private := [s.party for s in sums if not s.exact]:
+            self.note(
+                f"{listed(private)} put noise on the sums before sending them; how many rows they have is told with "
+                "that noise too"
+                + (
+                    ". In this simulation the noise follows from the run's seed; real parties take theirs from the "
+                    "operating system"
+                    if self.settings.simulated
+                    else ""
+                )
+            )
 
     def _units_said(self, work: _Sums) -> str:
         """Which numbers the units of a reward tell."""

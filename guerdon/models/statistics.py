@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import brentq
 
+from guerdon.models.coalition_sums import gain
 from guerdon.models.maximum_likelihood import NOISE_BOUNDS
 from guerdon.models.pool import require_known
 from guerdon.models.protocols import FitReport
@@ -22,7 +23,7 @@ from guerdon.row_marks import RowMarks
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, FloatArray, Statistics
 
-__all__ = ["all_statistics", "as_rows", "in_units", "likeliest_noise", "rows_in_units"]
+__all__ = ["all_statistics", "as_rows", "in_units", "likeliest_noise", "noiseless_gain", "rows_in_units"]
 
 NOISES = 200
 """Noise variances at which the likelihood is looked at before its highest peaks are followed."""
@@ -106,6 +107,14 @@ def rows_in_units(part: Statistics, noise: float, scaling: Scaling | None = None
         F, z = _in_units(F, z, scaling)
         marks = marks.divided(scaling.target_scale)
     return Contribution(part.party, F, z, noise=None if part.exact else noise + beside, marks=marks)
+
+
+def noiseless_gain(part: Statistics, noise: float) -> float:
+    """About what noisy sums would tell in nats without their noise: 1/2 log det(I + F' F / noise).
+
+    Its eigenvalues are less the edge of the noise's spectrum, so that it is rather too little.
+    """
+    return gain(part.like_rows()[0] / np.sqrt(noise))
 
 
 def _in_units(F: FloatArray, z: FloatArray, scaling: Scaling) -> tuple[FloatArray, FloatArray]:
