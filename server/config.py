@@ -272,10 +272,10 @@ class RunConfig(BaseModel):
                 )
         return self
 
-    @field_validator("private")
+    @field_validator("private", mode="before")
     @classmethod
-    def _are_epsilons(cls, value: str) -> str:
-        texts = [text.strip() for text in value.split(",")] if value else []
+    def _are_epsilons(cls, value: object) -> str:
+        texts = [] if value == "" else [text.strip() for text in str(value).split(",")]
         try:
             good = all(0.0 < float(text) <= LARGEST or float(text) == math.inf for text in texts)
         except ValueError:

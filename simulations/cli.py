@@ -35,6 +35,7 @@ parties' files, the config, every value and reward, and the log.
   python -m simulations run diabetes --seeds 5
   python -m simulations run diabetes --set "scheme=RhoShapley(rho=0.5)"
   python -m simulations run diabetes --set "scheme=my_module:EqualReward()"
+  python -m simulations run california --private 3
 
 Value first, look, then agree on rho and deliver:
 
@@ -75,6 +76,15 @@ Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Same seed, same
 Seeds = Annotated[
     int, typer.Option("--seeds", min=1, help="Runs, one after another, with this seed, the next, and so on.")
 ]
+Private = Annotated[
+    str,
+    typer.Option(
+        "--private",
+        metavar="EPSILON",
+        help="The parties send sums over their rows, with noise for this epsilon: one, or one a party, such as "
+        "[bold]1,3,inf[/bold].",
+    ),
+]
 OutputDir = Annotated[
     Path | None,
     typer.Option("--output-dir", help="Where run directories are made; ./runs by default.", show_default=False),
@@ -89,6 +99,7 @@ def run(
     seed: Seed = None,
     output_dir: OutputDir = None,
     seeds: Seeds = 1,
+    private: Private = "",
 ) -> None:
     """Simulate a scenario from the data to the rewards, and show what each party gained.
 
@@ -98,6 +109,8 @@ def run(
     Exit status: 0 only if the run truly completed (every party has its reward), 1 if it failed,
     2 if the config can't be used (then nothing was started), 130 after Ctrl-C.
     """
+    if private:
+        overrides = ["contribute=statistics", f'private="{private}"', *overrides]
     if seeds == 1:
         _launch(_prepared(scenario, overrides, parties, seed, output_dir))
     else:

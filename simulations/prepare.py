@@ -47,6 +47,7 @@ FIXED_BY_THE_RUN = dict.fromkeys(
         *("dataset", "partition", "parties", "target", "noise-column", "holdout", "seed"),
         *("synthetic-file", "generator-file", "public-file"),
         *("strategy", "model", "generator", "features", "valuation", "shapley", "standardize", "deduplicate"),
+        *("contribute", "private"),
         "on-finding",
         *("run-dir", "data-dir", "output-dir", "resume"),
     ),
