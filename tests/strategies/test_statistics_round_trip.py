@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -272,8 +274,6 @@ class TestRefused:
         directory = run(config(data, **bounded(data)), tamper)
         found = refusals(directory)
         assert list(found) == ["east"]
-        import re
-
         assert re.search(reason, found["east"]), found
 
 
@@ -301,7 +301,7 @@ class TestPrivacy:
         values = []
         for epsilon in ("30", "10", "3", "1"):
             values.append(run(config(data, f"e{epsilon}", **common, private=epsilon)).read_allocation()["values"])
-        assert all(np.all(np.array(after) <= before) for before, after in zip(values, values[1:], strict=False))
+        assert all(np.all(np.array(after) <= before) for before, after in itertools.pairwise(values))
 
     def test_the_budget_holds_across_runs_and_one_run_gets_one_release(self, data: Path) -> None:
         mean = {0: {"epsilon": 1.0, "privacy-budget": 1.5}}
