@@ -132,7 +132,7 @@ class RunDirectory:
 
     # The pool.
 
-    def save_pool(self, contributions: Sequence[Any], about: Mapping[str, Any], beside: Arrays) -> None:
+    def save_pool(self, contributions: Sequence[Any], about: Mapping[str, Any], beside: Arrays | None = None) -> None:
         """Keep the pool, of rows or of sums; ``pool.json`` is written last, so that half a pool is none."""
         from wire.kinds import brought
 
