@@ -15,8 +15,10 @@ from rich.text import Text
 from clients.audit import audit
 from clients.check import check_file
 from clients.consent import ALL, proposals, read_ledger, set_withdrawn, withdrawn
+from clients.node_config import DELTA
 from clients.party_data import PartyError
 from clients.predict import predicted, write
+from clients.privacy import Budget
 from clients.reward_store import load_reward
 from clients.table import read_table
 from clients.writing import Writing
@@ -200,6 +202,27 @@ def _references(about: Mapping[str, Any]) -> str:
     if count := about.get("references"):
         return f", but the inputs of {count} of them, without their outputs, are sent as references and not scored on"
     return f"; no references are sent: {about['no_references']}" if about.get("no_references") else ""
+
+
+@cli.command("privacy")
+def show_privacy(
+    store: StoreArgument,
+    delta: Annotated[
+        float, typer.Option("--delta", help="The probability with which the total may promise nothing.")
+    ] = DELTA,
+) -> None:
+    """Show what you have released with noise: to which run, at which epsilon, and what all of it comes to together."""
+    _require_store(store)
+    if not 0.0 < delta < 1.0:
+        raise PartyError(f"--delta is a probability between 0 and 1, such as 1e-5, got {delta:g}")
+    budget = Budget.of(store)
+    if not budget.releases:
+        raise PartyError(f"{store} has released nothing with noise: put epsilon into your node config to do so")
+    for one in budget.releases:
+        say(f"{one.time}  run {one.run}: epsilon = {one.epsilon:g} at delta = {one.delta:g}, sha256 {one.sha256}")
+    count = len(budget.releases)
+    what = "1 release" if count == 1 else f"{count} releases"
+    say(f"{what}, together epsilon = {budget.spent(delta):.4g} at delta = {delta:g}.")
 
 
 @cli.command()

@@ -16,7 +16,7 @@ from flwr.common.logger import log
 from numpy.typing import NDArray
 
 from clients.consent import consent, note
-from clients.disclosure import confirm_disclosure
+from clients.disclosure import confirm_contribution, confirm_disclosure
 from clients.errors import PartyError
 from clients.holdout import remember_held_out, sent_references
 from clients.node_config import ANY_SCHEMA
@@ -120,6 +120,7 @@ def _identified(message: Message, context: Context, seal: PartySeal | None) -> P
     if kind != messages.REWARD:
         consent(file.store, proposal, schema, confirmed)
         confirm_disclosure(context.node_config, proposal)
+        confirm_contribution(file.contribute, proposal)
     run = RunState.of(file.store, proposal.run)
     run.hear(proof)
     if kind != messages.INTRODUCE:

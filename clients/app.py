@@ -21,17 +21,22 @@ from clients.holdout import remember_references
 from clients.party_data import PartyFile
 from clients.report import write_report
 from clients.reward_store import load_reward, save_reward
+from clients.sums import asks_for_sums, send_sums
 from clients.table import read_table
 from guerdon.types import Contribution
 from wire import messages
 from wire.defaults import MAX_CONTRIBUTION_MB
 from wire.handlers import Handler, handlers_of
 from wire.kinds import kind_of, rows
+from wire.kinds.statistics import decode_asked
 from wire.messages import Introduction
 
 __all__ = ["app"]
 
 app = ClientApp()
+
+COUNTS_NOTHING = "how many rows it has, it tells with its sums only, and with noise (epsilon)"
+"""What a private party says when it introduces itself, in the place of numbers."""
 
 
 @app.query("introduce")
@@ -59,6 +64,11 @@ def introduce(message: Message, context: Context) -> Message:
         else:
             path = keep_proposal(party.file.store, party.proposal, bring)
             log(INFO, "%s would send %d rows of %s; what for: %s", party.name, len(own), bring["file"], path)
+        if party.file.privacy is not None:  # numbers of rows tell of single ones
+            party.run.introduce(party.proposal)
+            return messages.encode_introduction(
+                Introduction(party.name, 0, own.feature_names or (), data.target, {}, (COUNTS_NOTHING,))
+            )
         for said in (*data.remarks, *(f"column {name!r} is left out: {why}" for name, why in data.left_out.items())):
             log(INFO, "%s: %s", party.name, said)
         party.run.introduce(party.proposal)
@@ -71,10 +81,12 @@ def introduce(message: Message, context: Context) -> Message:
 
 @app.train("contribute")
 def contribute(message: Message, context: Context) -> Message:
-    """Send the rows that are not held out."""
+    """Send the rows that are not held out, or sums over them where the run asks for statistics."""
 
     def answer(party: Party) -> RecordDict:
         data = party.data
+        if asks_for_sums(party):
+            return send_sums(party, decode_asked(message.content), context)
         own = _with_references(party)
         size = rows.size_in_megabytes(own)
         limit = float(context.run_config.get("max-contribution-mb", MAX_CONTRIBUTION_MB))

@@ -25,10 +25,13 @@ from wire.formats import EARLIER, FormatError
 from wire.messages import Proposal
 
 __all__ = [
+    "CONTRIBUTE",
     "DISCLOSES_ROWS",
     "MIN_DIFFERENCE",
+    "ROWS",
     "Nearest",
     "check_difference",
+    "confirm_contribution",
     "confirm_disclosure",
     "nearest",
     "remember",
@@ -36,6 +39,9 @@ __all__ = [
 
 DISCLOSES_ROWS = "discloses-rows"
 """A key of the node config, and of a run's terms: whether others' rewards may hold this party's rows."""
+
+CONTRIBUTE, ROWS = "contribute", "rows"
+"""A term of a run's proposal: what each party sends; rows where it says nothing."""
 
 MIN_DIFFERENCE = 5
 """Rows by which two runs should differ, if at all, where the node config doesn't say ``min-difference``."""
@@ -58,6 +64,21 @@ def confirm_disclosure(node_config: Mapping[str, Any], proposal: Proposal) -> No
             "in this run others' rewards may hold this party's rows (discloses-rows = true), which it has not "
             "confirmed. Put discloses-rows=true into its node config if it agrees; otherwise the run takes a "
             "model that ships weights"
+        )
+
+
+def confirm_contribution(own: str, proposal: Proposal) -> None:
+    """Make sure that a run asks for nothing else than what the party sends, where its node config says that.
+
+    Raises
+    ------
+    PartyError
+    """
+    asked = proposal.terms.get(CONTRIBUTE, ROWS)
+    if own and own != asked:
+        sends = "sums over its rows, and no rows" if own != ROWS else "its rows"
+        raise PartyError(
+            f"this party sends {sends} (contribute, or epsilon, in its node config), and this run asks for {asked}"
         )
 
 

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from clients import writing
 from clients.errors import PartyError
+from guerdon.privacy import LARGEST
 from wire.defaults import MAX_SCORED_RUNS, MIN_HELD_OUT
 from wire.text import is_line, shown, tidy
 
 __all__ = [
     "ANY_SCHEMA",
+    "DELTA",
     "KEYS",
+    "Privacy",
     "check_keys",
     "columns_of",
+    "contribute_of",
     "holdout_of",
     "max_scored_runs_of",
     "min_held_out_of",
     "noise_of",
+    "privacy_of",
     "share_references_of",
     "share_scores_of",
 ]
@@ -28,6 +34,7 @@ __all__ = [
 KEYS = (
     *("party", "data-path", "target", "noise", "holdout", "holdout-path", "holdout-by", "reward-dir"),
     *("min-held-out", "share-scores", "share-references", "max-scored-runs", "discloses-rows", "min-difference"),
+    *("contribute", "epsilon", "delta", "privacy-budget"),
     *("key", "mediator-key", "confirm-schema"),
     *writing.KEYS,
 )
@@ -40,6 +47,22 @@ FLOWERS = ("partition-id", "num-partitions")
 
 ANY_SCHEMA = "any"
 """As ``confirm-schema``: whatever columns a run asks for may be sent."""
+
+
+DELTA = 1e-5
+"""The probability with which a private release may promise nothing, unless the node config says ``delta``."""
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """The noise that a party puts on its sums: its promise of each release, and what all may come to together.
+
+    budget : the epsilon of all releases together, at the same delta; None for no limit.
+    """
+
+    epsilon: float
+    delta: float = DELTA
+    budget: float | None = None
 
 
 def check_keys(node_config: Mapping[str, Any]) -> None:
@@ -64,6 +87,8 @@ def check_keys(node_config: Mapping[str, Any]) -> None:
     if type(partition) is not int or partition < 0:
         raise PartyError(f"partition-id in the node config is a whole number from 0, got {shown(partition)}")
     noise_of(node_config)
+    privacy_of(node_config)
+    contribute_of(node_config)
 
 
 def holdout_of(node_config: Mapping[str, Any]) -> float | None:
@@ -98,6 +123,52 @@ def noise_of(node_config: Mapping[str, Any]) -> float | str | None:
     if not (math.isfinite(variance) and variance > 0.0):
         raise PartyError(f"noise in the node config is a variance above 0 or a column's name, got {shown(noise)}")
     return variance
+
+
+def privacy_of(node_config: Mapping[str, Any]) -> Privacy | None:
+    """The noise that the party puts on its sums; None where it sends them, or its rows, as they are.
+
+    Raises
+    ------
+    PartyError
+    """
+    if "epsilon" not in node_config:
+        for key in ("delta", "privacy-budget"):
+            if key in node_config:
+                raise PartyError(f"{key} in the node config goes with epsilon, without which nothing is private")
+        return None
+    epsilon: Any = node_config["epsilon"]
+    delta: Any = node_config.get("delta", DELTA)
+    budget: Any = node_config.get("privacy-budget")
+    if not (_is_number(epsilon) and 0.0 < epsilon <= LARGEST):
+        raise PartyError(f"epsilon in the node config is a number above 0, at most {LARGEST:g}, got {shown(epsilon)}")
+    if not (_is_number(delta) and 0.0 < delta < 1.0):
+        raise PartyError(f"delta in the node config is a probability between 0 and 1, such as 1e-5, got {shown(delta)}")
+    if budget is not None and not (_is_number(budget) and budget >= epsilon):
+        raise PartyError(
+            f"privacy-budget in the node config is at least epsilon = {epsilon:g}, or nothing could be sent; got "
+            f"{shown(budget)}"
+        )
+    return Privacy(float(epsilon), float(delta), None if budget is None else float(budget))
+
+
+def contribute_of(node_config: Mapping[str, Any]) -> str:
+    """What the party sends and nothing else: rows, or statistics; "" where it leaves that to the run.
+
+    Raises
+    ------
+    PartyError
+    """
+    said = node_config.get("contribute", "statistics" if "epsilon" in node_config else "")
+    if said not in ("", "rows", "statistics"):
+        raise PartyError(f"contribute in the node config is rows or statistics, got {shown(said)}")
+    if said == "rows" and "epsilon" in node_config:
+        raise PartyError('epsilon in the node config is for sums, and contribute="rows" sends rows: leave one out')
+    return str(said)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def columns_of(node_config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -142,13 +213,13 @@ def _count(node_config: Mapping[str, Any], key: str, default: int) -> int:
 
 
 def share_scores_of(node_config: Mapping[str, Any]) -> bool:
-    """Whether scores on held-out rows leave at all.
+    """Whether scores on held-out rows leave at all: they are not private, so of a private party only where it says so.
 
     Raises
     ------
     PartyError
     """
-    return _yes_or_no(node_config, "share-scores")
+    return _yes_or_no(node_config, "share-scores", "epsilon" not in node_config)
 
 
 def share_references_of(node_config: Mapping[str, Any]) -> bool:
@@ -158,11 +229,11 @@ def share_references_of(node_config: Mapping[str, Any]) -> bool:
     ------
     PartyError
     """
-    return _yes_or_no(node_config, "share-references")
+    return _yes_or_no(node_config, "share-references", "epsilon" not in node_config)
 
 
-def _yes_or_no(node_config: Mapping[str, Any], key: str) -> bool:
-    said = node_config.get(key, True)
+def _yes_or_no(node_config: Mapping[str, Any], key: str, otherwise: bool = True) -> bool:
+    said = node_config.get(key, otherwise)
     if not isinstance(said, bool):
         raise PartyError(f"{key} in the node config is true or false, got {said!r}")
     return said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,12 +21,15 @@ from clients.errors import PartyError
 from clients.holdout import Dealer, Hashes, drawn, row_hashes
 from clients.image_file import read_images
 from clients.node_config import (
+    Privacy,
     check_keys,
     columns_of,
+    contribute_of,
     holdout_of,
     max_scored_runs_of,
     min_held_out_of,
     noise_of,
+    privacy_of,
     share_references_of,
     share_scores_of,
 )
@@ -68,7 +72,8 @@ class PartyFile:
     holdout : the share of rows that stay, where the party says one; holdout_by : the columns by which rows are held
     out, where it names some; min_held_out, share_scores, max_scored_runs : which scores leave, of a real party, and
     of how many runs; share_references : whether inputs of held-out rows do where a run asks for them; writing : how the
-    file is written, as far as its people say.
+    file is written, as far as its people say; contribute : what it sends and nothing else, rows or statistics, where it
+    says so; privacy : the noise that it puts on its sums.
     """
 
     party: str
@@ -84,6 +89,8 @@ class PartyFile:
     share_scores: bool = True
     max_scored_runs: int = MAX_SCORED_RUNS
     share_references: bool = True
+    contribute: str = ""
+    privacy: Privacy | None = None
     simulated: bool = False
     writing: Writing = AS_FOUND
 
@@ -100,7 +107,7 @@ class PartyFile:
             this node; or it names another target than the schema.
         """
         check_keys(node_config)
-        noise, holdout = noise_of(node_config), holdout_of(node_config)
+        noise, holdout, privacy = noise_of(node_config), holdout_of(node_config), privacy_of(node_config)
         if "partition-id" in node_config:
             party, path, said = _simulated(int(node_config["partition-id"]), str(run_config.get("data-dir", "")))
             node_config = {**said, **node_config}
@@ -108,6 +115,7 @@ class PartyFile:
             held = held_path if held_path.exists() else None
             noise = noise_of(node_config) or tidy(str(run_config.get("noise-column") or "")) or None
             holdout = holdout_of({**run_config, **node_config})
+            privacy = privacy or _simulated_privacy(run_config, int(node_config["partition-id"]))
         else:
             missing = [key for key in ("party", "data-path") if not node_config.get(key)]
             if missing:
@@ -135,6 +143,8 @@ class PartyFile:
             share_scores=share_scores_of(node_config),
             max_scored_runs=max_scored_runs_of(node_config),
             share_references=share_references_of(node_config),
+            contribute=contribute_of(node_config),
+            privacy=privacy,
             simulated="partition-id" in node_config,
             writing=Writing.of(node_config),
         )
@@ -147,6 +157,13 @@ class PartyFile:
         if not self.simulated and rows * HOLDOUT < self.min_held_out <= rows / 3.0:
             return self.min_held_out / rows
         return HOLDOUT
+
+
+def _simulated_privacy(run_config: Mapping[str, Any], partition: int) -> Privacy | None:
+    """The epsilon that a simulation gives its party: the run config's ``private``, one for all or one a party."""
+    given = [float(text) for text in (str(run_config.get("private", "")) or "inf").split(",")]
+    epsilon = given[partition] if len(given) > 1 else given[0]
+    return Privacy(epsilon) if math.isfinite(epsilon) else None
 
 
 def store_of(path: Path) -> Path:

@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.row_marks import RowMarks
-from guerdon.types import Contribution, FloatArray
+from guerdon.types import Contribution, FloatArray, Statistics
 
 __all__ = ["Scaling"]
 
 QUARTILES_APART = 1.3489795003921634
 """Standard deviations between the quartiles of a normal distribution."""
+
+CANCELLED = 1e-13
+"""A variance from sums that is no larger a share of the mean square is rounding: the column is constant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +64,27 @@ class Scaling:
         if robust:
             return cls(np.median(X, axis=0), _robust_scale(X), float(np.median(y)), float(_robust_scale(y[:, None])[0]))
         return cls(X.mean(axis=0), _scale(X), float(y.mean()), float(_scale(y[:, None])[0]))
+
+    @classmethod
+    def of_sums(cls, sums: Sequence[Statistics]) -> Self:
+        """Means and standard deviations over all parties' rows together, of sums over features (x, 1) without noise."""
+        gram, moment = np.sum([s.gram for s in sums], axis=0), np.sum([s.moment for s in sums], axis=0)
+        rows = float(gram[-1, -1])
+        mean, target_mean = gram[:-1, -1] / rows, float(moment[-1]) / rows
+        squares = np.append(np.diagonal(gram)[:-1], float(np.sum([s.square for s in sums]))) / rows
+        variance = squares - np.square(np.append(mean, target_mean))
+        scale = np.sqrt(np.where(variance > CANCELLED * squares, variance, 1.0))
+        return cls(mean, scale[:-1], target_mean, float(scale[-1]))
+
+    def then(self, after: Scaling) -> Self:
+        """This scaling, and then another of what it gives."""
+        return replace(
+            self,
+            feature_mean=self.feature_mean + self.feature_scale * after.feature_mean,
+            feature_scale=self.feature_scale * after.feature_scale,
+            target_mean=self.target_mean + self.target_scale * after.target_mean,
+            target_scale=self.target_scale * after.target_scale,
+        )
 
     def blurred(self, contributions: Sequence[Contribution]) -> Self:
         """Nearly the same, for others to see: of the rows as their marks weigh them, where these have weights."""

@@ -22,6 +22,7 @@ __all__ = [
     "Progress",
     "RewardTargets",
     "ShapleyValues",
+    "Statistics",
     "SyntheticGame",
     "TableGame",
     "Thresholds",
@@ -154,6 +155,170 @@ class Contribution:
         columns = None if self.columns is None else self.columns.in_order(places)
         references = None if self.references is None else self.references[:, places]
         return replace(self, X=self.X[:, places], feature_names=names, columns=columns, references=references)
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """What a linear model needs of one party's rows: sums over them, and none of the rows.
+
+    With features Phi (m, M) and outputs y (m,): the Gram matrix Phi' Phi, the moment Phi' y, and y' y. They may carry
+    Gaussian noise that the party added for its privacy.
+
+    Parameters
+    ----------
+    party : str
+        The party's name.
+    gram : (M, M) array
+        Symmetric.
+    moment : (M,) array
+    square : float
+        y' y; NaN where it was not given away. Not used where there is noise.
+    rows : int
+        m.
+    gram_noise : float
+        STANDARD DEVIATION of the noise on the Gram matrix's diagonal; off it, where the noise is symmetric as the
+        matrix is, it is this over sqrt(2).
+    moment_noise : float
+        STANDARD DEVIATION of the noise on the moment.
+
+    Raises
+    ------
+    ValueError
+        These are no sums over so many rows: a shape does not fit, a number is not finite, the matrix is not symmetric,
+        is further from positive semidefinite than its noise explains, or has more directions than rows; or, without
+        noise, y' y is less than the features explain of it.
+
+    Examples
+    --------
+    >>> sums = Statistics.of("ada", np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([3.0, 1.0]))
+    >>> sums.gram.tolist(), sums.moment.tolist(), sums.square, sums.rows
+    ([[1.0, 2.0], [2.0, 5.0]], [3.0, 7.0], 10.0, 2)
+    """
+
+    party: str
+    gram: FloatArray
+    moment: FloatArray
+    square: float
+    rows: int
+    gram_noise: float = 0.0
+    moment_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        gram, moment = _finite(self.gram, f"gram of party {self.party!r}"), _finite(self.moment, "moment")
+        M = len(moment) if moment.ndim == 1 else 0
+        if gram.shape != (M, M) or not M:
+            raise ValueError(
+                f"statistics of party {self.party!r} are a gram (M, M) and a moment (M,), M at least 1, got shapes "
+                f"{gram.shape} and {moment.shape}"
+            )
+        if isinstance(self.rows, bool) or int(self.rows) != self.rows or self.rows < 0:
+            raise ValueError(f"rows of party {self.party!r} is a whole number of at least 0, got {self.rows!r}")
+        for name, noise in (("gram_noise", self.gram_noise), ("moment_noise", self.moment_noise)):
+            if not 0.0 <= noise < np.inf:
+                raise ValueError(f"{name} of party {self.party!r} is a standard deviation of at least 0, got {noise!r}")
+        size = float(np.abs(gram).max())
+        if np.abs(gram - gram.T).max() > SYMMETRIC * size:
+            raise ValueError(f"the gram of party {self.party!r} is not symmetric: expected Phi' Phi of its features")
+        gram = closed(0.5 * (gram + gram.T))
+        object.__setattr__(self, "gram", gram)
+        object.__setattr__(self, "moment", moment)
+        values = np.linalg.eigvalsh(gram)
+        allowed = SYMMETRIC * M * size + self.edge + 6.0 * self.gram_noise
+        if values[0] < -allowed:
+            raise ValueError(
+                f"the gram of party {self.party!r} is not positive semidefinite: an eigenvalue is {values[0]:.3g}, "
+                f"and no more than {allowed:.3g} below 0 is explained by rounding and noise. Expected Phi' Phi"
+            )
+        if not self.exact:
+            return
+        directions = int(np.count_nonzero(values > allowed))
+        if directions > self.rows:
+            raise ValueError(
+                f"the gram of party {self.party!r} has {directions} directions, more than its {self.rows} rows span"
+            )
+        explained = float(np.sum(np.square(self._half()[1])))
+        if self.square < explained - 1e-6 * max(explained, abs(self.square)):
+            raise ValueError(
+                f"the sums of party {self.party!r} do not belong together: y' y is {self.square:.6g}, and its features "
+                f"explain {explained:.6g} of it"
+            )
+
+    def __len__(self) -> int:
+        return self.rows
+
+    @classmethod
+    def of(cls, party: str, Phi: FloatArray, y: FloatArray) -> Statistics:
+        """The sums over rows with features Phi (m, M) and outputs y (m,)."""
+        Phi, y = np.asarray(Phi, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        if Phi.ndim != 2 or y.shape != Phi.shape[:1]:
+            raise ValueError(f"expected features (m, M) and outputs (m,), got shapes {Phi.shape} and {y.shape}")
+        return cls(party, Phi.T @ Phi, Phi.T @ y, float(y @ y), len(y))
+
+    @property
+    def exact(self) -> bool:
+        """Whether the sums are as they are, without noise."""
+        return self.gram_noise == 0.0 and self.moment_noise == 0.0
+
+    @property
+    def edge(self) -> float:
+        """gram_noise sqrt(2 M): as far as symmetric noise moves eigenvalues, the edge of its spectrum."""
+        return self.gram_noise * float(np.sqrt(2.0 * len(self.moment)))
+
+    def like_rows(self, weight_square: float | None = None) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Rows that say the same: features F (k, M), outputs z (k,), and VARIANCES beside the noise (k,).
+
+        With G = U diag(g) U', F = diag(sqrt g) U' and z = diag(1 / sqrt g) U' b: F' F = G and F' z = b, and Gaussian
+        noise of variance s on the rows' outputs is noise of variance s on z. So whatever holds of rows holds of these.
+        With noise, F are those of the eigenvalues less the edge of the noise's spectrum, and z varies by
+        t / g more, t = moment_noise^2 + gram_noise^2 E|w|^2 / 2, since b~ | w ~ N(G w, s G + t I) (see ``effective``).
+
+        Parameters
+        ----------
+        weight_square : float, optional
+            E|w|^2; M, what the prior N(0, I) says, when None.
+        """
+        if self.exact:
+            F, z = self._half()
+            return F, z, np.zeros(len(z))
+        g, U = np.linalg.eigh(self.gram)
+        g = g - self.edge
+        g, U = g[g > 0.0], U[:, g > 0.0]
+        square = float(len(self.moment)) if weight_square is None else weight_square
+        t = self.moment_noise**2 + 0.5 * self.gram_noise**2 * square
+        return np.sqrt(g)[:, None] * U.T, (U.T @ self.moment) / np.sqrt(g), t / g
+
+    def effective(self, *, noise: float, weight_square: float | None = None) -> tuple[FloatArray, FloatArray]:
+        """What the sums tell of the weights in spite of their noise: precision A (M, M) and A times the mean, h (M,).
+
+        A = U diag(g^2 / (s g + t)) U' and h = U diag(g / (s g + t)) U' b~; without noise G / s and b / s. The more
+        noise, the less information, so that privacy never pays.
+
+        Parameters
+        ----------
+        noise : float
+            s, the VARIANCE of the outputs given the weights.
+        weight_square : float, optional
+            E|w|^2; M when None.
+        """
+        F, z, beside = self.like_rows(weight_square)
+        weighted = F / (noise + beside)[:, None]
+        return F.T @ weighted, weighted.T @ z
+
+    def _half(self) -> tuple[FloatArray, FloatArray]:
+        """F (k, M) and z (k,) with F' F = G and F' z = b, of columns scaled alike, so that small ones keep digits."""
+        scale = np.sqrt(np.clip(np.diagonal(self.gram), 0.0, None))
+        scale[scale == 0.0] = 1.0
+        g, U = np.linalg.eigh(self.gram / scale[:, None] / scale)
+        kept = g > ROUNDED * len(g)
+        g, U = g[kept], U[:, kept]
+        return np.sqrt(g)[:, None] * (U.T * scale), (U.T @ (self.moment / scale)) / np.sqrt(g)
+
+
+SYMMETRIC = 1e-12
+"""How far a Gram matrix may be from symmetric, and an eigenvalue below 0 a feature, as a share of its entries."""
+
+ROUNDED = 1e-14
+"""A direction that holds no more than this share of what M features of size 1 do is rounding."""
 
 
 def closed(values: ArrayLike) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import traceback
 from collections.abc import Mapping
 from dataclasses import fields
@@ -16,6 +17,7 @@ from guerdon.features import ImageFeatures
 from guerdon.generators import AdversarialForest, GaussianMixture, KernelDensity, MmdGan, ResumableGenerator
 from guerdon.models import BayesianLinear, BayesianLogistic, GaussianProcess, SparseGaussianProcess
 from guerdon.plugins import Offer, PluginError, build
+from guerdon.privacy import LARGEST
 from guerdon.realization import LikelihoodTempering, NoiseInjection, WeightedSampling
 from guerdon.rewards import RectifiedRhoShapley, RhoShapley
 from guerdon.shapley import Auto, ExactShapley, MonteCarloShapley, PermutationShapley, RowShapley, StratifiedShapley
@@ -141,6 +143,12 @@ class RunConfig(BaseModel):
     generator_file: str = ""
     holdout: float = Field(Settings.holdout, ge=0.0, le=0.9)
     standardize: Literal[True, False, "robust"] = Settings.standardize
+    contribute: Literal["rows", "statistics"] = Field(
+        Settings.contribute, description="what each party sends: its rows, or sums over them from which no row is read"
+    )
+    private: str = Field(
+        "", description="epsilon of a simulation's parties, one or one a party; real ones choose theirs by themselves"
+    )
     discloses_rows: bool = Field(Settings.discloses_rows, description="rewards may hold rows of other parties")
     reward_precision: float = Field(
         Settings.reward_precision,
@@ -272,6 +280,46 @@ class RunConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _sums_are_of_rows_as_they_are(self) -> Self:
+        if self.contribute == "statistics":
+            if self.deduplicate:
+                raise ValueError(
+                    "deduplicate: statistics are sums, in which equal rows can't be told; leave it out, or take rows"
+                )
+            if self.noise_column:
+                raise ValueError(
+                    "noise-column: statistics are sums over rows of one noise variance, which is learned; leave it "
+                    "out, or take rows"
+                )
+        return self
+
+    @field_validator("private", mode="before")
+    @classmethod
+    def _are_epsilons(cls, value: object) -> str:
+        texts = [] if value == "" else [text.strip() for text in str(value).split(",")]
+        try:
+            good = all(0.0 < float(text) <= LARGEST or float(text) == math.inf for text in texts)
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError(
+                f"write an epsilon above 0 and at most {LARGEST:g}, or one a party, inf for none, such as 1,3,inf; "
+                f"got {value!r}"
+            )
+        return ",".join(texts)
+
+    @model_validator(mode="after")
+    def _noise_is_on_sums(self) -> Self:
+        if self.private and self.contribute == "rows":
+            raise ValueError('private: noise is put on sums over rows: contribute = "statistics"')
+        names, epsilons = self.party_names, self.private.split(",")
+        if len(epsilons) > 1 and names and len(names) != len(epsilons):
+            raise ValueError(
+                f"private: give one epsilon, or one for each of {len(names)} parties; got {self.private!r}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_source_of_synthetic_rows(self) -> Self:
         if self.synthetic_file and self.generator_file:
             raise ValueError("synthetic-file and generator-file both say where synthetic rows come from: give one")
@@ -311,6 +359,11 @@ class RunConfig(BaseModel):
             return part
 
         strategy = make("strategy", self.strategy)
+        if self.contribute == "statistics" and isinstance(strategy, Conversation):
+            try:
+                strategy = strategy.from_statistics()
+            except ValueError as error:
+                problems.append(f"contribute: {error}")
         takes: Mapping[str, str] = getattr(strategy, "parts", {})
         given = {key: getattr(self, key) for key in PART_KEYS if key != "strategy" and getattr(self, key)}
         problems += [

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from guerdon.models.protocols import Arrays
-    from guerdon.types import Contribution, FloatArray
+    from guerdon.types import FloatArray
     from wire.messages import Reward
 
 __all__ = ["RunDirectory", "RunDirectoryError"]
@@ -35,6 +35,9 @@ PURGED = (
     *("generator.npz", "samples.png", "view.npz", "report.html", "parties"),
 )
 """What holds data, or was made from it."""
+
+BESIDE = "_beside.npz"
+"""In the pool's folder, what is kept with it; no party's name begins with an underscore."""
 
 
 class RunDirectoryError(ValueError):
@@ -129,26 +132,28 @@ class RunDirectory:
 
     # The pool.
 
-    def save_pool(self, contributions: Sequence[Contribution], about: Mapping[str, Any]) -> None:
-        """Keep the pool; ``pool.json`` is written last, so that half a pool is none."""
-        from wire.kinds.rows import kept_arrays
+    def save_pool(self, contributions: Sequence[Any], about: Mapping[str, Any], beside: Arrays | None = None) -> None:
+        """Keep the pool, of rows or of sums; ``pool.json`` is written last, so that half a pool is none."""
+        from wire.kinds import brought
 
-        folder = make_folder(self.path / "pool")
+        kind, home = brought(about.get("fixed", {}).get("contribute")), make_folder(self.path / "pool")
         for c in contributions:
-            write_arrays(folder / f"{c.party}.npz", kept_arrays(c))
+            write_arrays(home / f"{c.party}.npz", kind.kept_arrays(c))
+        if beside:
+            write_arrays(home / BESIDE, beside)
         names = {"features": contributions[0].feature_names, "parties": [c.party for c in contributions]}
         write_whole(self.path / "pool.json", json.dumps(POOL.numbered({**about, **names})).encode())
 
-    def load_pool(self) -> tuple[list[Contribution], dict[str, Any]] | None:
+    def load_pool(self) -> tuple[list[Any], dict[str, Any]] | None:
         marker = self.path / "pool.json"
         if not marker.exists():
             return None
-        from wire.kinds.rows import restored
+        from wire.kinds import brought
 
         about = self._content(POOL, _json(marker))
-        folder = self.path / "pool"
-        pool = [restored(p, _arrays(folder / f"{p}.npz"), about["features"]) for p in about["parties"]]
-        return pool, about
+        kind, home = brought(about.get("fixed", {}).get("contribute")), self.path / "pool"
+        pool = [kind.restored(p, _arrays(home / f"{p}.npz"), about["features"]) for p in about["parties"]]
+        return pool, {**about, "beside": _arrays(home / BESIDE) if (home / BESIDE).exists() else {}}
 
     def pooled_before(self, key: str) -> bool:
         """Whether its data were pooled before a run could fix this key."""

@@ -37,6 +37,7 @@ parties' files, the config, every value and reward, and the log.
   python -m simulations run diabetes --seeds 5
   python -m simulations run diabetes --set "scheme=RhoShapley(rho=0.5)"
   python -m simulations run diabetes --set "scheme=my_module:EqualReward()"
+  python -m simulations run california --private 3
 
 With files of your own, one a party, or one with a column that tells them apart:
 
@@ -132,6 +133,15 @@ Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Same seed, same
 Seeds = Annotated[
     int, typer.Option("--seeds", min=1, help="Runs, one after another, with this seed, the next, and so on.")
 ]
+Private = Annotated[
+    str,
+    typer.Option(
+        "--private",
+        metavar="EPSILON",
+        help="The parties send sums over their rows, with noise for this epsilon: one, or one a party, such as "
+        "[bold]1,3,inf[/bold].",
+    ),
+]
 OutputDir = Annotated[
     Path | None,
     typer.Option("--output-dir", help="Where run directories are made; ./runs by default.", show_default=False),
@@ -167,6 +177,7 @@ def run(
             show_default=False,
         ),
     ] = "",
+    private: Private = "",
 ) -> None:
     """Simulate a scenario from the data to the rewards, and show what each party gained.
 
@@ -182,6 +193,8 @@ def run(
     reward), 1 if it failed, 2 if the config can't be used (then nothing was
     started), 130 after Ctrl-C.
     """
+    if private:
+        overrides = ["contribute=statistics", f'private="{private}"', *overrides]
     if lie and seeds > 1:
         raise typer.BadParameter("--lie is for one run; over seeds, `python -m simulations lies` tells lies")
     written = _writings(delimiter, encoding, decimal, thousands, date_format)

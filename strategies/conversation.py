@@ -120,6 +120,19 @@ class Conversation(Strategy):
             As they are written there, with the strategy's own.
         """
 
+    def from_statistics(self) -> Conversation:
+        """The strategy that does the same with sums over each party's rows in the place of the rows.
+
+        Raises
+        ------
+        ValueError
+            There is none, with what could be taken instead.
+        """
+        raise ValueError(
+            f'{type(self).__name__} can\'t be had from statistics: take rows, contribute = "rows", or strategy = '
+            '"ModelRewards()" with a linear model'
+        )
+
     def discloses(self) -> dict[str, str]:
         """Terms on what each party's reward shows of the others, for the proposal that every party is told."""
         return {}

@@ -29,6 +29,7 @@ from guerdon.valuation import (
 )
 from guerdon.valuation.uncertainty import Learnable
 from strategies.alone import alone_model, told
+from strategies.conversation import Conversation
 from strategies.errors import Errors
 from strategies.fitting import check_made, check_parts, unit_of
 from strategies.memory import free_memory
@@ -100,6 +101,11 @@ class ModelRewards(PoolingMediator):
     def check(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> None:
         self.check_model(parts, texts)
         self._fit_of(parts, texts)
+
+    def from_statistics(self) -> Conversation:
+        from strategies.statistics_rewards import StatisticsRewards
+
+        return StatisticsRewards() if type(self) is ModelRewards else super().from_statistics()
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
         if "references" in asks(parts["valuation"]) and not hasattr(parts["model"], "predictive_gains"):

@@ -13,12 +13,13 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from logging import WARNING
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
-from flwr.app import Message
+from flwr.app import Message, RecordDict
 from flwr.common.logger import log
 from flwr.serverapp import Grid
 from flwr.serverapp.exception import AggregationError
+from numpy.typing import NDArray
 
 from guerdon.duplicates import count_duplicates, without_repeats
 from guerdon.images import image_shape
@@ -37,7 +38,18 @@ from wire.messages import MessageError, Receipt
 from wire.references import HELD_OUT, REFERENCES, references_term
 from wire.text import listed
 
-__all__ = ["PoolingMediator"]
+__all__ = ["PoolingMediator", "Read"]
+
+
+class Read(NamedTuple):
+    """A contribution that can be used.
+
+    sent : as it came; received : in the run's order of columns; accepted : as it is pooled.
+    """
+
+    sent: Any
+    received: Any
+    accepted: Any
 
 
 class PoolingMediator(Conversation):
@@ -94,6 +106,62 @@ class PoolingMediator(Conversation):
         terms = super().discloses()
         return {**terms, REFERENCES: references_term(self.most_references or None)} if self.asks_references else terms
 
+    # What parties contribute: rows, unless a subclass asks for something else.
+
+    def request(self, party: str) -> RecordDict:
+        """What a party is told of what it is to contribute, beside the proposal: nothing more."""
+        return RecordDict()
+
+    def read(self, answer: Answer) -> Read:
+        """A party's contribution, checked.
+
+        Raises
+        ------
+        MessageError
+            It can't be used.
+        """
+        sent = self._decoded(answer)
+        in_order = self._in_common_order(sent)
+        accepted = self._without_repeats(in_order)
+        self._check(accepted)
+        return Read(sent, in_order, accepted)
+
+    def entry(self, sent: Contribution) -> dict[str, Any]:
+        """What the ledger, and the receipt, say of a contribution."""
+        references = {"references": _count(sent)} if self.most_references else {}
+        return {"sha256": rows.content_hash(sent), "rows": len(sent), "columns": sent.X.shape[1], **references}
+
+    def noticed(self, received: Sequence[Contribution]) -> list[str]:
+        """What is noticed of the contributions side by side, in sentences: rows that they share."""
+        return count_duplicates(received).sentences()
+
+    def described(self, pool: Sequence[Contribution]) -> list[Contribution]:
+        """The contributions with what their columns are, where a schema says it."""
+        schema = self.settings.schema
+        if schema is None:
+            return list(pool)
+        return [
+            replace(
+                c, columns=columns_of(schema).in_order([schema.features.index(name) for name in c.feature_names or ()])
+            )
+            for c in pool
+        ]
+
+    def findings(self, pool: Sequence[Contribution]) -> list[Finding]:
+        """What looks implausible."""
+        if not pool or image_shape(pool[0].feature_names) is not None:
+            return []
+        schema = self.settings.schema
+        fills = {c.name: float(c.missing) for c in schema.columns if c.fills and c.numeric} if schema else {}
+        return find_implausible(pool, target=self.target if self.numbers else "", fills=fills)
+
+    def keep_beside(self) -> dict[str, NDArray[Any]]:
+        """What is kept with the pool, that a resumed run needs to understand it: nothing more."""
+        return {}
+
+    def take_beside(self, arrays: Mapping[str, NDArray[Any]], columns: Sequence[str]) -> None:
+        """Take up what was kept with the pool of an earlier part of this run."""
+
     # Round 1: who is there, and what do they bring?
 
     def requests(self, server_round: int, grid: Grid) -> list[Message]:
@@ -103,14 +171,14 @@ class PoolingMediator(Conversation):
             return self.ask_nobody()
         self.refuse_all(refused)
         self.stage("contribute", len(self.nodes))
-        return self.ask(messages.CONTRIBUTE, self.nodes)
+        return self.ask(messages.CONTRIBUTE, self.nodes, self.request)
 
     def take(self, server_round: int, replies: Iterable[Message]) -> None:
         if (made := self.made_before()) is not None:
             self.outcome = made
             return
         pool = self._pool if self._pool is not None else self._collect(replies)
-        self._conclude(self._valued(self._with_columns(pool)))
+        self._conclude(self._valued(self.described(pool)))
 
     def alone_requests(self) -> list[Message]:
         alone, receipts = self.concluded.alone, self._receipts()
@@ -126,25 +194,12 @@ class PoolingMediator(Conversation):
         else:
             super().unanswered(party, stage, reason)
 
-    def _with_columns(self, pool: Sequence[Contribution]) -> list[Contribution]:
-        """The contributions with what their columns are, where a schema says it."""
-        schema = self.settings.schema
-        if schema is None:
-            return list(pool)
-        return [
-            replace(
-                c, columns=columns_of(schema).in_order([schema.features.index(name) for name in c.feature_names or ()])
-            )
-            for c in pool
-        ]
-
     def _take_up(self, pool: list[Contribution], about: dict[str, Any]) -> None:
         """Go on with the pool of an earlier part of this run, under what was fixed then."""
         now = self._fixed()
+        before = {"contribute": "rows", **about["fixed"]}  # before anybody could contribute anything else
         changed = [
-            f"{name} was {old!r} and is {now.get(name)!r}"
-            for name, old in about["fixed"].items()
-            if now.get(name) != old
+            f"{name} was {old!r} and is {now.get(name)!r}" for name, old in before.items() if now.get(name) != old
         ]
         if changed:
             raise AggregationError(
@@ -152,11 +207,12 @@ class PoolingMediator(Conversation):
                 "as it was (another scheme or realization can be chosen), or start a new run."
             )
         self._pool, self.target = pool, about["target"]
+        self.take_beside(about["beside"], about["features"])
         self.refused = self.journal.refusals()
         earlier = self.journal.load_allocation()
         self.notes = list(earlier["notes"]) if earlier else []
         self.note("resumed from the pooled data; no party is asked for it again")
-        self._findings = self._found(pool)
+        self._findings = self.findings(pool)
 
     def _fixed(self) -> dict[str, Any]:
         """What a resumed run may not change."""
@@ -171,22 +227,13 @@ class PoolingMediator(Conversation):
         for answer in self.answers("contribute", replies):
             party = answer.party
             try:
-                sent = self._decoded(answer)
-                in_order = self._in_common_order(sent)
-                accepted = self._without_repeats(in_order)
-                self._check(accepted)
+                sent, in_order, accepted = self.read(answer)
                 self.accept(accepted)
             except MessageError as error:
                 self.refuse(party, "contribute", str(error))
                 continue
             received[party], pool[party] = in_order, accepted
-            entries[party] = {
-                "sha256": rows.content_hash(sent),
-                "rows": len(sent),
-                "columns": sent.X.shape[1],
-                **({"references": _count(sent)} if self.most_references else {}),
-                **answer.signed,
-            }
+            entries[party] = {**self.entry(sent), **answer.signed}
             if self.most_references and not _count(sent):
                 without[party] = rows.why_no_references(answer.content) or "it says nothing of them"
         self.stage("pool")
@@ -198,7 +245,7 @@ class PoolingMediator(Conversation):
             self.journal.ledger("contributed", party=party, node=str(self.nodes[party]), **entries[party])
         self.require_quorum(len(contributions))
         self._weigh_references(contributions, without)
-        for sentence in count_duplicates([received[c.party] for c in contributions]).sentences():
+        for sentence in self.noticed([received[c.party] for c in contributions]):
             self.note(sentence)
             self.journal.ledger("duplicates", finding=sentence)
         self._keep(contributions)
@@ -226,7 +273,7 @@ class PoolingMediator(Conversation):
             self.journal.ledger("no references", party=party, reason=reason)
 
     def _keep(self, pool: Sequence[Contribution]) -> None:
-        self.journal.save_pool(pool, {"target": self.target, "fixed": self._fixed()})
+        self.journal.save_pool(pool, {"target": self.target, "fixed": self._fixed()}, self.keep_beside())
         self.journal.ledger("pooled", parties=[c.party for c in pool], rows=sum(map(len, pool)))
 
     def _check(self, contribution: Contribution) -> None:
@@ -245,16 +292,9 @@ class PoolingMediator(Conversation):
 
     # What looks implausible, and what breaks a stage.
 
-    def _found(self, pool: Sequence[Contribution]) -> list[Finding]:
-        if not pool or image_shape(pool[0].feature_names) is not None:
-            return []
-        schema = self.settings.schema
-        fills = {c.name: float(c.missing) for c in schema.columns if c.fills and c.numeric} if schema else {}
-        return find_implausible(pool, target=self.target if self.numbers else "", fills=fills)
-
     def _plausible(self, pool: list[Contribution]) -> list[Contribution]:
         """The pool with its findings noted, or without the parties that they are about where the run refuses these."""
-        findings = self._found(pool)
+        findings = self.findings(pool)
         for finding in findings:
             self.journal.ledger("finding", **asdict(finding))
         about = {finding.party: finding for finding in reversed(findings)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from numpy.typing import NDArray
 
-from guerdon.types import Contribution, FloatArray
+from guerdon.types import FloatArray
 from wire.defaults import HOLDOUT, MAX_CONTRIBUTION_MB
 from wire.messages import Reward
 from wire.schema import Schema
@@ -33,8 +33,14 @@ class Journal(Protocol):
 
     def save_allocation(self, record: Mapping[str, Any]) -> None: ...
     def load_allocation(self) -> dict[str, Any] | None: ...
-    def save_pool(self, contributions: Sequence[Contribution], about: Mapping[str, Any]) -> None: ...
-    def load_pool(self) -> tuple[list[Contribution], dict[str, Any]] | None: ...
+    def save_pool(self, contributions: Sequence[Any], about: Mapping[str, Any], beside: Arrays | None = None) -> None:
+        """Keep what was pooled, rows or sums, and arrays beside it."""
+        ...
+
+    def load_pool(self) -> tuple[list[Any], dict[str, Any]] | None:
+        """The pool and what was said of it, with ``features``, the columns' names, and ``beside``, the arrays."""
+        ...
+
     def save_rewards(self, rewards: Mapping[str, Reward], made_with: Mapping[str, str]) -> None: ...
     def load_rewards(self) -> tuple[dict[str, Reward], dict[str, str]] | None: ...
     def save_generator(self, arrays: Arrays) -> None:
@@ -90,7 +96,9 @@ class Unwritten:
 
     def save_allocation(self, record: Mapping[str, Any]) -> None: ...
     def load_allocation(self) -> None: ...
-    def save_pool(self, contributions: Sequence[Contribution], about: Mapping[str, Any]) -> None: ...
+    def save_pool(
+        self, contributions: Sequence[Any], about: Mapping[str, Any], beside: Arrays | None = None
+    ) -> None: ...
     def load_pool(self) -> None: ...
     def save_rewards(self, rewards: Mapping[str, Reward], made_with: Mapping[str, str]) -> None: ...
     def load_rewards(self) -> None: ...
@@ -129,6 +137,7 @@ class Settings:
     timeout: float = 600.0
     seed: int = 0
     standardize: bool | Literal["robust"] = True
+    contribute: Literal["rows", "statistics"] = "rows"
     deduplicate: bool = False
     on_finding: Literal["note", "refuse"] = "note"
     discloses_rows: bool = False
@@ -153,7 +162,7 @@ class Settings:
     def fixed(self) -> dict[str, Any]:
         """What a resumed run may not change: what was pooled, and how."""
         names = (
-            *("seed", "holdout", "standardize", "deduplicate", "on_finding", "discloses_rows"),
+            *("seed", "holdout", "standardize", "contribute", "deduplicate", "on_finding", "discloses_rows"),
             *("generator_file", "public_file", "references", "fit"),
         )
         fixed = {name.replace("_", "-"): getattr(self, name) for name in names}

@@ -21,6 +21,7 @@ __all__ = [
     "HOLDOUT_SECRET",
     "LEDGER",
     "POOL",
+    "PRIVACY",
     "REWARD",
     "REWARDS",
     "RUN_STATE",
@@ -131,3 +132,4 @@ LEDGER = KeptFormat("the ledger")
 HOLDOUT_SECRET = KeptFormat("_holdout.json")
 RUN_STATE = KeptFormat("the state of a run")
 EARLIER = KeptFormat("_earlier.json")
+PRIVACY = KeptFormat("_privacy.json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import gpytorch
 import numpy as np
@@ -12,13 +12,14 @@ import numpy as np
 from guerdon.checks import unwrap_scalars
 from guerdon.models.feature_model import FeatureModel
 from guerdon.models.feature_rows import FeatureRows
-from guerdon.models.features import Features, as_features, describe_features
+from guerdon.models.features import Computed, Features, as_features, describe_features
 from guerdon.models.likelihoods import linear_likelihood
 from guerdon.models.likely import likely_thetas, spread_of_values
 from guerdon.models.linear_gaussian import LinearGaussian
 from guerdon.models.maximum_likelihood import NOISE_BOUNDS, Problem, maximize_likelihood
 from guerdon.models.noise_profile import likeliest_noises, noise_profile
 from guerdon.models.party_noise import (
+    BY_PARTY,
     Groups,
     Noise,
     check_noise,
@@ -31,7 +32,8 @@ from guerdon.models.party_noise import (
 )
 from guerdon.models.pool import Pool, check_report, plain_noise, pool_of
 from guerdon.models.protocols import FitReport
-from guerdon.types import Contribution, FloatArray, Progress, silent
+from guerdon.models.statistics import all_statistics, likeliest_noise
+from guerdon.types import Contribution, FloatArray, Progress, Statistics, silent
 
 __all__ = ["BayesianLinear"]
 
@@ -78,12 +80,12 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         check_report(self.report)
         object.__setattr__(self, "features", as_features(self.features))
 
-    def fit(self, contributions: Sequence[Contribution], *, progress: Progress = silent) -> Self:
+    def fit(self, contributions: Sequence[Contribution] | Sequence[Statistics], *, progress: Progress = silent) -> Self:
         """The model with its noise variance, where open, learned by maximum likelihood on the pool, to convergence.
 
         The likelihood is looked at over all noise levels, and followed from its highest peaks. Rows with a noise
         variance of their own keep it. Where nothing is open, outputs only serve the report: without
-        them the model is returned as it is.
+        them the model is returned as it is. From statistics (``Statistics``) it learns what it would from their rows.
 
         Raises
         ------
@@ -92,6 +94,14 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         ValueError
             The noise is open, and a party sent no outputs.
         """
+        if all_statistics(contributions):
+            if self.noise == BY_PARTY:
+                raise ValueError("a noise variance for each party is learned from rows: from statistics, one for all")
+            if self.noise is not None:
+                return self
+            noise, report = likeliest_noise(cast(Sequence[Statistics], contributions))
+            return replace(self, noise=noise, report=report)
+        contributions = cast(Sequence[Contribution], contributions)
         if any(c.y is None for c in contributions) and not noise_is_open(contributions, self.noise):
             return self
         pool = pool_of(contributions, self.noise)
@@ -112,9 +122,21 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         """The model with the median, in log, of the fitted ones' noise where that is open (``median_fit``)."""
         return replace(self, noise=median_noise(self.noise, [m.noise for m in fitted]), report=None)
 
-    def unlearned(self, own: Contribution) -> Self:
-        """The model with half of the outputs' variance as its noise where that is open: for rows that tell none."""
-        return replace(self, noise=plain_noise(own.y) if known_noise(self.noise) is None else self.noise, report=None)
+    def on_computed(self) -> Self:
+        """The model for rows that come as features already, which predicts as this one does."""
+        return replace(self, features=Computed(self._features()))
+
+    def unlearned(self, own: Contribution | Statistics) -> Self:
+        """The model with half of the outputs' variance as its noise where that is open: for rows that tell none.
+
+        Of sums, half of the outputs' mean square; 1/2 where noise hides that.
+        """
+        if isinstance(own, Statistics):
+            known = own.exact and own.rows and own.square > 0.0
+            plain = 0.5 * own.square / own.rows if known else 0.5
+        else:
+            plain = plain_noise(own.y)
+        return replace(self, noise=plain if known_noise(self.noise) is None else self.noise, report=None)
 
     def likely(
         self, contributions: Sequence[Contribution], *, drop: float, fitted: BayesianLinear | None = None

@@ -19,6 +19,7 @@ from guerdon.types import FloatArray, Progress, silent
 __all__ = [
     "FEATURES",
     "Affine",
+    "Computed",
     "Features",
     "TrainableFeatures",
     "as_features",
@@ -27,6 +28,7 @@ __all__ = [
     "design_matrix",
     "features_arrays",
     "features_from_arrays",
+    "predicting",
     "require_trainable",
     "unexplained_variance",
 ]
@@ -92,6 +94,33 @@ class Affine:
 
     def describe(self) -> dict[str, Any]:
         return {}
+
+
+@dataclass(frozen=True)
+class Computed:
+    """phi that the parties computed: rows come as features, and ``features`` are what predictions use.
+
+    Parameters
+    ----------
+    features : Features or None
+    """
+
+    features: Features | None
+
+    def __call__(self, X: FloatArray) -> FloatArray:
+        return X
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        raise TypeError(
+            "features that the parties computed are not stored: a posterior has those that it predicts with"
+        )
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        raise TypeError("features that the parties computed are not stored")
+
+    def describe(self) -> dict[str, Any]:
+        return {} if self.features is None else self.features.describe()
 
 
 FEATURES: Mapping[str, type[Features]] = {
@@ -172,8 +201,14 @@ def require_trainable(features: Features | None) -> TrainableFeatures:
     return features  # type: ignore[return-value]
 
 
+def predicting(features: Features | None) -> Features | None:
+    """The features to predict with."""
+    return features.features if isinstance(features, Computed) else features
+
+
 def describe_features(features: Features | None) -> dict[str, Any] | None:
     """The features' kind and description; None for the inputs themselves."""
+    features = predicting(features)
     return None if features is None else {"kind": type(features).__name__, **features.describe()}
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from guerdon.models.feature_rows import FeatureRows
-from guerdon.models.features import design_matrix, unexplained_variance
+from guerdon.models.features import design_matrix, predicting, unexplained_variance
 from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior
 from guerdon.models.linear_model import LinearModel
 from guerdon.models.party_noise import Noise, known_noise, noise_of_rows, row_noise
@@ -57,7 +57,7 @@ class LinearGaussian(LinearModel):
     ) -> LinearGaussianPosterior:
         """The belief after outputs y (m,) at X (m, d), measured with the noise variances given, else the model's."""
         X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        return LinearGaussianPosterior.of(
+        posterior = LinearGaussianPosterior.of(
             self._features(),
             X,
             y - self._prior_mean(),
@@ -65,6 +65,7 @@ class LinearGaussian(LinearModel):
             mean=self._prior_mean(),
             noise=float("nan") if (known := known_noise(self.noise)) is None else known,
         )
+        return replace(posterior, features=predicting(self._features()))
 
     def noise_of(self, contribution: Contribution) -> FloatArray:
         """The noise variance of each row: the contribution's own where given, else the model's: (m,)."""
@@ -76,8 +77,9 @@ class LinearGaussian(LinearModel):
 
     def _at(self, references: References) -> FloatArray:
         """phi(x) over the standard deviation of an output there: (q, 1, M)."""
-        Phi = design_matrix(self._features(), references.X)
-        variance = references.noise_by(self.noise) + unexplained_variance(self._features(), references.X, Phi)
+        features = predicting(self._features())
+        Phi = design_matrix(features, references.X)
+        variance = references.noise_by(self.noise) + unexplained_variance(features, references.X, Phi)
         return np.asarray(Phi / np.sqrt(np.broadcast_to(variance, len(Phi)))[:, None])[:, None, :]
 
     def _white(self, contribution: Contribution) -> FeatureRows:

@@ -18,10 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 from guerdon.linalg import PRECISION
 from guerdon.metrics import expected_mnlp
 from guerdon.models.protocols import Model, NoiseResponse, Posterior
+from guerdon.models.statistics import as_rows
 from guerdon.realization.noise_path import NoisePath
 from guerdon.row_marks import shown
 from guerdon.threads import one_thread
-from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets
+from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets, Statistics
 
 __all__ = [
     "ModelReward",
@@ -154,12 +155,15 @@ class Responsive(Protocol):
     def noise_of(self, contribution: Contribution) -> FloatArray: ...
 
 
-def noise_responses(model: Responsive, contributions: Sequence[Contribution]) -> list[NoiseResponse]:
+def noise_responses(
+    model: Responsive, contributions: Sequence[Contribution] | Sequence[Statistics]
+) -> list[NoiseResponse]:
     """How each party's value answers to noise on the others' outputs: one decomposition a party.
 
     This is the work in ``noise_variances``; hand it over there to solve for many targets, as a sweep over rho does.
     """
-    return [_response(model, contributions, i) for i in range(len(contributions))]
+    model, rows = as_rows(model, contributions)
+    return [_response(model, rows, i) for i in range(len(rows))]
 
 
 def _response(model: Responsive, contributions: Sequence[Contribution], i: int) -> NoiseResponse:
@@ -169,7 +173,7 @@ def _response(model: Responsive, contributions: Sequence[Contribution], i: int) 
 
 def noise_variances(
     model: Responsive,
-    contributions: Sequence[Contribution],
+    contributions: Sequence[Contribution] | Sequence[Statistics],
     targets: RewardTargets | ArrayLike,
     *,
     responses: Sequence[NoiseResponse] | None = None,
@@ -185,7 +189,7 @@ def noise_variances(
     model : Responsive
         A model with all hyperparameters known, whose information gain the value is; or the game whose values it is of,
         as that of ``guerdon.valuation.PredictiveInformation``.
-    contributions : sequence of n Contribution
+    contributions : sequence of n Contribution or Statistics
     targets : (n,) array or RewardTargets
         The values in nats that the rewards should have.
     responses : sequence of n NoiseResponse, optional
@@ -208,8 +212,9 @@ def noise_variances(
         responses = noise_responses(model, contributions)
     values = _values_of(targets, len(contributions))
     own = [response.own_value for response in responses] if alone is None else np.asarray(alone).tolist()
-    parts = zip(responses, contributions, own, strict=True)
-    return np.array([_solve_one(r, c.party, i, targets, float(values[i]), v) for i, (r, c, v) in enumerate(parts)])
+    names = [part.party for part in contributions]
+    parts = zip(responses, names, own, strict=True)
+    return np.array([_solve_one(r, name, i, targets, float(values[i]), v) for i, (r, name, v) in enumerate(parts)])
 
 
 def solve_noise(response: NoiseResponse, gain: float, deficit: float) -> float:

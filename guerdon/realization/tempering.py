@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from guerdon.metrics import expected_mnlp
 from guerdon.models.predictor import Predictor
 from guerdon.models.protocols import NoiseResponse, Posterior
+from guerdon.models.statistics import as_rows
 from guerdon.realization.noise import (
     Responsive,
     noise_variances,
@@ -40,7 +41,7 @@ from guerdon.realization.noise import (
 )
 from guerdon.row_marks import shown
 from guerdon.threads import one_thread
-from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets
+from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets, Statistics
 
 __all__ = [
     "LikelihoodTempering",
@@ -141,17 +142,18 @@ class LikelihoodTempering:
         )
 
 
-def tempering_responses(model: Responsive, contributions: Sequence[Contribution]) -> list[NoiseResponse]:
+def tempering_responses(
+    model: Responsive, contributions: Sequence[Contribution] | Sequence[Statistics]
+) -> list[NoiseResponse]:
     """How each party's value answers to tempering, as to relative noise: one decomposition a party."""
+    model, rows = as_rows(model, contributions)
     with one_thread():
-        return [
-            model.tempering_response(own, others_of(model, contributions, i)) for i, own in enumerate(contributions)
-        ]
+        return [model.tempering_response(own, others_of(model, rows, i)) for i, own in enumerate(rows)]
 
 
 def tempering_exponents(
     model: Responsive,
-    contributions: Sequence[Contribution],
+    contributions: Sequence[Contribution] | Sequence[Statistics],
     targets: RewardTargets | ArrayLike,
     *,
     responses: Sequence[NoiseResponse] | None = None,
@@ -166,7 +168,7 @@ def tempering_exponents(
     ----------
     model : Responsive
         A model with all hyperparameters known, or a game, as for ``noise_variances``.
-    contributions : sequence of n Contribution
+    contributions : sequence of n Contribution or Statistics
     targets : (n,) array or RewardTargets
         The values in nats that the rewards should have.
     responses : sequence of n NoiseResponse, optional

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from guerdon.checks import common_features
 from guerdon.models.protocols import Model, NoiseResponse
-from guerdon.types import Contribution, FloatArray, ModelGame, Progress, silent
+from guerdon.models.statistics import as_rows
+from guerdon.types import Contribution, FloatArray, ModelGame, Progress, Statistics, silent
 from guerdon.valuation.party_game import ModelPartyGame
 from guerdon.valuation.sampling_error import arrival_orders
 
@@ -41,13 +42,18 @@ class InformationGain:
         return ("model",) if self.model is None else ()
 
     def game(
-        self, contributions: Sequence[Contribution], *, model: Model | None = None, progress: Progress = silent
+        self,
+        contributions: Sequence[Contribution] | Sequence[Statistics],
+        *,
+        model: Model | None = None,
+        progress: Progress = silent,
     ) -> InformationGainGame:
         """The game of these parties, in this order.
 
         Parameters
         ----------
-        contributions : sequence of Contribution
+        contributions : sequence of Contribution or of Statistics
+            Statistics give the game of the rows that they are sums over.
         model : Model, optional
             Taken where the valuation has none of its own.
         progress : callable
@@ -57,11 +63,12 @@ class InformationGain:
         ValueError
             There is no party, no model, or the parties' inputs differ in their number of features.
         """
-        common_features(contributions)
         model = self.model if self.model is not None else model
         if model is None:
             raise ValueError("information gain is on a model: expected one, as InformationGain(model), got none")
-        return InformationGainGame(model, tuple(contributions), progress)
+        model, rows = as_rows(model, contributions)
+        common_features(rows)
+        return InformationGainGame(model, tuple(rows), progress)
 
 
 @dataclass(frozen=True, eq=False)

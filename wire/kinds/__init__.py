@@ -3,10 +3,13 @@
 ``kind_of`` finds what is known of a reward or of a record; nothing outside these modules asks which kind it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
+from numpy.typing import NDArray
+
+from wire.kinds import rows, statistics
 from wire.kinds.classification import Classification
 from wire.kinds.classifier import Classifier
 from wire.kinds.columns import Column
@@ -15,7 +18,7 @@ from wire.kinds.model import Model
 from wire.kinds.synthetic import Synthetic
 from wire.pages.glossary import MEANINGS
 
-__all__ = ["KINDS", "Column", "Kind", "columns_of", "kind_of", "understood"]
+__all__ = ["KINDS", "Brought", "Column", "Kind", "brought", "columns_of", "kind_of", "understood"]
 
 KINDS: Mapping[str, Kind] = {
     **{kind.name: kind for kind in (Model(), Classification(), Synthetic(), Classifier())},
@@ -29,6 +32,20 @@ OWN = Kind()
 def kind_of(said: Mapping[str, Any]) -> Kind:
     """The kind that a reward's ``about`` or a run's record says it is of; of an unknown one, what holds for all."""
     return KINDS.get(str(said.get("kind") or Model.name), OWN)
+
+
+class Brought(Protocol):
+    """What is known of what parties contribute: how it is kept, and its hash."""
+
+    def kept_arrays(self, part: Any, /) -> dict[str, NDArray[Any]]: ...
+    def restored(self, party: str, arrays: Mapping[str, NDArray[Any]], features: Sequence[str] | None, /) -> Any: ...
+    def content_hash(self, part: Any, /) -> str: ...
+
+
+def brought(contribute: str | None) -> Brought:
+    """What parties contribute, by the run config's ``contribute``; rows before there was such a key."""
+    kinds: Mapping[str, Brought] = {"rows": rows, "statistics": statistics}
+    return kinds[contribute or "rows"]
 
 
 def columns_of(record: Mapping[str, Any]) -> list[Column]:

@@ -37,6 +37,13 @@ SUREST, FARTHEST = 1e-5, 100.0
 """Of a model that is scored, in spans of the party's own outputs: the least standard deviation, the farthest mean."""
 
 
+PRIVACY = (
+    Column("epsilon", "epsilon", "privacy ε", MEANINGS["epsilon"], "worth"),
+    Column("lost to\nprivacy", "privacy_cost", "lost to privacy", MEANINGS["privacy_cost"], "worth"),
+)
+"""What noise of its own a party put on its sums, and what that cost it."""
+
+
 class Model(Kind):
     """A model of the pool that is worth the party's reward."""
 
@@ -53,7 +60,7 @@ class Model(Kind):
     )
 
     def columns(self, record: Mapping[str, Any]) -> Sequence[Column]:
-        *columns, mnlp, rmse = super().columns(record)
+        rows, *columns, mnlp, rmse = super().columns(record)
         if any(party.get("kappa") is not None for party in record["parties"]):
             columns = [column for column in columns if column.place != "eta"]  # no noise was added
         entries = record["parties"]
@@ -73,13 +80,13 @@ class Model(Kind):
             "scores",
             decimals=2,
         )
-        return (*columns, mnlp, instead, rmse, coverage)
+        return (rows, *PRIVACY, *columns, mnlp, instead, rmse, coverage)
 
     def alone(self, reward: Reward, data: HeldRows) -> Reward:
         """The same model trained on the party's own rows: of what was sent it keeps the scaling, the features and the
         hyperparameters."""
         sent, own = predictor_of(reward), data.contribution
-        posterior = trained_again(sent, own)
+        posterior = trained_again(sent, own, learn_noise=bool(reward.about.get("learn_noise")))
         noise = None if own.noise is None else float(np.mean(own.noise))
         return replace(reward, arrays=replace(sent, posterior=posterior, noise=noise).arrays())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["trained_again"]
 
 
-def trained_again(sent: Predictor | ClassPredictor, own: Contribution) -> Any:
+def trained_again(sent: Predictor | ClassPredictor, own: Contribution, *, learn_noise: bool = False) -> Any:
     """The posterior of the same model after a party's own rows: of what was sent the scaling, the features and the
     hyperparameters are used.
+
+    Parameters
+    ----------
+    sent : Predictor or ClassPredictor
+    own : Contribution
+    learn_noise : bool
+        Learn a linear model's noise here too, since what was sent without it was too noisy to tell.
 
     Raises
     ------
@@ -32,6 +40,24 @@ def trained_again(sent: Predictor | ClassPredictor, own: Contribution) -> Any:
         )
     try:
         scaled = sent.scaling.apply(own.in_order(sent.feature_names))
+        if learn_noise:
+            posterior: Any = sent.posterior
+            retrained = replace(posterior, noise=_noise_of(posterior, scaled)).retrained
         return retrained(scaled.X, np.asarray(scaled.y), scaled.noise)
     except ValueError as error:
         raise MessageError(f"what this party can do alone can't be trained on its own rows: {error}") from error
+
+
+def _noise_of(posterior: Any, own: Contribution) -> float:
+    """The noise VARIANCE of a linear model, by maximum likelihood from a party's own rows."""
+    from guerdon.models import BayesianLinear
+    from guerdon.models.party_noise import known_noise
+    from guerdon.models.pool import plain_noise
+
+    try:
+        fitted = BayesianLinear(features=posterior.features).fit([own])
+    except ValueError:
+        return plain_noise(own.y)
+    noise = known_noise(fitted.noise)
+    at_bound = fitted.report is None or fitted.report.noise_at_bound
+    return plain_noise(own.y) if noise is None or at_bound else noise

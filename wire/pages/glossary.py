@@ -6,6 +6,10 @@ __all__ = ["CONDITIONS", "MEANINGS", "STAGES"]
 
 MEANINGS: dict[str, str] = {
     "rows": "Rows that the party contributed; what it held out to score its reward was not sent.",
+    "epsilon": "The party put noise on its sums before it sent them: what is read from them would have been read at "
+    "most exp(ε) times as often with one of its rows more or less. The smaller, the more private.",
+    "privacy_cost": "By about how much the party's own data is worth less for the noise that it put on its sums; what "
+    "they would have been worth without is judged from the noisy ones.",
     "value": "What the party's own data is worth, alone (vᵢ).",
     "shapley": "The Shapley value: what the party's data adds to the others' on average over all orders of joining. "
     "They add up to the value of all data together.",

@@ -1,0 +1,114 @@
+"""What a party sends where a run asks for statistics: sums over its rows, with noise where it wants that."""
+
+from __future__ import annotations
+
+from logging import INFO, WARNING
+from typing import Any
+
+from flwr.app import Context, RecordDict
+from flwr.common.logger import log
+
+from clients.answering import Party
+from clients.approval import running_app
+from clients.disclosure import CONTRIBUTE, ROWS, check_difference, remember
+from clients.errors import PartyError
+from clients.node_config import Privacy
+from clients.privacy import Budget, kept_release, release, seeded_normal, system_normal
+from guerdon.types import Contribution
+from wire.kinds.statistics import Asked, PartySums, content_hash, encode_sums, least_rows
+
+__all__ = ["asks_for_sums", "send_sums"]
+
+
+def asks_for_sums(party: Party) -> bool:
+    """Whether this run asks for sums in the place of rows.
+
+    Raises
+    ------
+    PartyError
+        It asks for something that nobody here knows.
+    """
+    said = party.proposal.terms.get(CONTRIBUTE, ROWS)
+    if said not in (ROWS, "statistics"):
+        raise PartyError(f"this run asks to contribute {said!r}; a party contributes rows or statistics")
+    return said == "statistics"
+
+
+def send_sums(party: Party, asked: Asked, context: Context) -> RecordDict:
+    """The party's answer: sums over the rows that are not held out, noted in its ledger.
+
+    Raises
+    ------
+    PartyError
+        It sends none, with the reason.
+    """
+    data, store, run = party.data, party.file.store, party.proposal.run
+    own, privacy = data.contribution, party.file.privacy
+    told: dict[str, Any] = {}
+    if privacy is None:
+        check_difference(store, context.node_config, run, own)
+        sums, _ = _sums(own, asked, None)
+        party.run.contribute(data.fate, party.proof)
+        remember(store, run, own)
+    else:
+        budget = Budget.of(store)
+        kept = kept_release(budget, run, asked)
+        exact, clipped = _sums(own, asked, privacy)
+        party.run.contribute(data.fate, party.proof)
+        seed = int(str(context.run_config.get("seed", 0)))
+        normal = seeded_normal(seed, party.name) if party.file.simulated else system_normal
+        sums = kept or release(budget, run, exact, asked, privacy, normal)
+        told = {"epsilon": sums.epsilon, "delta": sums.delta, "clipped": clipped, "again": kept is not None}
+        _tell(party.name, Budget.of(store), privacy, clipped, len(own))
+    party.note(
+        "contributed",
+        contributed="statistics",
+        sha256=content_hash(sums),
+        asked=asked.hash,
+        rows=len(own),
+        columns=own.X.shape[1],
+        features=asked.width,
+        **told,
+        terms=dict(party.proposal.terms),
+        schema=party.file.schema.hash if party.file.schema else "",
+        app=running_app(),
+    )
+    return encode_sums(sums, data.target)
+
+
+def _sums(own: Contribution, asked: Asked, privacy: Privacy | None) -> tuple[PartySums, int]:
+    """The sums that are asked for, without noise, and how many rows were clipped.
+
+    Raises
+    ------
+    PartyError
+        There are too few rows, or they can't be summed.
+    """
+    from guerdon.models.sums import sums_of  # PyTorch loads with the models, and a party's start needs neither
+
+    if own.y is None:
+        raise PartyError("there are no outputs to take sums of: name the target column")
+    if own.noise is not None:
+        raise PartyError("this party declares a noise of its own (noise), and sums are over rows of one noise variance")
+    least = least_rows(asked.width)
+    if privacy is None and len(own) < least:
+        raise PartyError(
+            f"sums over fewer than {least} rows, of {asked.width} features, tell nearly the rows themselves, and this "
+            f"party has {len(own)} to contribute: it sends none"
+        )
+    try:
+        X, bounds = own.in_order(asked.columns).X, None if privacy is None else asked.bounds
+        sums, clipped = sums_of(own.party, X, own.y, asked.features, asked.scaling, bounds)
+    except ValueError as error:  # its text can quote the rows
+        raise PartyError("its rows can't be summed", here=str(error)) from error
+    found = PartySums(own.party, sums.gram, sums.moment, sums.square, sums.rows, feature_names=asked.columns)
+    return found, clipped
+
+
+def _tell(party: str, budget: Budget, privacy: Privacy, clipped: int, rows: int) -> None:
+    """In the party's own log, what its privacy comes to."""
+    spent, count = budget.spent(privacy.delta), len(budget.releases)
+    log(INFO, "%s: %d of %d rows lay beyond the bounds and were clipped", party, clipped, rows)
+    log(INFO, "%s: %d releases, together epsilon = %.4g at delta = %g", party, count, spent, privacy.delta)
+    if privacy.budget is None:
+        log(WARNING, "%s: no privacy-budget in the node config limits what all releases come to", party)

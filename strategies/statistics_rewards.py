@@ -1,0 +1,392 @@
+"""Model rewards from statistics: parties send sums over their rows, and no row (guerdon.types.Statistics).
+
+All that a linear model needs of rows are sums over their features, so that noise, values, targets and rewards are those
+that the rows would have given. What is asked for is public: the features, which no row trained, and the units that they
+are taken in, of the run's public rows or of the schema's bounds. Where the features are the inputs and a constant, the
+sums are brought into the pool's standard units from outside; others are weighed in the units that they were taken in.
+
+Sums with noise, by which a party keeps its rows private, are what they are: they stay in the units they came in, and
+count for what they tell in spite of their noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+from flwr.app import RecordDict
+from numpy.typing import NDArray
+
+from guerdon.models import Affine, BayesianLinear, FourierFeatures, NeuralFeatures, Predictor
+from guerdon.models.features import Features
+from guerdon.models.party_noise import known_noise
+from guerdon.models.pool import require_known
+from guerdon.models.statistics import in_units, noiseless_gain, rows_in_units
+from guerdon.models.sums import bounds_of
+from guerdon.pipeline import Given, allocate
+from guerdon.plausibility import Finding
+from guerdon.privacy import Bounds
+from guerdon.scaling import Scaling
+from guerdon.shapley import RowShapley
+from guerdon.types import Contribution, Game, Statistics
+from guerdon.valuation import InformationGain, NoiseSensitivity, noise_sensitivity
+from strategies.alone import alone_model, told
+from strategies.conversation import Answer, Conversation
+from strategies.errors import Errors
+from strategies.fitting import check_made
+from strategies.model_rewards import ModelRewards
+from strategies.pooling import Read
+from strategies.session import Outcome, Session
+from wire.kinds import statistics
+from wire.kinds.statistics import Asked, PartySums
+from wire.messages import Reward
+from wire.schema import Column, Schema
+from wire.text import listed
+
+__all__ = ["StatisticsRewards"]
+
+NOT_FROM_SUMS = (
+    "the parties sent sums over their rows and no row, so that rows which parties share or repeat, rows that look "
+    "implausible, and how far numbers hang on the draw of rows or on the noise learned can't be told"
+)
+"""What a run of statistics goes without."""
+
+
+class StatisticsRewards(ModelRewards):
+    """``ModelRewards`` where the run config says contribute = "statistics"; it takes the same parts."""
+
+    def from_statistics(self) -> Conversation:
+        return self
+
+    def begin(self, session: Session) -> None:
+        super().begin(session)
+        self._wanted: Asked | None = None
+        if session.settings.standardize == "robust" and session.public is None:
+            raise ValueError(
+                'standardize = "robust" takes medians and quartiles, which can\'t be had from sums: take standardize = '
+                "true, or name public rows, public-file, whose medians are taken"
+            )
+        if self._in_units_of_bounds:
+            _units_of(session.settings.schema, self._features())  # refuses before anybody is asked
+
+    def check(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        model, computed = parts["model"], (Affine, FourierFeatures, NeuralFeatures)
+        if not (isinstance(model, BayesianLinear) and isinstance(model.features, computed)):
+            raise ValueError(
+                f'contribute = "statistics": model = {texts["model"]!r} can\'t be had from sums. Take one on features '
+                "that each party computes by itself: BayesianLinear(features='Affine()'), or with "
+                "'FourierFeatures(count=100, lengthscale=1.0)', or 'NeuralFeatures()' trained on public rows"
+            )
+        if not isinstance(parts["valuation"], InformationGain):
+            raise ValueError(
+                f'contribute = "statistics": valuation = {texts["valuation"]!r} values rows; InformationGain() can be '
+                "had from sums"
+            )
+        if isinstance(parts["shapley"], RowShapley):
+            raise ValueError(
+                f'contribute = "statistics": shapley = {texts["shapley"]!r} values single rows, of which sums tell '
+                "nothing; take Auto()"
+            )
+        super().check(parts, texts)
+
+    def discloses(self) -> dict[str, str]:
+        return {
+            **super().discloses(),
+            "contribute": "statistics",
+            "reward-precision": "exact: rows can't be counted more or less in sums; who wants its rows hidden adds "
+            "noise itself (epsilon in its node config)",
+        }
+
+    # What is asked for, and what comes.
+
+    @property
+    def asked(self) -> Asked:
+        """What sums every party is asked for: known once it is known which columns the parties have."""
+        if self._wanted is None:
+            self._wanted = self._to_ask(self.introductions[min(self.introductions)].feature_names)
+        return self._wanted
+
+    def request(self, party: str) -> RecordDict:
+        return statistics.encode_asked(self.asked)
+
+    def read(self, answer: Answer) -> Read:
+        sums = statistics.decode_sums(
+            answer.content,
+            party=answer.party,
+            target=self.target,
+            columns=self.asked.columns,
+            width=self.asked.width,
+            max_megabytes=self.settings.max_contribution_mb,
+        )
+        return Read(sums, sums, sums)
+
+    def accept(self, contribution: Any) -> None:
+        """Sums that were read are sums of features and outputs, and can be used."""
+
+    def entry(self, sent: Any) -> dict[str, Any]:
+        promise = {} if sent.exact else {"epsilon": sent.epsilon, "delta": sent.delta}
+        return {
+            "contributed": "statistics",
+            "sha256": statistics.content_hash(sent),
+            "rows": len(sent),
+            "features": len(sent.moment),
+            "columns": len(sent.feature_names),
+            **promise,
+        }
+
+    def misfits(self, contributions: Sequence[Any]) -> dict[str, str]:
+        return {}
+
+    def noticed(self, received: Sequence[Any]) -> list[str]:
+        return []
+
+    def described(self, pool: Sequence[Any]) -> list[Any]:
+        return list(pool)
+
+    def findings(self, pool: Sequence[Any]) -> list[Finding]:
+        return []
+
+    def keep_beside(self) -> dict[str, NDArray[Any]]:
+        return statistics.kept_asked(self.asked)
+
+    def take_beside(self, arrays: Mapping[str, NDArray[Any]], columns: Sequence[str]) -> None:
+        self._wanted = statistics.restored_asked(arrays, columns)
+
+    def _to_ask(self, columns: Sequence[str]) -> Asked:
+        public = self._public(columns)
+        if public is None and self._in_units_of_bounds:
+            scaling, bounds = _units_of(self.settings.schema, self._features())
+            order = [cast(Schema, self.settings.schema).features.index(name) for name in columns]
+            scaling = replace(
+                scaling, feature_mean=scaling.feature_mean[order], feature_scale=scaling.feature_scale[order]
+            )
+            known = self.session.parts["model"].noise is not None  # else sums with noise of their own would be no use
+            return Asked(tuple(columns), scaling, self._features(), bounds if known else None)
+        if public is None:
+            return Asked(tuple(columns), Scaling.identity(len(columns)), self._features())
+        scaling = self._work([public], [public], of_pool=False).scaling
+        features = cast(Features, cast(BayesianLinear, self._pretrained(public, scaling)).features)
+        scaled = scaling.apply(public)
+        return Asked(tuple(columns), scaling, features, bounds_of(features, scaled.X, np.asarray(scaled.y)))
+
+    @property
+    def _in_units_of_bounds(self) -> bool:
+        """Whether sums are taken in units of the schema's bounds: they are asked for, and no public rows say others."""
+        return self.session.public is None and bool(self.settings.standardize)
+
+    def _features(self) -> Features:
+        return cast(Features, self.session.parts["model"].features)
+
+    # What it comes to.
+
+    def value(self, contributions: Sequence[Any]) -> Outcome:
+        parts, settings = self.session.parts, self.settings
+        work = _Sums(contributions, self.asked, self._standard_units(contributions))
+        unfitted = replace(parts["model"], features=self.asked.features)
+        self.stage("fit")
+        model = self._noise_known(unfitted, contributions)
+        if model.noise is None:
+            model = model.fit(work.fitted_on, progress=self._tell)
+        computed, noise = model.on_computed(), require_known("noise", known_noise(model.noise))
+        rows = work.like_rows(noise)
+        self.stage("value", 2 ** len(contributions))
+        allocation = allocate(
+            rows,
+            Given(parts["valuation"], {"model": computed}),
+            parts["shapley"],
+            parts["scheme"],
+            None if settings.stop_after == "valuation" else parts["realization"],
+            rng=np.random.default_rng(settings.seed),
+            secret_rng=np.random.default_rng(self.journal.noise_key()),
+            carrier=InformationGain(computed),
+            progress=self._tell,
+        )
+        check_made(allocation)
+        if self.carried and allocation.rewards:
+            self.note(self.carried)
+        errors = Errors(allocation, settings.holdout, None, None)
+        made_of: Any = _Rows(contributions, work.scaling, rows)
+        rewards = {}
+        for i, made in enumerate(allocation.rewards):
+            about = self._about(allocation, i, made, computed, errors)
+            rewards[made.party] = Reward(
+                self.predictor(cast(Any, made).posterior, work.scaling, contributions[i]).arrays(),
+                {**about, "contains": f"{made.contains}, and {self._units_said(work)}"},
+            )
+        record = self._record(allocation, made_of, computed, errors)
+        self._say_of_sums(record, contributions, noise, noise_sensitivity(computed, rows))
+        return Outcome(record=record, alone=self._alone_of_sums(unfitted, model, contributions), rewards=rewards)
+
+    def _noise_known(self, model: BayesianLinear, sums: Sequence[PartySums]) -> BayesianLinear:
+        """The model, with its noise from public rows where it is open and some sums have noise of their own.
+
+        Those do not tell it: how well outputs are explained is what y' y says, which is not sent with them.
+        """
+        public = self._public(self.asked.columns)
+        if model.noise is not None or public is None or all(s.exact for s in sums):
+            return model
+        self.note("sums with noise do not tell the noise of outputs: it is learned from the public rows")
+        return model.fit([self.asked.scaling.apply(public)])
+
+    def _standard_units(self, sums: Sequence[PartySums]) -> Scaling | None:
+        """From the units that the sums came in to those of the pool; None where they stay in these."""
+        affine = isinstance(self.asked.features, Affine)
+        if self._in_units_of_bounds and affine and all(s.exact for s in sums):
+            return Scaling.of_sums(sums)
+        return None
+
+    def predictor(self, posterior: Any, scaling: Scaling, own: Any) -> Predictor:
+        return Predictor(posterior, scaling, own.feature_names, self.target, None)
+
+    def evidence(
+        self, model: Any, game: Game, scaled: Sequence[Contribution]
+    ) -> tuple[dict[str, Any], list[tuple[str, bool]]]:
+        report = model.report
+        return {}, [] if report is None else [(report.sentence, report.noise_at_bound)]
+
+    def _alone_of_sums(
+        self, unfitted: BayesianLinear, fitted: BayesianLinear, sums: Sequence[PartySums]
+    ) -> dict[str, Reward]:
+        """Each party's model alone, of its own sums in their own units; it trains it again on its own rows.
+
+        From sums with noise its hyperparameters can't be told: it learns them itself.
+        """
+        self.stage("learn alone", len(sums))
+        made, models = {}, []
+        for k, own in enumerate(sums):
+            work = _Sums([own], self.asked, self._standard_units([own]))
+            if own.exact:
+                models.append(alone_model(unfitted, cast(Any, work.fitted_on[0])))
+            alone = cast(BayesianLinear, models[-1].model) if own.exact else replace(fitted, report=None)
+            (rows,) = work.like_rows(cast(float, alone.noise))
+            posterior = alone.on_computed().posterior(rows.X, np.asarray(rows.y), rows.noise)
+            made[own.party] = Reward(
+                self.predictor(posterior, work.scaling, own).arrays(),
+                {"kind": self.kind, "alone": True, "learn_noise": not own.exact},
+            )
+            self.progress("learn alone", k + 1, len(sums))
+        if sentence := told(models):
+            self.note(sentence)
+        return made
+
+    def _say_of_sums(
+        self, record: dict[str, Any], sums: Sequence[PartySums], noise: float, sensitivity: NoiseSensitivity
+    ) -> None:
+        """Put into the record what is different from one of rows."""
+        sensitivity = replace(sensitivity, rows=sum(map(len, sums)))
+        record["contribute"] = "statistics"
+        record["noise_sensitivity"] = {**asdict(sensitivity), "elasticity": sensitivity.elasticity}
+        record["diagnostics"] += [sensitivity.sentence, NOT_FROM_SUMS]
+        for entry, own in zip(record["parties"], sums, strict=True):
+            if not own.exact:
+                before = noiseless_gain(own, noise)
+                cost = max(0.0, before - entry["value"])
+                entry.update(epsilon=own.epsilon, delta=own.delta, privacy_cost=cost)
+        if private := [s.party for s in sums if not s.exact]:
+            self.note(
+                f"{listed(private)} put noise on the sums before sending them; how many rows they have is told with "
+                "that noise too"
+                + (
+                    ". In this simulation the noise follows from the run's seed; real parties take theirs from the "
+                    "operating system"
+                    if self.settings.simulated
+                    else ""
+                )
+            )
+
+    def _units_said(self, work: _Sums) -> str:
+        """Which numbers the units of a reward tell."""
+        if work.standard is not None:
+            return "the mean and standard deviation of the pool"
+        if self.session.public is not None:
+            robust = self.settings.standardize == "robust"
+            return f"{'median and quartiles' if robust else 'the mean and standard deviation'} of the public rows"
+        return "the schema's bounds" if self._in_units_of_bounds else "no more of the data"
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """The parties' sums as they came, and in the units that the model sees.
+
+    standard : from the one to the other; None where they are the same.
+    """
+
+    sums: Sequence[PartySums]
+    asked: Asked
+    standard: Scaling | None
+
+    @property
+    def scaling(self) -> Scaling:
+        """From the data's own units to those that the model sees."""
+        return self.asked.scaling if self.standard is None else self.asked.scaling.then(self.standard)
+
+    @cached_property
+    def fitted_on(self) -> Sequence[Statistics]:
+        return self.sums if self.standard is None else [in_units(s, self.standard) for s in self.sums]
+
+    def like_rows(self, noise: float) -> list[Contribution]:
+        """Rows that say the same, where outputs have this noise VARIANCE in the units that the model sees."""
+        return [rows_in_units(s, noise, self.standard) for s in self.sums]
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """What the record of a run is made of."""
+
+    contributions: Sequence[Any]
+    scaling: Scaling
+    scaled: Sequence[Contribution]
+
+
+def _units_of(schema: Schema | None, features: Features) -> tuple[Scaling, Bounds]:
+    """From the schema's bounds to -1 and 1, inputs in the order of its features, and how long features can be there.
+
+    Raises
+    ------
+    ValueError
+        There is no schema, or a number has no bounds.
+    """
+    why = "sums are taken in units that must be known before any row is seen"
+    if schema is None:
+        raise ValueError(
+            f'contribute = "statistics": {why}. Name public rows (public-file), or a schema whose numbers have a '
+            "minimum and a maximum (schema-file); or take the columns as they are, standardize = false"
+        )
+    open_ended = [c.name for c in schema.columns if c.type == "number" and not _is_range(c)]
+    if open_ended:
+        raise ValueError(
+            f'contribute = "statistics": {why}, and the schema gives {listed(open_ended)} no minimum and maximum that '
+            "differ: add them, as wide as the column's meaning allows, or name public rows (public-file)"
+        )
+    centres: list[float] = []
+    halves: list[float] = []
+    for column in schema.columns:
+        middle, half = _middle(column)
+        if column.name == schema.target:
+            target_mean, target_scale = middle, half
+            continue
+        own = len(column.features) - column.flag_missing
+        centres += [middle] * own + [0.5] * column.flag_missing
+        halves += [half] * own + [0.5] * column.flag_missing
+    scaling = Scaling(np.array(centres), np.array(halves), target_mean, target_scale)
+    return scaling, Bounds(_longest(features, len(centres)), 1.0)
+
+
+def _is_range(column: Column) -> bool:
+    return column.minimum is not None and column.maximum is not None and column.minimum < column.maximum
+
+
+def _middle(column: Column) -> tuple[float, float]:
+    """The middle of a column's range, and half its width; of booleans and categories, that of 0 and 1."""
+    low, high = (column.minimum, column.maximum) if column.type == "number" else (0.0, 1.0)
+    return 0.5 * (cast(float, low) + cast(float, high)), 0.5 * (cast(float, high) - cast(float, low))
+
+
+def _longest(features: Features, inputs: int) -> float:
+    """The largest length of phi(x) for x within -1 and 1."""
+    if isinstance(features, FourierFeatures):
+        return float(np.sqrt(features.outputscale + 1.0))
+    return float(np.sqrt(inputs + 1.0))

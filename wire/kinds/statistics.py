@@ -1,0 +1,262 @@
+"""Sums over a party's rows, in the place of the rows: what a party is asked for, and how its sums travel and are kept.
+
+asked    the columns in order, the units that they are brought into, the features phi, and bounds for whoever adds
+         noise; all of it is public, and the same for every party
+sent     Phi' Phi, Phi' y, y' y and the number of rows; or, with noise, the first two and what noise is on them
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from flwr.app import ConfigRecord, RecordDict
+from numpy.typing import NDArray
+
+from guerdon.privacy import Bounds
+from guerdon.scaling import Scaling
+from guerdon.types import Statistics
+from wire.messages import (
+    ABOUT,
+    ARRAYS,
+    MessageError,
+    array_record,
+    check_party_name,
+    digest,
+    read_about,
+    read_arrays,
+    read_name,
+    read_names,
+)
+
+if TYPE_CHECKING:
+    from guerdon.models.features import Features
+
+__all__ = [
+    "FEATURES",
+    "Asked",
+    "PartySums",
+    "content_hash",
+    "decode_asked",
+    "decode_sums",
+    "encode_asked",
+    "encode_sums",
+    "kept_arrays",
+    "kept_asked",
+    "least_rows",
+    "restored",
+    "restored_asked",
+]
+
+FEATURES = ("Affine", "FourierFeatures", "NeuralFeatures")
+"""Features that a party computes by itself: no row of another is in them, and no code comes with them."""
+
+MEGABYTES = 64.0
+"""What a party reads of features and units at most."""
+
+ARRAY_NAMES = {"gram", "moment", "square", "rows", "noise", "privacy"}
+
+
+def least_rows(width: int) -> int:
+    """Sums over fewer rows than this, of M features, are nearly the rows themselves: max(20, 2 M)."""
+    return max(20, 2 * width)
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What sums are asked for.
+
+    columns : the inputs in the features' order; scaling : the units that inputs and outputs are brought into first;
+    features : phi, of inputs in these units; bounds : what rows are clipped to where a party adds noise, None where no
+    public numbers say it.
+    """
+
+    columns: tuple[str, ...]
+    scaling: Scaling
+    features: Features
+    bounds: Bounds | None = None
+
+    @property
+    def width(self) -> int:
+        """M, the number of features."""
+        return int(self.features(np.zeros((1, len(self.columns)))).shape[1])
+
+    @property
+    def hash(self) -> str:
+        """sha256 over all of it."""
+        return digest(kept_asked(self), json.dumps(self.columns))
+
+
+@dataclass(frozen=True, eq=False)
+class PartySums(Statistics):
+    """A party's sums as they came, with the columns they are of, and the privacy that its noise gives each row.
+
+    epsilon, delta : inf and 0 without noise.
+    """
+
+    feature_names: tuple[str, ...] = ()
+    epsilon: float = float("inf")
+    delta: float = 0.0
+
+
+# What is asked.
+
+
+def kept_asked(asked: Asked) -> dict[str, NDArray[Any]]:
+    """What is asked as arrays to be sent or kept; ``restored_asked`` makes it again."""
+    from guerdon.models.features import features_arrays
+
+    bounds = np.array([] if asked.bounds is None else asked.bounds, dtype=np.float64)
+    scaling = {f"scaling.{name}": array for name, array in asked.scaling.arrays().items()}
+    return {**features_arrays(asked.features), **scaling, "bounds": bounds}
+
+
+def restored_asked(arrays: Mapping[str, NDArray[Any]], columns: Sequence[str]) -> Asked:
+    """What ``kept_asked`` made arrays of.
+
+    Raises
+    ------
+    MessageError
+        It asks for features that a party does not compute, or does not hold what it should.
+    """
+    from guerdon.models.features import features_from_arrays
+
+    kind = str(arrays.get("features.kind", ""))
+    if kind not in FEATURES:
+        raise MessageError(f"sums are asked for of features {kind!r}; a party computes {', '.join(FEATURES)}")
+    try:
+        features = features_from_arrays(arrays)
+        of_scaling = {name.removeprefix("scaling."): a for name, a in arrays.items() if name.startswith("scaling.")}
+        scaling = Scaling.from_arrays(of_scaling)
+        bounds = Bounds(*map(float, arrays["bounds"])) if len(arrays["bounds"]) else None
+        asked = Asked(tuple(columns), scaling, features, bounds)  # type: ignore[arg-type]
+        width = asked.width
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise MessageError(f"what sums are asked for can't be read: {type(error).__name__}") from error
+    d, units = len(columns), (scaling.feature_scale, scaling.feature_mean)
+    whole = all(array.shape == (d,) and np.isfinite(array).all() for array in units)
+    positive = whole and bool(np.all(scaling.feature_scale > 0.0)) and 0.0 < scaling.target_scale < np.inf
+    if not (positive and np.isfinite(scaling.target_mean) and width >= 1):
+        raise MessageError(f"the units that sums are asked for in are a centre and a positive scale of {d} columns")
+    if bounds is not None and not all(0.0 < bound < np.inf for bound in bounds):
+        raise MessageError("the bounds that sums are asked for within must be positive")
+    return asked
+
+
+def encode_asked(asked: Asked) -> RecordDict:
+    about = ConfigRecord({"columns": list(asked.columns)})
+    return RecordDict({ARRAYS: array_record(kept_asked(asked)), ABOUT: about})
+
+
+def decode_asked(content: RecordDict) -> Asked:
+    """What a party is asked for, checked.
+
+    Raises
+    ------
+    MessageError
+    """
+    columns = read_names(read_about(content).get("columns"))
+    return restored_asked(read_arrays(content, MEGABYTES), columns)
+
+
+# What is sent.
+
+
+def encode_sums(sums: PartySums, target: str) -> RecordDict:
+    about = ConfigRecord({"party": sums.party, "features": list(sums.feature_names), "target": target})
+    return RecordDict({ARRAYS: array_record(kept_arrays(sums)), ABOUT: about})
+
+
+def decode_sums(
+    content: RecordDict, *, party: str, target: str, columns: Sequence[str], width: int, max_megabytes: float
+) -> PartySums:
+    """A party's sums, checked: they come from ``party``, are of so many features and of enough rows, and can be sums.
+
+    Raises
+    ------
+    MessageError
+        With the first thing that is wrong. ``RefusedError`` where the party itself declined.
+    """
+    about = read_about(content)
+    named = check_party_name(about.get("party"))
+    if named != party:
+        raise MessageError(f"it introduced itself as {party!r} but contributes as {named!r}")
+    arrays = read_arrays(content, max_megabytes)
+    if set(arrays) != ARRAY_NAMES:
+        raise MessageError(
+            "this run asks for statistics, and expected the sums gram, moment, square, rows, noise and privacy; got "
+            f"{', '.join(sorted(arrays))[:200]}"
+        )
+    if read_names(about.get("features")) != tuple(columns):
+        raise MessageError("its sums are of other columns, or in another order, than it was asked for")
+    sent = read_name(about.get("target"), "target's name")
+    if sent != target:
+        raise MessageError(f"its target is {sent!r}, it was asked for {target!r}")
+    shapes = {"gram": (width, width), "moment": (width,), "square": (), "rows": (), "noise": (2,), "privacy": (2,)}
+    for name, shape in shapes.items():
+        if arrays[name].dtype != np.float64 or arrays[name].shape != shape:
+            came = f"{arrays[name].dtype} of shape {arrays[name].shape}"
+            raise MessageError(f"{name} must be float64 of shape {shape}, got {came}")
+    try:
+        sums = restored(party, arrays, columns)
+    except ValueError as error:
+        raise MessageError(str(error)) from error
+    if sums.exact and not np.isfinite(sums.square):
+        raise MessageError("y' y is missing, and there is no noise on the sums that would excuse it")
+    if sums.exact != np.isinf(sums.epsilon) or not (sums.epsilon > 0.0 and 0.0 <= sums.delta < 1.0):
+        raise MessageError(
+            f"epsilon = {sums.epsilon:g} and delta = {sums.delta:g} do not go with noise of standard deviations "
+            f"{sums.gram_noise:g} and {sums.moment_noise:g}"
+        )
+    if sums.exact and sums.rows < least_rows(width):
+        raise MessageError(
+            f"sums over fewer than {least_rows(width)} rows, of {width} features, tell nearly the rows themselves; it "
+            f"sent sums over {sums.rows}"
+        )
+    return sums
+
+
+def kept_arrays(sums: PartySums) -> dict[str, NDArray[Any]]:
+    """Sums as arrays to be sent or kept; ``restored`` makes them again."""
+    return {
+        "gram": sums.gram,
+        "moment": sums.moment,
+        "square": np.array(float(sums.square)),
+        "rows": np.array(float(sums.rows)),
+        "noise": np.array([sums.gram_noise, sums.moment_noise]),
+        "privacy": np.array([sums.epsilon, sums.delta]),
+    }
+
+
+def restored(party: str, arrays: Mapping[str, NDArray[Any]], columns: Sequence[str] | None) -> PartySums:
+    """The sums that ``kept_arrays`` made arrays of.
+
+    Raises
+    ------
+    ValueError
+        They are no sums over so many rows.
+    """
+    rows = float(arrays["rows"])
+    if not rows.is_integer():
+        raise ValueError(f"rows of party {party!r} is a whole number of at least 0, got {rows!r}")
+    (gram_noise, moment_noise), (epsilon, delta) = arrays["noise"], arrays["privacy"]
+    return PartySums(
+        party,
+        arrays["gram"],
+        arrays["moment"],
+        float(arrays["square"]),
+        int(rows),
+        float(gram_noise),
+        float(moment_noise),
+        tuple(columns or ()),
+        float(epsilon),
+        float(delta),
+    )
+
+
+def content_hash(sums: PartySums) -> str:
+    """sha256 over a party's sums: what the ledger holds of them."""
+    return digest(kept_arrays(sums), json.dumps([sums.party, sums.feature_names]))
