@@ -13,6 +13,7 @@ from guerdon.models.features import Features, design_matrix
 from guerdon.models.pool import blocks
 from guerdon.privacy import Bounds
 from guerdon.scaling import Scaling
+from guerdon.threads import one_thread
 from guerdon.types import FloatArray, Statistics
 
 __all__ = ["bounds_of", "sums_of"]
@@ -48,14 +49,17 @@ def sums_of(
         The rows are taken as they are where there are none.
     """
     gram, moment, square, clipped = np.zeros(()), np.zeros(()), 0.0, 0
-    for rows in blocks(len(X)):
-        Phi = design_matrix(features, scaling.features(X[rows]))
-        out = (y[rows] - scaling.target_mean) / scaling.target_scale
-        if bounds is not None:
-            shrink = np.minimum(1.0, bounds.norm / np.maximum(np.linalg.norm(Phi, axis=1), np.finfo(np.float64).tiny))
-            scaled = shrink * out
-            cut = np.clip(scaled, -bounds.output, bounds.output)
-            clipped += int(np.count_nonzero((shrink < 1.0) | (cut != scaled)))
-            Phi, out = shrink[:, None] * Phi, cut
-        gram, moment, square = gram + Phi.T @ Phi, moment + Phi.T @ out, square + float(out @ out)
+    with one_thread():  # small blocks, and the same bits on any number of cores
+        for rows in blocks(len(X)):
+            Phi = design_matrix(features, scaling.features(X[rows]))
+            out = (y[rows] - scaling.target_mean) / scaling.target_scale
+            if bounds is not None:
+                shrink = np.minimum(
+                    1.0, bounds.norm / np.maximum(np.linalg.norm(Phi, axis=1), np.finfo(np.float64).tiny)
+                )
+                scaled = shrink * out
+                cut = np.clip(scaled, -bounds.output, bounds.output)
+                clipped += int(np.count_nonzero((shrink < 1.0) | (cut != scaled)))
+                Phi, out = shrink[:, None] * Phi, cut
+            gram, moment, square = gram + Phi.T @ Phi, moment + Phi.T @ out, square + float(out @ out)
     return Statistics(party, gram, moment, square, len(X)), clipped
