@@ -253,8 +253,16 @@ class ModelRewards(PoolingMediator):
             self.note(self.carried)
         errors = Errors.of(allocation, self.settings.holdout, self._likely(unfitted, model, allocation, work, public))
         record = self._record(allocation, work, model, errors)
+        evidence = {e.party: e for e in self._evidence(unfitted, allocation, work, public)}
+        if evidence:
+            record["evidence"] = [asdict(e) for e in evidence.values()]
+        own = {party: {"findings": e.sentences()} for party, e in evidence.items() if e.sentences()}
         abouts = [
-            {**self._about(allocation, i, made, model, errors), **_own_facts(record["parties"][i])}
+            {
+                **self._about(allocation, i, made, model, errors),
+                **_own_facts(record["parties"][i]),
+                **own.get(made.party, {}),
+            }
             for i, made in enumerate(allocation.rewards)
         ]
         return Outcome(
