@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from guerdon.models import Affine, BayesianLinear, FourierFeatures, NeuralFeatures, Predictor
 from guerdon.models.features import Features
-from guerdon.models.party_noise import known_noise
+from guerdon.models.party_noise import BY_PARTY, known_noise
 from guerdon.models.pool import require_known
 from guerdon.models.statistics import in_units, noiseless_gain, rows_in_units
 from guerdon.models.sums import bounds_of
@@ -69,6 +69,9 @@ class StatisticsRewards(ModelRewards):
                 'standardize = "robust" takes medians and quartiles, which can\'t be had from sums: take standardize = '
                 "true, or name public rows, public-file, whose medians are taken"
             )
+        rows_only = {"fit": session.settings.fit != "pool", "evidence": session.settings.evidence}
+        if asked := [key for key, said in rows_only.items() if said]:
+            raise ValueError(f'contribute = "statistics": {asked[0]} needs the parties\' rows; leave it out')
         if self._in_units_of_bounds:
             _units_of(session.settings.schema, self._features())  # refuses before anybody is asked
 
@@ -79,6 +82,11 @@ class StatisticsRewards(ModelRewards):
                 f'contribute = "statistics": model = {texts["model"]!r} can\'t be had from sums. Take one on features '
                 "that each party computes by itself: BayesianLinear(features='Affine()'), or with "
                 "'FourierFeatures(count=100, lengthscale=1.0)', or 'NeuralFeatures()' trained on public rows"
+            )
+        if model.noise == BY_PARTY:
+            raise ValueError(
+                'contribute = "statistics": a noise variance for each party is learned from rows; sums tell one for '
+                "all. Leave noise='by-party' out"
             )
         if not isinstance(parts["valuation"], InformationGain):
             raise ValueError(

@@ -207,6 +207,9 @@ class TestRefused:
             ({"model": "GaussianProcess(kernel='rbf')", "discloses_rows": True}, "can't be had from sums"),
             ({"model": "SparseGaussianProcess(kernel='rbf')"}, "BayesianLinear"),
             ({"model": "BayesianLinear()"}, "features that each party computes|each party computes by itself"),
+            ({"model": "BayesianLinear(features='Affine()', noise='by-party')"}, "one for all"),
+            ({"valuation": "PredictiveInformation()"}, "values rows"),
+            ({"shapley": "RowShapley()"}, "values single rows"),
             ({"strategy": "SyntheticDataRewards()"}, "can't be had from statistics"),
             ({"strategy": "CosineGradientRewards()"}, "can't be had from statistics"),
             ({"deduplicate": True}, "equal rows can't be told"),
@@ -225,6 +228,8 @@ class TestRefused:
         [
             ({"target": "outcome"}, "Name public rows"),
             ({"target": "outcome", "standardize": "robust"}, "medians and quartiles"),
+            ({"target": "outcome", "fit": "leave-one-out median"}, "fit needs the parties' rows"),
+            ({"target": "outcome", "evidence": True}, "evidence needs the parties' rows"),
         ],
     )
     def test_before_anybody_is_asked(self, data: Path, changes: dict[str, Any], reason: str) -> None:

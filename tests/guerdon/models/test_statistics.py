@@ -118,7 +118,7 @@ class TestAsFromRows:
         targets = RhoShapley(rho=0.6)(Auto()(game, rng=np.random.default_rng(0)), game)
         i = int(np.argmin(targets.values))
         moments = []
-        for secret in range(1500):
+        for secret in range(300):
             reward = NoiseInjection()(game, targets, rng=np.random.default_rng(secret))[i]
             precision = np.linalg.inv(reward.posterior.root @ reward.posterior.root.T)
             moments.append(precision @ reward.posterior.weights)
@@ -126,7 +126,7 @@ class TestAsFromRows:
         wanted = others * reward.eta / (0.2 + reward.eta) ** 2
         found = np.cov(np.array(moments).T)
         scale = np.sqrt(np.outer(np.diagonal(wanted), np.diagonal(wanted)))
-        assert np.abs((found - wanted) / scale).max() < 5.0 * np.sqrt(2.0 / 1500)
+        assert np.abs((found - wanted) / scale).max() < 5.0 * np.sqrt(2.0 / 300)
 
 
 class TestPrivacy:
