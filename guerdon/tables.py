@@ -267,6 +267,11 @@ class Columns:
             self, each=tuple(found[column.place] if isinstance(column, Number) else column for column in self.each)
         )
 
+    def any_decimals(self) -> Self:
+        """The columns with numbers of any number of decimals."""
+        each = (replace(column, decimals=None) if isinstance(column, Number) else column for column in self.each)
+        return replace(self, each=tuple(each))
+
     def findings(self, before: Self | None = None) -> dict[str, list[str]]:
         """The names of what are whole numbers, 0 or 1, and not below 0; only of what was not known ``before``."""
         known = {column.name: column for column in before.each} if before is not None else {}

@@ -191,6 +191,8 @@ class SyntheticDataRewards(PoolingMediator):
             return contributions
         X = np.concatenate([c.X for c in contributions])
         columns = infer_columns(X, names) if before is None else before.refined(X)
+        if self.settings.agreed_before:  # valued when synthetic numbers were not rounded: its values stand
+            columns = columns.any_decimals()
         if found := columns.findings(before):
             said = "; ".join(f"{what}: {listed(names)}" for what, names in found.items())
             self.note(f"synthetic rows are as all pooled rows are ({said}), which no schema says")

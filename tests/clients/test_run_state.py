@@ -399,16 +399,20 @@ def with_classes(mediator: Mediator) -> None:
 
 
 def test_what_a_crafted_synthetic_reward_tells_is_a_count_and_two_digits(mediator: Mediator) -> None:
-    """What is left open: ten thousand rows make any linear classifier, whose count of held-out rows comes back."""
+    """What is left open: ten thousand rows make any linear classifier, whose count of held-out rows comes back.
+
+    Of them alone, and of them with the party's own rows (TSTR and accuracy).
+    """
     with_classes(mediator)
     scored(mediator)
     rng = np.random.default_rng(0)
     points = rng.normal(size=(2000, 3))
     mediator.push(crafted(points, labels=(points @ [1.0, 2.0, -1.0] > 0.4).astype(np.float64)))
     found = mediator.score()
-    assert set(found) == {"accuracy", "membership_auc", "rows"}
+    assert set(found) == {"accuracy", "tstr", "membership_auc", "rows"}
     assert found["rows"] == 20
-    assert found["accuracy"] * 20 == pytest.approx(round(found["accuracy"] * 20))
+    for share in (found["accuracy"], found["tstr"]):
+        assert share * 20 == pytest.approx(round(share * 20))
     assert found["membership_auc"] == round(found["membership_auc"], 2)
     assert mediator.score() == found
 

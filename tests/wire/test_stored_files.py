@@ -280,7 +280,9 @@ def test_a_run_that_stopped_after_valuation_goes_on(name: str, copy: Any) -> Non
     valued, done = allocation(home), resumed(home)
     assert done["stage"] == "delivered"
     assert done["values"] == valued["values"]
-    assert [p["target"] for p in done["parties"]] == [p["target"] for p in valued["parties"]]
+    # Shapley values are summed in another order now, and may differ by their last digit.
+    targets = [p["target"] for p in valued["parties"]]
+    assert [p["target"] for p in done["parties"]] == pytest.approx(targets, rel=1e-13)
     whole = {"model-valued": "model-noise", "synthetic-valued": "synthetic-rows"}[name]  # the same data and secret
     assert [p["reached"] for p in done["parties"]] == pytest.approx([
         p["reached"] for p in allocation(STORED / whole)["parties"]
