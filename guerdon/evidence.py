@@ -23,7 +23,7 @@ from guerdon.duplicates import near_copies
 from guerdon.models.party_noise import PartyNoise
 from guerdon.types import Contribution, FloatArray, Game
 
-__all__ = ["PartyEvidence", "gather_evidence"]
+__all__ = ["Evident", "PartyEvidence", "gather_evidence"]
 
 LEVEL = 0.05
 """A surprise that honest parties have less often than this is told."""

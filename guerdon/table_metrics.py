@@ -153,7 +153,8 @@ class PairTrend(NamedTuple):
 
     Attributes
     ----------
-    columns : tuple of two str
+    columns : tuple of str
+        Two.
     metric : str
         "CorrelationSimilarity" or "ContingencySimilarity".
     score : float or None
@@ -213,8 +214,8 @@ def fidelity(
     columns : Columns
         What the d features stand for.
     real, synthetic : (m, d) and (k, d) array
-    labels : ((m,), (k,)) arrays, optional
-        A column of few levels more, by the name ``target``.
+    labels : tuple of array, optional
+        (m,) and (k,): a column of few levels more, by the name ``target``.
     target : str
 
     Raises

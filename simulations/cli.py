@@ -133,6 +133,16 @@ Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Same seed, same
 Seeds = Annotated[
     int, typer.Option("--seeds", min=1, help="Runs, one after another, with this seed, the next, and so on.")
 ]
+LieText = Annotated[
+    str,
+    typer.Option(
+        "--lie",
+        metavar="PARTY=LIE",
+        help="Let a party lie, e.g. [bold]party-2=JitteredCopies(times=5)[/bold] or party-2=my_module:MyLie(): its "
+        "file is what it sends. `lies` tells the whole catalogue.",
+        show_default=False,
+    ),
+]
 Private = Annotated[
     str,
     typer.Option(
@@ -167,16 +177,7 @@ def run(
     decimal: Decimal = [],  # noqa: B006
     thousands: Thousands = [],  # noqa: B006
     date_format: DateFormat = [],  # noqa: B006
-    lie: Annotated[
-        str,
-        typer.Option(
-            "--lie",
-            metavar="PARTY=LIE",
-            help="Let a party lie, e.g. [bold]party-2=JitteredCopies(times=5)[/bold] or party-2=my_module:MyLie(): its "
-            "file is what it sends. `lies` tells the whole catalogue.",
-            show_default=False,
-        ),
-    ] = "",
+    lie: LieText = "",
     private: Private = "",
 ) -> None:
     """Simulate a scenario from the data to the rewards, and show what each party gained.
@@ -193,8 +194,7 @@ def run(
     reward), 1 if it failed, 2 if the config can't be used (then nothing was
     started), 130 after Ctrl-C.
     """
-    if private:
-        overrides = ["contribute=statistics", f'private="{private}"', *overrides]
+    overrides = _with_privacy(overrides, private)
     if lie and seeds > 1:
         raise typer.BadParameter("--lie is for one run; over seeds, `python -m simulations lies` tells lies")
     written = _writings(delimiter, encoding, decimal, thousands, date_format)
@@ -233,6 +233,8 @@ def prepare(
     decimal: Decimal = [],  # noqa: B006
     thousands: Thousands = [],  # noqa: B006
     date_format: DateFormat = [],  # noqa: B006
+    lie: LieText = "",
+    private: Private = "",
 ) -> None:
     """Only write the parties' files and the run config, and print the plain Flower lines that use them.
 
@@ -246,7 +248,8 @@ def prepare(
 
     written = _writings(delimiter, encoding, decimal, thousands, date_format)
     own = _Own(data, target, party_column, schema, strategy, missing, written)
-    say(hand_off(_prepared(scenario, overrides, parties, seed, output_dir, own)))
+    overrides = _with_privacy(overrides, private)
+    say(hand_off(_prepared(scenario, overrides, parties, seed, output_dir, own, lie)))
 
 
 @app.command()
@@ -451,6 +454,10 @@ class _Own(NamedTuple):
     strategy: str
     missing: list[str]
     writings: dict[str, list[str]]
+
+
+def _with_privacy(overrides: list[str], private: str) -> list[str]:
+    return ["contribute=statistics", f'private="{private}"', *overrides] if private else overrides
 
 
 def _writings(*said: list[str]) -> dict[str, list[str]]:

@@ -116,6 +116,7 @@ def test_classes_are_asked_for_and_answered_as_signed_as_numbers(consortium: Con
         table = pl.read_csv(path)
         words = pl.when(pl.col("outcome") > 0.5).then(pl.lit("ill")).otherwise(pl.lit("well"))
         table.with_columns(outcome=words).write_csv(path)
+        consortium.nodes[NODES[party]]["min-held-out"] = 5
     labels = '[columns.outcome]\ntype = "category"\nvalues = ["well", "ill"]\n'
     (consortium.folder / "schema.toml").write_text(SCHEMA.replace("[columns.outcome]\n", labels))
     directory = consortium.run(strategy="ClassificationRewards()", model="BayesianLogistic(features='Affine()')")
