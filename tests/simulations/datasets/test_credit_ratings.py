@@ -61,7 +61,8 @@ class TestTheData:
                 np.testing.assert_allclose(points[labels == label].mean(axis=0), data.means[label], atol=0.01)
 
 
-@pytest.mark.parametrize("split", ["equal-disjoint", pytest.param("unequal", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("split", ["equal-disjoint", "unequal"])
 def test_the_tables_at_full_size(split):
     """Length-scale, alpha, v*, rho and r of Table 9 or 10, at |G| = 100,000: about 10 s."""
     data, printed = credit_ratings(split), PRINTED[split]
