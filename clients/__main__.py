@@ -385,8 +385,9 @@ def predict(
 ) -> None:
     """Add the predicted mean and standard deviation of the target, in its own units, to every row of a file.
 
-    Of a classifier, the predicted class. Nothing that stands in the file is
-    changed: columns are added at its end, under names that it does not have.
+    Of a classifier, how probable each class is, a column a class. Nothing that
+    stands in the file is changed: columns are added at its end, under names
+    that it does not have.
     Where the run had a schema, the file holds its columns (without the target,
     if you like); a row with a gap for which the schema drops rows gets no
     prediction. Where a row can't be read, nothing is written.

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ from wire.formats import PRIVACY, FormatError
 from wire.kinds.statistics import Asked, PartySums, content_hash, kept_arrays, restored
 from wire.parsing import ParseError, read_json
 
-__all__ = ["Budget", "Release", "kept_release", "release", "seeded_normal", "system_normal"]
+__all__ = ["Budget", "Release", "allowed", "kept_release", "one_at_a_time", "release", "seeded_normal", "system_normal"]
 
 Normal = Callable[[int], FloatArray]
 
@@ -146,8 +147,18 @@ def kept_release(budget: Budget, run: str, asked: Asked) -> PartySums | None:
     return sums
 
 
-def release(budget: Budget, run: str, exact: PartySums, asked: Asked, privacy: Privacy, normal: Normal) -> PartySums:
-    """The sums with noise, noted and kept before they are sent.
+@contextmanager
+def one_at_a_time(store: Path) -> Iterator[None]:
+    """Nobody else releases from this store meanwhile: two runs at once would each spend what is left."""
+    import fcntl  # which only systems have that SuperNodes run on
+
+    with (make_folder(store) / "_privacy.lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def allowed(budget: Budget, asked: Asked, privacy: Privacy) -> float:
+    """The multiplier of the noise, once it is known that a release may be made; no row is looked at.
 
     Raises
     ------
@@ -162,13 +173,21 @@ def release(budget: Budget, run: str, exact: PartySums, asked: Asked, privacy: P
         )
     multiplier = noise_multiplier(privacy.epsilon, privacy.delta)
     budget.require(privacy, multiplier)
+    return multiplier
+
+
+def release(
+    budget: Budget, run: str, exact: PartySums, asked: Asked, privacy: Privacy, multiplier: float, normal: Normal
+) -> PartySums:
+    """The sums with noise, kept and then noted before they are sent: what is kept and not noted was never sent."""
+    assert asked.bounds is not None  # allowed
     promised = replace(exact, epsilon=privacy.epsilon, delta=privacy.delta)
     sums = noisy_sums(promised, asked.bounds, multiplier, normal)
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    budget.note(Release(now, run, privacy.epsilon, privacy.delta, multiplier, asked.hash, content_hash(sums)))
     folder = make_folder(budget.store / "_releases")
     names = {"party": np.array(sums.party), "columns": np.array(sums.feature_names)}
     write_arrays(folder / f"{run}.npz", {**kept_arrays(sums), **names})
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    budget.note(Release(now, run, privacy.epsilon, privacy.delta, multiplier, asked.hash, content_hash(sums)))
     return sums
 
 

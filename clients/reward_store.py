@@ -60,7 +60,9 @@ def load_reward(folder: Path) -> Reward:
     except FormatError as error:
         raise PartyError(f"the reward in {folder} can't be read: {error}") from error
     except FileNotFoundError as error:
-        raise PartyError(f"{folder} holds no reward: expected reward.npz and reward.json") from error
+        runs = sorted(path.parent.name for path in folder.glob("*/reward.json"))
+        of_runs = f"; name the run, such as {folder / runs[0]}, of {', '.join(runs)}" if runs else ""
+        raise PartyError(f"{folder} holds no reward: expected reward.npz and reward.json{of_runs}") from error
     except (OSError, ValueError) as error:
         raise PartyError(f"the reward in {folder} can't be read", here=str(error)) from error
     return Reward(arrays, about)

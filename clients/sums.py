@@ -13,7 +13,7 @@ from clients.approval import running_app
 from clients.disclosure import CONTRIBUTE, ROWS, check_difference, remember
 from clients.errors import PartyError
 from clients.node_config import Privacy
-from clients.privacy import Budget, kept_release, release, seeded_normal, system_normal
+from clients.privacy import Budget, allowed, kept_release, one_at_a_time, release, seeded_normal, system_normal
 from guerdon.types import Contribution
 from wire.kinds.statistics import Asked, PartySums, content_hash, encode_sums, least_rows
 
@@ -51,15 +51,21 @@ def send_sums(party: Party, asked: Asked, context: Context) -> RecordDict:
         party.run.contribute(data.fate, party.proof)
         remember(store, run, own)
     else:
-        budget = Budget.of(store)
-        kept = kept_release(budget, run, asked)
-        exact, clipped = _sums(own, asked, privacy)
-        party.run.contribute(data.fate, party.proof)
         seed = int(str(context.run_config.get("seed", 0)))
         normal = seeded_normal(seed, party.name) if party.file.simulated else system_normal
-        sums = kept or release(budget, run, exact, asked, privacy, normal)
-        told = {"epsilon": sums.epsilon, "delta": sums.delta, "clipped": clipped, "again": kept is not None}
-        _tell(party.name, Budget.of(store), privacy, clipped, len(own))
+        with one_at_a_time(store):
+            budget = Budget.of(store)
+            kept = kept_release(budget, run, asked)
+            if kept is not None:  # whatever has become of the rows since, which nobody is told
+                party.run.contribute(party.run.content.get("fate", data.fate), party.proof)
+                sums, told = kept, {"again": True}
+            else:
+                multiplier = allowed(budget, asked, privacy)
+                exact, clipped = _sums(own, asked, privacy)
+                party.run.contribute(data.fate, party.proof)
+                sums, told = release(budget, run, exact, asked, privacy, multiplier, normal), {"clipped": clipped}
+                _tell(party.name, Budget.of(store), privacy, clipped, len(own))
+        told |= {"epsilon": sums.epsilon, "delta": sums.delta}
     party.note(
         "contributed",
         contributed="statistics",

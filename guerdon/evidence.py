@@ -46,9 +46,9 @@ class PartyEvidence:
         As above.
     probability : float
         The p-value of as large a surprise, where the party measures what the others do.
-    alone_share : float
+    alone_share : float or None
         The share of what its rows are worth alone that is still new beside all others' rows; near 1 where nobody else's
-        data speak to it. Not a number where its rows are worth nothing.
+        data speak to it. None where its rows are worth nothing.
     leverage : float
         How far the pool's model bends to the party's rows, degrees of freedom a row, over the pool's mean.
     near_copies : int
@@ -60,7 +60,7 @@ class PartyEvidence:
     party: str
     surprise: float
     probability: float
-    alone_share: float
+    alone_share: float | None
     leverage: float
     near_copies: int
     without: dict[str, float]
@@ -78,7 +78,7 @@ class PartyEvidence:
                 f"the others' data do not foresee its outputs: squared errors are {self.surprise:.2g} times what they "
                 f"should be (one honest party in {_one_in(self.probability)} has as much)"
             )
-        if self.alone_share > 0.9:
+        if self.alone_share is not None and self.alone_share > 0.9:
             said.append(f"nobody else's data speak to {self.alone_share:.0%} of what its rows are worth")
         if self.leverage > 3.0:
             said.append(f"the model bends {self.leverage:.2g} times as much to one of its rows as to the average row")
@@ -142,7 +142,7 @@ def gather_evidence(
                 party=c.party,
                 surprise=surprise,
                 probability=probability,
-                alone_share=float((pool - others[i]) / own[i]) if own[i] > 0.0 else float("nan"),
+                alone_share=float((pool - others[i]) / own[i]) if own[i] > 0.0 else None,
                 leverage=float(bends[i].mean()) / average if average > 0.0 else 1.0,
                 near_copies=near_copies(c).count,
                 without={name: float(alpha[i]) for name, alpha in without.items()},

@@ -28,6 +28,9 @@ __all__ = ["LARGEST", "Bounds", "check_promise", "delta_of", "epsilon_of", "nois
 
 Kind = TypeVar("Kind", bound=Statistics)
 
+LEAST = 1e-6
+"""No bound is smaller, nor larger than 1 over it, or float64 has no room for the noise."""
+
 LARGEST = 100.0
 """No epsilon above this is a promise of anything, and exp of it is still a number."""
 
@@ -120,7 +123,16 @@ def noisy_sums(sums: Kind, bounds: Bounds, multiplier: float, normal: Callable[[
         Of D.
     normal : callable
         normal(k) draws k independent standard normal numbers (k,).
+
+    Raises
+    ------
+    ValueError
+        The bounds are so small or so large that noise of their size would be lost to rounding.
     """
+    if not all(LEAST <= bound <= 1.0 / LEAST for bound in bounds):
+        raise ValueError(
+            f"bounds are from {LEAST:g} to {1.0 / LEAST:g}, or float64 has no room for the noise, got {bounds}"
+        )
     M = len(sums.moment)
     sigma = multiplier * math.sqrt(2.0) * bounds.norm**2
     E = np.zeros((M, M))

@@ -370,7 +370,7 @@ def _explained(key: str, text: str, offer: Mapping[str, object]) -> Iterator[Non
 
 def _sentence(error: Exception) -> str:
     """A ValueError is meant to be read; for any other error the place in the code helps its author."""
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError | FileNotFoundError):
         return str(error)
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({last.filename}, line {last.lineno})"

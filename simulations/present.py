@@ -56,7 +56,7 @@ def present_rehearsal(ledger: Sequence[Record], console: Console) -> None:
     entries = ledger[last + 1 :]
     columns = [Column(name, name) for name in ("rows", "columns", "target")]
     came = [entry for entry in entries if entry["action"] == "introduced"]
-    longest = max((len(str(entry["party"])) for entry in came), default=LEAST_NAME_WIDTH)
+    longest = max([len("party"), *(len(str(entry["party"])) for entry in came)])
     table = _table(
         "Dry run: what each party would bring; no data was asked for",
         columns,
@@ -93,7 +93,7 @@ def _tables(parties: Sequence[Record], unit: str, columns: Sequence[Column], con
     for most in range(max(len(worth), len(reward), len(scores)) - 1, 0, -1):
         sections = ((gave, worth), (gets, reward), (held_out, scores))
         layouts.append([(title, part[k : k + most]) for title, part in sections for k in range(0, len(part), most)])
-    longest = max((len(str(party["party"])) for party in parties), default=LEAST_NAME_WIDTH)
+    longest = max([len("party"), *(len(str(party["party"])) for party in parties)])
     widest, narrowest = min(longest, NAME_WIDTH), min(longest, LEAST_NAME_WIDTH)
     for layout in layouts:
         layout = [(title, part) for title, part in layout if part]

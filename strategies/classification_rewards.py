@@ -40,6 +40,7 @@ class ClassificationRewards(ModelRewards):
 
     kind: ClassVar[str] = Classification.name
     numbers: ClassVar[bool] = False
+    gathers_evidence: ClassVar[bool] = False
     parts: ClassVar[Mapping[str, str]] = {
         **ModelRewards.parts,
         "model": "BayesianLogistic(features='Affine()')",

@@ -68,9 +68,12 @@ class Conversation(Strategy):
         The run-config keys of the parts it composes, with the part that each is where the config leaves it open.
     handlers : mapping of str to handler
         What it brings for the parties' side, by the type of message that they answer (``wire.handlers``).
+    gathers_evidence : bool
+        Whether it knows what ``evidence = true`` asks for.
     """
 
     rounds: int = 2
+    gathers_evidence: ClassVar[bool] = False
     parts: ClassVar[Mapping[str, str]] = {}
     handlers: ClassVar[Mapping[str, Handler]] = {}
 
@@ -84,6 +87,11 @@ class Conversation(Strategy):
         """
         self.session = session
         self.settings = session.settings
+        if self.settings.evidence and not self.gathers_evidence:
+            raise ValueError(
+                f"evidence = true: {type(self).__name__} gathers none, which is on outputs that models foresee; leave "
+                'it out, or take strategy = "ModelRewards()"'
+            )
         self.journal: Journal = session.journal
         self.seal = session.seal
         self.proposal = Proposal(

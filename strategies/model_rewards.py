@@ -70,6 +70,7 @@ class ModelRewards(PoolingMediator):
     """
 
     kind: ClassVar[str] = Model.name
+    gathers_evidence: ClassVar[bool] = True
     parts: ClassVar[Mapping[str, str]] = {
         "model": "BayesianLinear(features='Affine()')",
         "valuation": "InformationGain()",
@@ -81,6 +82,11 @@ class ModelRewards(PoolingMediator):
     def begin(self, session: Session) -> None:
         super().begin(session)
         self.check_target(session.settings.schema)
+        if session.settings.evidence and session.settings.fit != "pool":
+            raise ValueError(
+                "evidence = true is on hyperparameters that are learned from the whole pool, and fit = "
+                f'"{session.settings.fit}": leave one of them out'
+            )
         model = self.prepared(session.parts["model"])
         self._pretrains = isinstance(model, Pretrainable) and model.needs_pretraining
         if self._pretrains and session.public is None:
@@ -373,7 +379,7 @@ class ModelRewards(PoolingMediator):
         self, unfitted: BayesianModel, allocation: Allocation, work: _Work, public: Contribution | None
     ) -> list[PartyEvidence]:
         """What speaks for and against each party's data; said in notes, to each party of its own, and nothing more."""
-        if not self.settings.evidence or len(work.scaled) < 2 or not self.numbers:
+        if not self.settings.evidence or len(work.scaled) < 2:
             return []
         self.stage("evidence", len(work.scaled))
 
@@ -382,7 +388,11 @@ class ModelRewards(PoolingMediator):
             phi = Auto()(game, rng=np.random.default_rng(self.settings.seed)).values
             return np.asarray(phi / phi.max())
 
-        found = gather_evidence(unfitted, work.scaled, allocation.game, alphas=alphas)
+        try:
+            found = gather_evidence(unfitted, work.scaled, allocation.game, alphas=alphas)
+        except ValueError as error:  # evidence changes nothing, nor does that it can't be had
+            self.note(f"evidence = true: it could not be gathered: {error}")
+            return []
         for e in found:
             for sentence in e.sentences():
                 self.note(f"{e.party}: {sentence}")
@@ -467,6 +477,14 @@ class ModelRewards(PoolingMediator):
             self.journal.ledger("declared noise", party=entry["party"], declared=declared, learned=learned)
         return ["each party's rows count with a noise variance that is learned from all rows together", *said]
 
+    def _units_said(self) -> str:
+        """Which numbers the units of a reward tell beside the model, to go on after what that tells."""
+        how = self.settings.standardize
+        if not how:
+            return ""
+        numbers = "median and quartiles" if how == "robust" else "the mean and standard deviation"
+        return f", and {numbers} of {'the pool' if self.session.public is None else 'the public rows'}"
+
     def _about(
         self, allocation: Allocation, i: int, made: MadeReward, model: BayesianModel, errors: Errors
     ) -> dict[str, Any]:
@@ -477,13 +495,7 @@ class ModelRewards(PoolingMediator):
             "reached": made.reached,
             "target_name": self.target,
             "model": _own_view(model.describe(), made.party),
-            "contains": f"{made.contains}, and "
-            + (
-                "median and quartiles of "
-                if self.settings.standardize == "robust"
-                else "the mean and standard deviation of "
-            )
-            + ("the pool" if self.session.public is None else "the public rows"),
+            "contains": f"{made.contains}{self._units_said()}",
             **_tempering(made),
         }
 

@@ -146,6 +146,7 @@ class Settings:
     uncertainty: bool = True
     fit: Literal["pool", "leave-one-out median", "party median", "public"] = "pool"
     evidence: bool = False
+    private: str = ""
     references: int | Literal["held-out", "public"] = "held-out"
     holdout: float = HOLDOUT
     stop_after: str = ""

@@ -72,6 +72,13 @@ class StatisticsRewards(ModelRewards):
         rows_only = {"fit": session.settings.fit != "pool", "evidence": session.settings.evidence}
         if asked := [key for key, said in rows_only.items() if said]:
             raise ValueError(f'contribute = "statistics": {asked[0]} needs the parties\' rows; leave it out')
+        private = {text.strip() for text in session.settings.private.split(",")} - {"", "inf"}
+        if private and not self._takes_noise:
+            raise ValueError(
+                f'private = "{session.settings.private}": sums with noise do not tell how noisy outputs are, so that '
+                "the model needs a noise, in units in which the target goes from -1 to 1: model = "
+                "\"BayesianLinear(features='Affine()', noise=0.1)\"; or name public rows (public-file)"
+            )
         if self._in_units_of_bounds:
             _units_of(session.settings.schema, self._features())  # refuses before anybody is asked
 
@@ -171,7 +178,7 @@ class StatisticsRewards(ModelRewards):
             scaling = replace(
                 scaling, feature_mean=scaling.feature_mean[order], feature_scale=scaling.feature_scale[order]
             )
-            known = self.session.parts["model"].noise is not None  # else sums with noise of their own would be no use
+            known = self._takes_noise  # else sums with noise of their own would be no use
             return Asked(tuple(columns), scaling, self._features(), bounds if known else None)
         if public is None:
             return Asked(tuple(columns), Scaling.identity(len(columns)), self._features())
@@ -179,6 +186,11 @@ class StatisticsRewards(ModelRewards):
         features = cast(Features, cast(BayesianLinear, self._pretrained(public, scaling)).features)
         scaled = scaling.apply(public)
         return Asked(tuple(columns), scaling, features, bounds_of(features, scaled.X, np.asarray(scaled.y)))
+
+    @property
+    def _takes_noise(self) -> bool:
+        """Whether the model's noise is known without sums that tell it, which those with noise of their own do not."""
+        return self.session.parts["model"].noise is not None or self.session.public is not None
 
     @property
     def _in_units_of_bounds(self) -> bool:
@@ -222,7 +234,7 @@ class StatisticsRewards(ModelRewards):
             about = self._about(allocation, i, made, computed, errors)
             rewards[made.party] = Reward(
                 self.predictor(cast(Any, made).posterior, work.scaling, contributions[i]).arrays(),
-                {**about, "contains": f"{made.contains}, and {self._units_said(work)}"},
+                {**about, "contains": f"{made.contains}, and {self._units_of_sums(work)}"},
             )
         record = self._record(allocation, made_of, computed, errors)
         self._say_of_sums(record, contributions, noise, noise_sensitivity(computed, rows))
@@ -305,7 +317,7 @@ class StatisticsRewards(ModelRewards):
                 )
             )
 
-    def _units_said(self, work: _Sums) -> str:
+    def _units_of_sums(self, work: _Sums) -> str:
         """Which numbers the units of a reward tell."""
         if work.standard is not None:
             return "the mean and standard deviation of the pool"
@@ -363,7 +375,7 @@ def _units_of(schema: Schema | None, features: Features) -> tuple[Scaling, Bound
             f'contribute = "statistics": {why}. Name public rows (public-file), or a schema whose numbers have a '
             "minimum and a maximum (schema-file); or take the columns as they are, standardize = false"
         )
-    open_ended = [c.name for c in schema.columns if c.type == "number" and not _is_range(c)]
+    open_ended = [c.name for c in schema.columns if c.numeric and not _is_range(c)]
     if open_ended:
         raise ValueError(
             f'contribute = "statistics": {why}, and the schema gives {listed(open_ended)} no minimum and maximum that '
@@ -388,8 +400,8 @@ def _is_range(column: Column) -> bool:
 
 
 def _middle(column: Column) -> tuple[float, float]:
-    """The middle of a column's range, and half its width; of booleans and categories, that of 0 and 1."""
-    low, high = (column.minimum, column.maximum) if column.type == "number" else (0.0, 1.0)
+    """The middle of a number's or date's range, and half its width; of booleans and categories, that of 0 and 1."""
+    low, high = (column.minimum, column.maximum) if column.numeric else (0.0, 1.0)
     return 0.5 * (cast(float, low) + cast(float, high)), 0.5 * (cast(float, high) - cast(float, low))
 
 

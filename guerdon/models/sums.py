@@ -18,6 +18,9 @@ from guerdon.types import FloatArray, Statistics
 
 __all__ = ["bounds_of", "sums_of"]
 
+FARTHEST = 1e100
+"""Numbers beyond this are cut off where rows are clipped, so that no square is infinite."""
+
 SHARE = 0.9
 """Of public rows so many are not scaled down by the bound that follows from them."""
 
@@ -51,8 +54,11 @@ def sums_of(
     gram, moment, square, clipped = np.zeros(()), np.zeros(()), 0.0, 0
     with one_thread():  # small blocks, and the same bits on any number of cores
         for rows in blocks(len(X)):
-            Phi = design_matrix(features, scaling.features(X[rows]))
-            out = (y[rows] - scaling.target_mean) / scaling.target_scale
+            with np.errstate(over="ignore"):
+                units, out = scaling.features(X[rows]), (y[rows] - scaling.target_mean) / scaling.target_scale
+            if bounds is not None:  # that rows can't be summed in some units would tell of them: they always can
+                units, out = (np.clip(part, -FARTHEST, FARTHEST) for part in (units, out))
+            Phi = design_matrix(features, units)
             if bounds is not None:
                 shrink = np.minimum(
                     1.0, bounds.norm / np.maximum(np.linalg.norm(Phi, axis=1), np.finfo(np.float64).tiny)

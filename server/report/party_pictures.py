@@ -117,6 +117,7 @@ def _arrows(parties: Sequence[Record], told: Sequence[tuple[int, Record, tuple[f
             colour = party_colour(party["row"])
             _from_to(axes, k, before, after, colour)
         axes.margins(x=0.12)
+        axes.locator_params(axis="x", nbins=4)
         axes.set_xlabel(score.axis)
 
     return draw(WIDTH, _height(parties), paint, score.name)

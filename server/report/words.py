@@ -46,7 +46,9 @@ def _pooled(record: Record, parties: Sequence[Record]) -> str:
     rows = sum(int(party["rows"]) for party in parties)
     best = max(parties, key=lambda party: party["value"])
     pool, own = record["grand_value"], best["value"]
-    more = f", {pool / own:.3g} times the most that one of them has alone ({best['party']})" if own > 0.0 else ""
+    more = f", {pool / own:.3g} times the most that one of them has alone ({best['party']})"
+    if own <= 0.0 or "const" in str(record["unit"]):  # a value up to a constant has no multiples
+        more = ""
     worth = f"{number_text(pool)} {unit_text(str(record['unit']))}".rstrip()
     likely = (record.get("likely") or {}).get("pool")
     worth += "" if likely is None else f" ({number_text(likely['least'])} to {number_text(likely['most'])})"
@@ -101,7 +103,7 @@ def _scored(record: Record) -> list[str]:
             on = f"{rows[0]:,}" if min(rows) == max(rows) else f"{min(rows):,} to {max(rows):,}"
             told.append(
                 f"On rows held out ({on} each), {words} with the reward are better than alone for "
-                f"{number_word(better)} of {number_word(len(known))}."
+                f"{number_word(better) if better else 'none'} of {number_word(len(known))}."
             )
     return told
 

@@ -47,7 +47,7 @@ def _table(rule: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     title = f"{rule}: what a lie earns, less what honesty does (mean ± standard error over seeds)"
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("lie", "seeds", "refused", "reward value", "share of value", "true utility", "worst alpha"):
-        table.add_column(name, justify="left" if name == "lie" else "right", no_wrap=True)
+        table.add_column(name, justify="left" if name == "lie" else "right", no_wrap=name != "lie", overflow="fold")
     for row in rows:
         cells = (_cell(row, name) for name in ("reward_change", "share_change", "gain", "alpha_change"))
         pays = row["gain"] is not None and row["gain"] > (row["gain_error"] or 0.0)
@@ -59,4 +59,4 @@ def _cell(row: Mapping[str, Any], name: str) -> str:
     mean, error = row[name], row[f"{name}_error"]
     if mean is None or mean != mean:
         return "–"
-    return f"{mean:+.3g}" + ("" if error is None or error != error else f" ± {error:.2g}")
+    return f"{mean:+.3f}" + ("" if error is None or error != error else f" ± {error:.3f}")

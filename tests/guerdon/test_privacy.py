@@ -174,3 +174,20 @@ def test_who_sees_20_000_releases_can_tell_a_row_no_better_than_promised(epsilon
     for one, other in ((rates[0], rates[1]), (1 - rates[1], 1 - rates[0])):
         assert np.all(one <= math.exp(epsilon) * other + delta + error * (1 + math.exp(epsilon)))
     assert np.max(rates[0] - rates[1]) > 0.25 * math.tanh(epsilon / 2)  # the test can tell what may be told
+
+
+def test_rows_can_be_summed_in_any_units_once_they_are_clipped() -> None:
+    """That they could not would tell of them, and no noise would hide it."""
+    X, y = np.array([[1.0, 2.0], [3.0, 1e300]]), np.array([1.0, -1e300])
+    small = Scaling(np.zeros(2), np.full(2, 1e-12), 0.0, 1e-12)
+    sums, clipped = sums_of("east", X, y, Affine(), small, Bounds(1.0, 2.0))
+    assert clipped == 2
+    assert np.isfinite(sums.gram).all()
+    assert np.trace(sums.gram) <= 2.0 + 1e-9
+
+
+@pytest.mark.parametrize("bounds", [Bounds(1e-200, 1.0), Bounds(1.0, 1e-200), Bounds(1e200, 1.0)])
+def test_noise_that_rounding_would_lose_is_refused(bounds: Bounds) -> None:
+    exact = Statistics.of("east", np.ones((30, 1)), np.zeros(30))
+    with pytest.raises(ValueError, match="no room for the noise"):
+        noisy_sums(exact, bounds, 3.73, lambda count: np.zeros(count))

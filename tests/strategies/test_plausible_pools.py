@@ -275,3 +275,26 @@ def test_evidence_is_told_to_the_mediator_and_to_each_party_of_itself(home: Path
     told = {p: (home / f"{p}-reward/run/reward.json").read_text(encoding="utf-8") for p in PARTIES}
     assert [p for p in PARTIES if "do not foresee its outputs" in told[p]] == ["west"]
     assert "evidence" not in run(home, "plain").read_allocation()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"strategy": "SyntheticDataRewards(size=50)", "model": ""}, "SyntheticDataRewards gathers none"),
+        ({"fit": "leave-one-out median"}, "leave one of them out"),
+    ],
+)
+def test_evidence_that_would_not_be_gathered_is_refused_at_once(home: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        run(home, evidence=True, **changes)
+
+
+def test_evidence_that_cannot_be_had_changes_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise ValueError("no covariance")
+
+    monkeypatch.setattr("strategies.model_rewards.gather_evidence", fails)
+    record = run(home, evidence=True, model="BayesianLinear(features='Affine()')").read_allocation()
+    assert record["stage"] == "delivered"
+    assert record["refused"] == []
+    assert "it could not be gathered: no covariance" in " ".join(record["notes"])

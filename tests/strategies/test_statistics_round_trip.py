@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -17,13 +19,17 @@ from typer.testing import CliRunner
 
 from clients.__main__ import cli
 from clients.app import app
+from clients.privacy import Budget, Release, one_at_a_time
 from clients.reward_store import load_reward
+from guerdon.models import Affine
 from server.app import mediate
 from server.config import ConfigError, RunConfig
 from server.run_directory import RunDirectory
+from strategies.statistics_rewards import _units_of
 from tests.fakes import LocalGrid
 from wire.kinds.model import predictor_of
 from wire.messages import CONTRIBUTE
+from wire.schema import Schema
 
 PARTIES = ("east", "north", "west")
 SCHEMA = """
@@ -227,6 +233,7 @@ class TestRefused:
         ("changes", "reason"),
         [
             ({"target": "outcome"}, "Name public rows"),
+            ({"target": "outcome", "private": "3"}, "the model needs a noise"),
             ({"target": "outcome", "standardize": "robust"}, "medians and quartiles"),
             ({"target": "outcome", "fit": "leave-one-out median"}, "fit needs the parties' rows"),
             ({"target": "outcome", "evidence": True}, "evidence needs the parties' rows"),
@@ -236,6 +243,19 @@ class TestRefused:
         with pytest.raises(ValueError, match=reason):
             run(config(data, **changes))
         assert "introduced" not in [entry["action"] for entry in RunDirectory(data.parent / "run").read_ledger()]
+
+    def test_dates_are_brought_into_the_units_of_their_bounds(self) -> None:
+        """As days since 1970 they would be some 19,000 long, and clipping would leave nothing of the other columns."""
+        dated = '[columns.seen]\ntype = "date"\n'
+        text = SCHEMA + dated
+        with pytest.raises(ValueError, match="the schema gives seen no minimum"):
+            _units_of(Schema.from_toml(text), Affine())
+        schema = Schema.from_toml(text + "minimum = 2023-01-01\nmaximum = 2023-01-11\n")
+        scaling, bounds = _units_of(schema, Affine())
+        place = schema.features.index("seen")
+        assert scaling.feature_mean[place] == pytest.approx(19358.0 + 5.0)
+        assert scaling.feature_scale[place] == pytest.approx(5.0)
+        assert bounds.norm == pytest.approx(np.sqrt(len(schema.features) + 1.0))
 
     def test_a_number_without_bounds_is_named(self, data: Path) -> None:
         path = data.parent / "schema.toml"
@@ -318,6 +338,33 @@ class TestPrivacy:
         third = run(config(data, "three", **public(data)), own=mean)
         assert "its privacy budget is spent" in refusals(third)["east"]
         assert not (data / "east-reward" / "_releases" / "three.npz").exists()
+
+    def test_asked_again_nobody_learns_what_became_of_the_rows(self, data: Path) -> None:
+        own = {0: {"epsilon": 1.0}}
+        sent = run(config(data, "one", **public(data)), own=own).contributed()["east"]["sha256"]
+        (data.parent / "one").rename(data.parent / "gone")  # the mediator starts the same run anew
+        table(0, 61).write_parquet(data / "east.parquet")
+        again = run(config(data, "one", **public(data)), own=own)
+        assert again.contributed()["east"]["sha256"] == sent
+
+    def test_runs_at_once_do_not_spend_the_budget_twice(self, tmp_path: Path) -> None:
+        """Each waits for the other, and then finds what it has spent."""
+        noted = []
+
+        def spend(name: str) -> None:
+            with one_at_a_time(tmp_path):
+                budget = Budget.of(tmp_path)
+                noted.append(len(budget.releases))
+                sleep(0.05)
+                budget.note(Release("now", name, 1.0, 1e-5, 3.73, "asked", "sha"))
+
+        threads = [Thread(target=spend, args=(f"run-{k}",)) for k in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(noted) == [0, 1, 2, 3]
+        assert len(Budget.of(tmp_path).releases) == 4
 
     def test_a_second_release_to_a_run_is_refused_by_name(self, data: Path) -> None:
         own = {0: {"epsilon": 1.0}}

@@ -302,4 +302,7 @@ def held_inputs(data: HeldRows, features: Sequence[str]) -> FloatArray:
 def reward_columns(*columns: tuple[str, str, str, str]) -> tuple[Column, ...]:
     """Columns of what a party gets, from (header, place, title, key of the meaning)."""
     group: Group = "reward"
-    return tuple(Column(header, place, title, MEANINGS[key], group) for header, place, title, key in columns)
+    return tuple(
+        Column(header, place, title, MEANINGS[key], group, count=key == "synthetic_rows")
+        for header, place, title, key in columns
+    )

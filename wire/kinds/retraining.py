@@ -44,8 +44,8 @@ def trained_again(sent: Predictor | ClassPredictor, own: Contribution, *, learn_
             posterior: Any = sent.posterior
             retrained = replace(posterior, noise=_noise_of(posterior, scaled)).retrained
         return retrained(scaled.X, np.asarray(scaled.y), scaled.noise)
-    except ValueError as error:
-        raise MessageError(f"what this party can do alone can't be trained on its own rows: {error}") from error
+    except ValueError as error:  # its text can quote the rows
+        raise MessageError("what this party can do alone can't be trained on its own rows") from error
 
 
 def _noise_of(posterior: Any, own: Contribution) -> float:

@@ -57,6 +57,10 @@ FEATURES = ("Affine", "FourierFeatures", "NeuralFeatures")
 MEGABYTES = 64.0
 """What a party reads of features and units at most."""
 
+SCALES, BOUNDS = (1e-12, 1e12), (1e-3, 1e6)
+"""What a party takes as scales, and as bounds of rows in these units: noise on sums is as large as the bounds say, and
+float64 must have room for it."""
+
 ARRAY_NAMES = {"gram", "moment", "square", "rows", "noise", "privacy"}
 
 
@@ -138,12 +142,22 @@ def restored_asked(arrays: Mapping[str, NDArray[Any]], columns: Sequence[str]) -
         raise MessageError(f"what sums are asked for can't be read: {type(error).__name__}") from error
     d, units = len(columns), (scaling.feature_scale, scaling.feature_mean)
     whole = all(array.shape == (d,) and np.isfinite(array).all() for array in units)
-    positive = whole and bool(np.all(scaling.feature_scale > 0.0)) and 0.0 < scaling.target_scale < np.inf
-    if not (positive and np.isfinite(scaling.target_mean) and width >= 1):
-        raise MessageError(f"the units that sums are asked for in are a centre and a positive scale of {d} columns")
-    if bounds is not None and not all(0.0 < bound < np.inf for bound in bounds):
-        raise MessageError("the bounds that sums are asked for within must be positive")
+    scales = [*scaling.feature_scale, scaling.target_scale]
+    if not (whole and all(_within(SCALES, s) for s in scales) and np.isfinite(scaling.target_mean) and width >= 1):
+        raise MessageError(
+            f"the units that sums are asked for in are a centre and a positive scale of {d} columns, from "
+            f"{SCALES[0]:g} to {SCALES[1]:g}"
+        )
+    if bounds is not None and not all(_within(BOUNDS, bound) for bound in bounds):
+        raise MessageError(
+            f"the bounds that sums are asked for within are from {BOUNDS[0]:g} to {BOUNDS[1]:g}: in units that make "
+            "rows about 1, others would only serve to make the noise too small for float64"
+        )
     return asked
+
+
+def _within(range_: tuple[float, float], value: float) -> bool:
+    return bool(range_[0] <= value <= range_[1])
 
 
 def encode_asked(asked: Asked) -> RecordDict:

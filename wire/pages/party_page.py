@@ -256,7 +256,7 @@ def _opening(view: View, given: bool) -> str:
     own, target = float(view["own_value"]), float(view["target"])
     share = next(row["share_of_best"] for row in view["parties"] if row["party"] == view["party"])
     rank = "the best of all" if share == 1.0 else f"{percent_text(share)} of what the best one is worth"
-    more = f", {target / own:.3g} times your own data" if own > 0.0 else ""
+    more = f", {target / own:.3g} times your own data" if own > 0.0 and "const" not in str(view["unit"]) else ""
     return f"Your reward {verb} {what} worth {number_text(target)} {unit_text(str(view['unit']))}{more}: {rank}."
 
 

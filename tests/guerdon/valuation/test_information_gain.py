@@ -107,12 +107,12 @@ class Counting(GaussianProcess):
 
 def test_the_models_chains_are_taken_where_there_is_no_table() -> None:
     contributions = parties(0, [1 + i % 3 for i in range(18)])
-    found = PermutationShapley(8 * 36)(
+    found = PermutationShapley(32 * 36)(
         InformationGain(Counting(MODEL.kernel, MODEL.noise)).game(contributions), rng=np.random.default_rng(0)
     )
-    assert Counting.orders == [18] * 8  # a chain a rotation, none a reverse
+    assert Counting.orders == [18] * 32  # a chain a rotation, none a reverse
     game = InformationGain(MODEL).game(contributions)
-    singly = PermutationShapley(8 * 36)(OneByOne(game), rng=np.random.default_rng(0))
+    singly = PermutationShapley(32 * 36)(OneByOne(game), rng=np.random.default_rng(0))
     np.testing.assert_allclose(found.values, singly.values, rtol=1e-11)
 
 

@@ -54,7 +54,11 @@ def test_what_is_asked_for_arrives_as_it_was(features: Features, bounds: Bounds 
     [
         (Asked(("a",), UNITS, Affine()), "a centre and a positive scale of 1 columns"),
         (Asked(("a", "b"), Scaling(np.zeros(2), np.array([1.0, 0.0])), Affine()), "positive scale"),
-        (Asked(("a", "b"), UNITS, Affine(), Bounds(np.inf, 1.0)), "bounds .* must be positive"),
+        (Asked(("a", "b"), UNITS, Affine(), Bounds(np.inf, 1.0)), "bounds .* are from"),
+        (Asked(("a", "b"), UNITS, Affine(), Bounds(1e-200, 1.0)), "too small for float64"),
+        (Asked(("a", "b"), UNITS, Affine(), Bounds(1.0, 1e300)), "bounds .* are from"),
+        (Asked(("a", "b"), Scaling(np.zeros(2), np.array([1.0, 1e-307])), Affine()), "positive scale"),
+        (Asked(("a", "b"), Scaling(np.zeros(2), np.ones(2), 0.0, 1e-300), Affine()), "positive scale"),
         (Asked(("a", "b"), UNITS, FourierFeatures(count=4, lengthscale=(1.0, 2.0, 3.0))), "can't be read"),
     ],
 )
