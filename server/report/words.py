@@ -46,9 +46,9 @@ def _pooled(record: Record, parties: Sequence[Record]) -> str:
     rows = sum(int(party["rows"]) for party in parties)
     best = max(parties, key=lambda party: party["value"])
     pool, own = record["grand_value"], best["value"]
-    more = f", {pool / own:.3g} times the most that one of them has alone ({best['party']})"
-    if own <= 0.0 or "const" in str(record["unit"]):  # a value up to a constant has no multiples
-        more = ""
+    more = ""
+    if own > 0.0 and "const" not in str(record["unit"]):  # a value up to a constant has no multiples
+        more = f", {pool / own:.3g} times the most that one of them has alone ({best['party']})"
     worth = f"{number_text(pool)} {unit_text(str(record['unit']))}".rstrip()
     likely = (record.get("likely") or {}).get("pool")
     worth += "" if likely is None else f" ({number_text(likely['least'])} to {number_text(likely['most'])})"
