@@ -80,7 +80,7 @@ def test_alone_is_the_party_s_own_rows_whatever_weights_came_along() -> None:
     made = replace(found, arrays=replace(sent, posterior=forged).arrays())
     assert kind.score(kind.alone(made, data), data) == honest
     assert honest["log_loss"] < kind.score(made, data)["log_loss"]
-    with pytest.raises(MessageError, match="can't be trained on its own rows$"):
+    with pytest.raises(MessageError, match=r"can't be trained on its own rows$"):
         kind.alone(found, replace(data, contribution=replace(data.contribution, y=Y[:200] + 1.0)))
 
 
