@@ -94,6 +94,7 @@ def test_a_pool_that_grows_keeps_images_points_and_labels_in_step() -> None:
     assert grown.game.synthetic == pytest.approx(from_pixels(synthetic.pixels), abs=1e-7)
 
 
+@pytest.mark.slow
 def test_umap_leaves_few_dimensions_tells_digits_apart_and_repeats_itself() -> None:
     seen, again = (represented(ImageFeatures(components=2), 60) for _ in range(2))
     X = np.concatenate([c.X for c in seen.contributions])

@@ -51,6 +51,7 @@ def test_what_the_data_tell_is_identified(kind: str) -> None:
     assert "about as likely" in found.sentence
 
 
+@pytest.mark.slow
 def test_the_interval_is_that_of_a_grid() -> None:
     """Two open hyperparameters: v_N over all points of a fine grid within 1.35 nats of its best."""
     rng = np.random.default_rng(1)
