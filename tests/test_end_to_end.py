@@ -37,7 +37,7 @@ def test_a_party_that_fails_is_refused_and_the_others_get_what_the_users_own_sch
     prepared = prepare(load_scenario("diabetes"), overrides, output_dir=tmp_path / "runs", caller=tmp_path)
     assert prepared.app == prepared.run / "app"  # a staged copy, which can be changed
     handler = prepared.app / "clients" / "app.py"
-    anchor = '    """Send the rows that are not held out."""\n'
+    anchor = '    """Send the rows that are not held out, or sums over them where the run asks for statistics."""\n'
     breakage = '    if context.node_config["partition-id"] == 1:\n        raise RuntimeError("disk on fire")\n'
     source = handler.read_text()
     assert source.count(anchor) == 1

@@ -41,7 +41,10 @@ def node_config(consortium: Consortium, party: str) -> str:
     folder = consortium.folder / party
     files = {"data-path": folder / "data.csv", "key": folder / party, "mediator-key": folder / "mediator.pub"}
     return " ".join(
-        [*(f'{key}="{path}"' for key, path in files.items()), 'target="y" confirm-schema="any" discloses-rows=true']
+        [
+            *(f'{key}="{path}"' for key, path in files.items()),
+            'target="y" confirm-schema="any" discloses-rows=true min-held-out=5',
+        ]
     )
 
 

@@ -13,7 +13,7 @@ from clients.__main__ import cli
 from clients.approval import app_hash
 from simulations.staging import CHECKOUT
 from tests.deployment.consortium import PARTIES, Consortium
-from tests.deployment.runs import Run, store
+from tests.deployment.runs import Run
 from wire.schema import Schema
 
 pytestmark = [pytest.mark.deployment, pytest.mark.timeout(900)]
@@ -39,12 +39,12 @@ def write_tables(consortium: Consortium) -> None:
         cells = [None if gap else f"{x:.1f}" for x, gap in zip(age, rng.random(60) < 0.2 * k, strict=True)]
         words = [("yes" if s else "no") if k else ("1" if s else "0") for s in sick]
         table = pl.DataFrame({"ward": rng.choice(["a", "b"], 60), "sick": words, "age": cells})
-        table.write_csv(consortium.folder / party / "data.csv")
+        table.write_csv(consortium.folder / party / "wards.csv")
 
 
 def node_config(consortium: Consortium, party: str) -> str:
     folder, agreed = consortium.folder / party, Schema.from_toml(SCHEMA).hash
-    files = {"data-path": folder / "data.csv", "key": folder / party, "mediator-key": folder / "mediator.pub"}
+    files = {"data-path": folder / "wards.csv", "key": folder / party, "mediator-key": folder / "mediator.pub"}
     return " ".join([*(f'{key}="{path}"' for key, path in files.items()), f'confirm-schema="{agreed}"'])
 
 
@@ -72,8 +72,8 @@ def test_hospitals_ask_yes_or_no(consortium: Consortium, tmp_path: Path) -> None
     for entry in record["parties"]:
         assert entry["reached"] == pytest.approx(entry["target"], rel=1e-9)
         assert {"log_loss", "accuracy", "brier", "calibration_error"} <= entry["alone"].keys() & entry["reward"].keys()
-        own = consortium.folder / entry["party"] / "data.csv"
-        done = CliRunner().invoke(cli, ["predict", str(store(consortium, entry["party"]) / "yes-or-no"), str(own)])
+        own = consortium.folder / entry["party"] / "wards.csv"
+        done = CliRunner().invoke(cli, ["predict", str(own.parent / "wards-reward" / "yes-or-no"), str(own)])
         assert done.exit_code == 0, done.output
         found = pl.read_csv(done.output.encode())
         assert found.columns == ["ward", "sick", "age", "sick=no", "sick=yes"]
