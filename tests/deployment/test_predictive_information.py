@@ -25,7 +25,7 @@ def test_a_run_by_predictions_in_which_one_party_sends_no_references(consortium:
         consortium.party(
             name,
             [app_hash(app)],
-            node_config(consortium, name) + (" share-references=false" if name == declining else " min-held-out=2"),
+            node_config(consortium, name) + (" share-references=false" if name == declining else ""),
         )
         for name in PARTIES
     ]
