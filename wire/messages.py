@@ -61,6 +61,7 @@ __all__ = [
     "read_name",
     "read_names",
     "read_text",
+    "require_contributor",
     "with_proposal",
 ]
 
@@ -156,6 +157,17 @@ def check_party_name(name: object) -> str:
             f"with one of the latter three; got {str(name)[:80]!r}"
         )
     return name
+
+
+def require_contributor(named: object, party: str) -> None:
+    """Make sure that who contributes goes by the name by which it introduced itself.
+
+    Raises
+    ------
+    MessageError
+    """
+    if check_party_name(named) != party:
+        raise MessageError(f"it introduced itself as {party!r} but contributes as {named!r}")
 
 
 def with_proposal(content: RecordDict, proposal: Proposal) -> RecordDict:

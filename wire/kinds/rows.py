@@ -17,7 +17,6 @@ from wire.messages import (
     ARRAYS,
     MessageError,
     array_record,
-    check_party_name,
     check_size,
     digest,
     read_about,
@@ -25,6 +24,7 @@ from wire.messages import (
     read_name,
     read_names,
     read_text,
+    require_contributor,
 )
 
 __all__ = [
@@ -77,9 +77,7 @@ def decode_contribution(
         With the first thing that is wrong. ``RefusedError`` where the party itself declined.
     """
     about = read_about(content)
-    named = check_party_name(about.get("party"))
-    if named != party:
-        raise MessageError(f"it introduced itself as {party!r} but contributes as {named!r}")
+    require_contributor(about.get("party"), party)
     arrays = read_arrays(content, max_megabytes)
     features = read_names(about.get("features"))
     if "X" not in arrays:
@@ -107,7 +105,7 @@ def decode_contribution(
         raise MessageError(f"at least {min_rows} rows are needed, got {len(X)}")
     try:
         return Contribution(
-            named, X, arrays.get("y"), features, arrays.get("noise"), references=arrays.get("references")
+            party, X, arrays.get("y"), features, arrays.get("noise"), references=arrays.get("references")
         )
     except ValueError as error:
         raise MessageError(str(error)) from error

@@ -24,12 +24,12 @@ from wire.messages import (
     ARRAYS,
     MessageError,
     array_record,
-    check_party_name,
     digest,
     read_about,
     read_arrays,
     read_name,
     read_names,
+    require_contributor,
 )
 
 if TYPE_CHECKING:
@@ -195,9 +195,7 @@ def decode_sums(
         With the first thing that is wrong. ``RefusedError`` where the party itself declined.
     """
     about = read_about(content)
-    named = check_party_name(about.get("party"))
-    if named != party:
-        raise MessageError(f"it introduced itself as {party!r} but contributes as {named!r}")
+    require_contributor(about.get("party"), party)
     arrays = read_arrays(content, max_megabytes)
     if set(arrays) != ARRAY_NAMES:
         raise MessageError(
