@@ -48,7 +48,7 @@ NEGOTIATION = """
 <figure class="wide"><h3>Every party's reward, whatever ρ</h3>{% if record.parties | length <= 12 %}
 <p class="note">{% for party in record.parties %}{{ part.party(loop.index0, party.party) }}{{ "   " if not loop.last }}{% endfor %}</p>{% endif %}<div id="curves"></div>
 <figcaption><span class="good">Green</span> ground: no group of parties does better by itself. <span style="color: var(--gold)">Gold</span>: some group could.
-{% if not negotiation.rectified %}<span class="bad">Red</span>: somebody would get less than its own data is worth. {% endif %}{% if record.parties | length <= 16 %}Dashed: a party's own data alone.{% endif %}</figcaption></figure>
+{% if not negotiation.rectified %}<span class="bad">Red</span>: somebody would get less than its own data is worth. {% endif %}{% if record.parties | length <= 16 %}Dotted: a party's own data alone.{% endif %}</figcaption></figure>
 <div class="scroll{{ ' tall' if negotiation.many }}" tabindex="0">
 <table class="cards" id="rewards">
 <thead><tr><th class="text">party</th><th class="text line">from its own data to its reward</th>
