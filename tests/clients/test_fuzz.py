@@ -116,7 +116,7 @@ def test_a_file_is_rows_or_a_party_error(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_ten_thousand_mutations(tmp_path: Path) -> None:
-    """Of Parquet hundreds only: one broken file in some 10,000 makes polars ask for 2^61 bytes, which ends the process."""
+    """Of Parquet hundreds only: one broken file in some 10,000 makes polars ask for 2^61 bytes and ends the process."""
     schemas(10_000)
     files(10_000, tmp_path, (".csv", ".csv", ".npz"))
 

@@ -24,6 +24,9 @@ CONFIG = {
     "timeout": 240.0,
 }
 
+AGREED = {"target": "y", "discloses-rows": True, "min-held-out": 5}
+"""What the parties set that says which rows they send; one process that is to come to the same bits sets it too."""
+
 END = ("finished", "failed")
 
 
@@ -40,12 +43,8 @@ def node_config(consortium: Consortium, party: str) -> str:
     """Its file, the key with which it signs, and whose signature it answers."""
     folder = consortium.folder / party
     files = {"data-path": folder / "data.csv", "key": folder / party, "mediator-key": folder / "mediator.pub"}
-    return " ".join(
-        [
-            *(f'{key}="{path}"' for key, path in files.items()),
-            'target="y" confirm-schema="any" discloses-rows=true min-held-out=5',
-        ]
-    )
+    words = {"confirm-schema": "any", **{key: str(path) for key, path in files.items()}, **AGREED}
+    return " ".join(f"{key}={json.dumps(value)}" for key, value in words.items())
 
 
 class Run:

@@ -21,7 +21,7 @@ from simulations.processes import Service
 from simulations.staging import stage
 from tests.deployment.consortium import PARTIES, ROOT, Consortium, wait_until
 from tests.deployment.family import family, signal_family
-from tests.deployment.runs import Run, file_hash, held, node_config, store, write_data
+from tests.deployment.runs import AGREED, Run, file_hash, held, node_config, store, write_data
 from tests.fakes import LocalGrid
 
 pytestmark = [pytest.mark.deployment, pytest.mark.timeout(900)]  # Flower takes a minute to notice a dead node
@@ -134,9 +134,8 @@ def same_bits(run: Run, consortium: Consortium, names: tuple[str, ...], tmp_path
         k + 1: {
             "party": name,
             "data-path": str(consortium.folder / name / "data.csv"),
-            "target": "y",
             "reward-dir": str(tmp_path / "one-process" / name),
-            "discloses-rows": True,
+            **AGREED,
         }
         for k, name in enumerate(names)
     }
