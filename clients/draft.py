@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -233,9 +234,11 @@ def _target_in(tables: Mapping[str, PartyTable], names: Sequence[str], target: s
     found = wanted if wanted in names else nearly(wanted, names)
     lacking = [party for party, table in tables.items() if found not in table.columns]
     if lacking:
+        near = [] if found in names else get_close_matches(wanted, names, n=1)
         raise PartyError(
             f"the target {target!r} is no column of {listed(lacking)}",
-            here="; ".join(f"{party} has {listed(tables[party].columns)}" for party in lacking),
+            here=(f"did you mean {near[0]!r}? " if near else "")
+            + "; ".join(f"{party} has {listed(tables[party].columns)}" for party in lacking),
         )
     return found
 

@@ -46,7 +46,7 @@ def save_reward(store: Path, run: str, reward: Reward, order: Sequence[str] = ()
 
 
 def load_reward(folder: Path) -> Reward:
-    """The reward in a folder (or the folder of the file named).
+    """The reward in a folder (or the folder of the file named), or of a store's only run.
 
     Raises
     ------
@@ -61,7 +61,13 @@ def load_reward(folder: Path) -> Reward:
         raise PartyError(f"the reward in {folder} can't be read: {error}") from error
     except FileNotFoundError as error:
         runs = sorted(path.parent.name for path in folder.glob("*/reward.json"))
-        of_runs = f"; name the run, such as {folder / runs[0]}, of {', '.join(runs)}" if runs else ""
+        if len(runs) == 1:
+            return load_reward(folder / runs[0])
+        of_runs = (
+            f"; it is a store of {len(runs)} runs: name one, such as {folder / runs[0]}, of {', '.join(runs)}"
+            if runs
+            else ""
+        )
         raise PartyError(f"{folder} holds no reward: expected reward.npz and reward.json{of_runs}") from error
     except (OSError, ValueError) as error:
         raise PartyError(f"the reward in {folder} can't be read", here=str(error)) from error

@@ -298,7 +298,7 @@ def test_the_command_asks_for_nothing_and_says_what_it_took(folder: Path, capsys
         (["--data", "clinic.csv", "bank.csv", "farm.parquet"], "--data takes one file and is repeated for each"),
         (["--data", "clinic.csv", "bank.csv"], "'bank.csv' is a file, not a scenario"),
         (["--data", "clinic.csv", "--data", "bank.csv", "--set", "dataset=Diabetes()"], "no data set to choose"),
-        (["--data", "clinic.csv", "--data", "bank.csv", "--target", "rsk"], "'rsk' is no column of clinic, bank"),
+        (["--data", "clinic.csv", "--data", "bank.csv", "--target", "rsk"], "bank; did you mean 'risk'?"),
         (["--data", "clinic.csv", "--data", "bank.csv", "--decimal", "x"], 'decimal is "." or ","'),
         (["--data", "clinic.csv", "--data", "bank.csv", "--missing", "agee=-9"], "no file has a column 'agee'"),
     ],

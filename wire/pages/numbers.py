@@ -59,9 +59,9 @@ def likely_text(bounds: object) -> str:
     return f" ({number_text(bounds['least'])} to {number_text(bounds['most'])} with other likely hyperparameters)"
 
 
-def count_text(value: int | None) -> str:
-    """A whole number with commas."""
-    return "–" if value is None else f"{value:,}"
+def count_text(value: float | None) -> str:
+    """A number of things, with commas; an estimate of one is rounded to a whole one."""
+    return "–" if value is None else f"{round(value):,}"
 
 
 def percent_text(share: float) -> str:
