@@ -31,5 +31,5 @@ def test_of_several_runs_one_has_to_be_named(tmp_path: Path) -> None:
     keep(tmp_path / "autumn", 2.0)
     with pytest.raises(PartyError, match=r"a store of 2 runs: name one, such as .*/autumn, of autumn, spring"):
         load_reward(tmp_path)
-    with pytest.raises(PartyError, match="holds no reward: expected reward.npz and reward.json"):
+    with pytest.raises(PartyError, match=r"holds no reward: expected reward\.npz and reward\.json"):
         load_reward(tmp_path / "nowhere")
