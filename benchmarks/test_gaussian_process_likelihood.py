@@ -10,10 +10,9 @@ from time import process_time
 
 import numpy as np
 import pytest
-import torch
 from scipy.linalg import lapack
 
-from guerdon.models.kernels import as_kernel
+from guerdon.models.kernels import as_kernel, covariance
 from guerdon.models.likelihoods import exact_likelihood
 from guerdon.threads import one_thread
 
@@ -34,20 +33,19 @@ def seconds(work: Callable[[], object], repeats: int = 5) -> float:
 @pytest.mark.parametrize("ard", [False, True])
 def test_against_the_floor(rows: int, ard: bool) -> None:
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(rows, 10)), torch.as_tensor(rng.normal(size=rows))
+    X, y = rng.normal(size=(rows, 10)), rng.normal(size=rows)
     kernel = as_kernel("rbf(ard=True)" if ard else "rbf", 10)
-    noise = torch.tensor(0.1, dtype=torch.float64, requires_grad=True)
-    likelihood, open_ones = exact_likelihood(X), [*kernel.parameters(), noise]
-    matrix = kernel(torch.as_tensor(X)).to_dense().detach().numpy() + 0.1 * np.eye(rows)
+    likelihood = exact_likelihood(X)
+    matrix = covariance(kernel, X) + 0.1 * np.eye(rows)
 
     def floor() -> None:
         factor, _ = lapack.dpotrf(np.asfortranarray(matrix), lower=1)
         lapack.dpotri(factor, lower=1, overwrite_c=1)
 
     def ours() -> None:
-        value = likelihood(kernel, y, noise.expand(rows))
-        assert value is not None
-        torch.autograd.grad(value, open_ones)
+        density = likelihood(kernel, y, np.full(rows, 0.1))
+        assert density is not None
+        density.slopes()
 
     with one_thread():
         ours()

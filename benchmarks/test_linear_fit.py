@@ -7,33 +7,35 @@ from __future__ import annotations
 
 from time import perf_counter
 
-import gpytorch
 import numpy as np
 import pytest
-import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from guerdon.models import BayesianLinear
+from guerdon.models.kernels import KernelFunction
+from guerdon.models.likelihoods import Density, Slopes
 from guerdon.models.maximum_likelihood import maximize_likelihood
 from guerdon.types import Contribution, FloatArray
 
 ROWS, FEATURES = 20_000, 49
-AT_LEAST = 20.0
+AT_LEAST = 10.0
 
 
 def plain(X: FloatArray, y: FloatArray) -> tuple[float, float]:
     """The likeliest noise variance and its log-likelihood, by the same search."""
-    Phi = torch.as_tensor(X.copy())
 
-    def likelihood(kernel: gpytorch.Module, r: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        A = torch.eye(FEATURES, dtype=Phi.dtype) + Phi.T @ (Phi / noise[:, None])
-        factor = torch.linalg.cholesky(A)
-        b = torch.linalg.solve_triangular(factor, (Phi.T @ (r / noise))[:, None], upper=False)
-        constant = len(r) * float(np.log(2.0 * np.pi))
-        half_log_det = torch.log(torch.diagonal(factor)).sum()
-        return -0.5 * (r @ (r / noise) - b.square().sum() + torch.log(noise).sum() + constant) - half_log_det
+    def likelihood(kernel: KernelFunction | None, r: FloatArray, noise: FloatArray) -> Density:
+        inverse = np.linalg.inv(np.eye(FEATURES) + X.T @ (X / noise[:, None]))
+        a = (r - X @ (inverse @ (X.T @ (r / noise)))) / noise
+        constant = np.log(2.0 * np.pi * noise).sum() - np.linalg.slogdet(inverse)[1]
 
-    fitted = maximize_likelihood(gpytorch.Module, likelihood, y, np.full(len(y), np.nan), 0.0)
+        def slopes() -> Slopes:
+            leverage = np.einsum("ij,jk,ik->i", X, inverse, X, optimize=True) / noise
+            return Slopes(np.empty(0), -a, 0.5 * (a**2 - (1.0 - leverage) / noise))
+
+        return Density(float(-0.5 * (r @ a + constant)), slopes)
+
+    fitted = maximize_likelihood(None, likelihood, y, np.full(len(y), np.nan), 0.0)
     assert fitted.noise is not None
     return fitted.noise, fitted.report.log_likelihood
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from time import perf_counter
 
 import numpy as np
-import torch
 from scipy.optimize import minimize
 from scipy.spatial.distance import pdist
 
@@ -27,33 +26,23 @@ class Plain:
 
     def __init__(self, given: Problem) -> None:
         self.kernel = as_kernel(given.kernel, given.data.X.shape[1])
-        self.open = [(n, p, c) for n, p, c in self.kernel.named_parameters_and_constraints() if p.requires_grad]
         assert given.data.y is not None
-        self.likelihood, self.y = exact_likelihood(given.data.X), torch.as_tensor(given.data.y.copy())
+        self.likelihood, self.y = exact_likelihood(given.data.X), given.data.y
         apart = pdist(given.data.X)
         self.short, self.far = float(np.log(apart[apart > 0].min())), float(np.log(5.0 * apart.max()))
 
     def drawn(self, rng: np.random.Generator) -> FloatArray:
-        ranges = {"raw_lengthscale": (self.short, self.far), "raw_outputscale": (np.log(0.03), np.log(10.0))}
-        parts = [rng.uniform(*ranges.get(n.split(".")[-1], (-2.0, 4.0)), p.numel()) for n, p, _ in self.open]
+        ranges = {"lengthscale": (self.short, self.far), "outputscale": (np.log(0.03), np.log(10.0))}
+        parts = [rng.uniform(*ranges.get(p.name, (-2.0, 4.0)), p.size) for p in self.kernel.parameters]
         return np.concatenate([*parts, [rng.uniform(np.log(1e-4), np.log(1.5))]])
 
     def __call__(self, theta: FloatArray) -> tuple[float, FloatArray]:
-        unknowns = torch.tensor(theta, requires_grad=True)
-        raw, place = [], 0
-        for _, parameter, constraint in self.open:
-            part = torch.exp(unknowns[place : place + parameter.numel()].reshape(parameter.shape))
-            raw.append(constraint.inverse_transform(part))
-            place += parameter.numel()
-            with torch.no_grad():
-                parameter.copy_(raw[-1])
-        noise = torch.exp(unknowns[-1:]).detach().requires_grad_(True)
-        value = self.likelihood(self.kernel, self.y, noise.expand(len(self.y)))
-        if value is None:
+        noise = float(np.exp(theta[-1]))
+        density = self.likelihood(self.kernel.at(theta[:-1]), self.y, np.full(len(self.y), noise))
+        if density is None:
             return 1e20, np.zeros_like(theta)
-        slopes = torch.autograd.grad(-value, [*(p for _, p, _ in self.open), noise])
-        (slope,) = torch.autograd.grad([*raw, torch.exp(unknowns[-1:])], unknowns, grad_outputs=slopes)
-        return -float(value.detach()), slope.numpy()
+        slopes = density.slopes()
+        return -density.value, -np.append(slopes.theta, noise * slopes.noise.sum())
 
 
 def best_of_random_starts(given: Problem, seed: int) -> float:

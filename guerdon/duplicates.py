@@ -20,7 +20,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import pdist
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from guerdon.types import Contribution, FloatArray
 
@@ -137,7 +137,7 @@ def near_copies(contribution: Contribution) -> NearCopies:
     suspect = jumps < SUSPECT / neighbours
     found = int(suspect.any(axis=1).sum())
     half = len(distinct) // 2  # two rows that are each other's nearest are one finding
-    probability = float(binom.sf(found // 2 - 1, half, SUSPECT)) if found else 1.0
+    probability = float(bdtrc(found // 2 - 1, half, SUSPECT)) if found else 1.0
     if probability > TOO_MANY:
         return NearCopies(everything, probability)
     last = np.where(suspect.any(axis=1), 1 + np.argmin(jumps, axis=1), 0)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.stats import f as f_distribution
+from scipy.special import fdtrc
 
 from guerdon.duplicates import near_copies
 from guerdon.models.party_noise import PartyNoise
@@ -169,7 +169,7 @@ def _surprise(fitted: Any, own: Contribution, others: Sequence[Contribution]) ->
     bends = (posterior.predict(X, noise=noise)[1] - noise) / noise
     of_noise = max(len(X) - float(bends.sum()), 1.0)
     surprise = float(np.mean(np.square(z)))
-    return surprise, float(f_distribution.sf(surprise, freedom, of_noise))
+    return surprise, float(fdtrc(freedom, of_noise, surprise))
 
 
 def _one_in(probability: float) -> str:

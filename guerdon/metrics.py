@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from gpytorch.kernels import Kernel
 from numpy.typing import ArrayLike
-from scipy.spatial import cKDTree
-from scipy.special import ndtri
 
 from guerdon.types import FloatArray
 from guerdon.valuation.kernel_sums import cross_sums, self_sums
 from guerdon.valuation.pair_kernels import pair_kernel
+
+if TYPE_CHECKING:
+    from gpytorch.kernels import Kernel
 
 __all__ = [
     "class_imbalance",
@@ -74,6 +75,8 @@ def coverage(mean: FloatArray, variance: FloatArray, y: FloatArray, level: float
         )
     if not 0.0 < level < 1.0:
         raise ValueError(f"level is a probability between 0 and 1, got {level!r}")
+    from scipy.special import ndtri
+
     return float(np.mean(np.abs(y - mean) <= ndtri(0.5 * (1.0 + level)) * np.sqrt(variance)))
 
 
@@ -127,6 +130,8 @@ def knn_kl(S: ArrayLike, T: ArrayLike, ks: Iterable[int] = range(2, 7)) -> float
     ValueError
         S has too few points, a point of S is not in T, or distances for every k are all 0.
     """
+    from scipy.spatial import cKDTree  # here: whoever only scores predictions loads none of it
+
     S, T = _points(S, "S", 2), _points(T, "T", 2)
     orders = sorted(set(ks))
     if not orders or orders[0] < 1 or orders[-1] >= len(S):

@@ -182,6 +182,39 @@ def test_what_a_party_starts_on_every_message_loads_nothing_heavy(module: str) -
     assert done.stdout.strip() == "[] True"
 
 
+SCORING = """
+import clients.app
+from guerdon.metrics import coverage, mnlp, rmse
+from guerdon.models import GaussianProcess
+X = [[0.0], [1.0]]
+posterior = GaussianProcess("rbf(lengthscale=1.0, outputscale=1.0)", noise=0.1).posterior(X, [0.0, 1.0])
+mnlp(*posterior.predict(X), [0.0, 1.0])
+"""
+
+FITTING = """
+import numpy as np, server.app
+from guerdon.models import GaussianProcess
+from guerdon.types import Contribution
+X = np.arange(6.0)[:, None]
+GaussianProcess("rbf").fit([Contribution("ada", X, np.sin(X[:, 0]))])
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "unwanted"),
+    [
+        ("import simulations.prepare", ["torch", "sklearn", "matplotlib", "scipy.stats"]),
+        (SCORING, ["torch", "sklearn", "scipy.optimize", "scipy.spatial", "scipy.special", "scipy.stats"]),
+        (FITTING, ["torch", "sklearn", "scipy.stats"]),
+    ],
+    ids=["who plans a simulation", "a party that scores a Gaussian process", "a mediator that learns one"],
+)
+def test_what_every_process_of_a_simulation_pays_is_what_it_needs(code: str, unwanted: list[str]) -> None:
+    asked = f"{code}\nimport sys; print([m for m in {unwanted!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def public_definitions(path: Path) -> set[str]:
     """The functions and classes defined at the top of a file whose names have no leading underscore.
 

@@ -16,12 +16,11 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
-from sklearn.ensemble import RandomForestClassifier
 
 from guerdon.checks import is_number, require_count
 from guerdon.generators.dependence import Dependence
@@ -30,6 +29,9 @@ from guerdon.generators.protocols import FittedGenerator, pooled_columns, pooled
 from guerdon.tables import Columns, Number, Parts
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestClassifier
 
 __all__ = ["AdversarialForest", "LeafDensity"]
 
@@ -172,6 +174,8 @@ class AdversarialForest:
         return _leaf_density(trees, pool, parts, columns, labels, rounds, best)
 
     def _forest(self, rows: FloatArray, real: int, seed: int) -> RandomForestClassifier:
+        from sklearn.ensemble import RandomForestClassifier  # here: most runs need none
+
         forest = RandomForestClassifier(
             self.trees, min_samples_leaf=self.leaf, oob_score=True, n_jobs=1, random_state=seed
         )

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture as ScikitMixture
 
 from guerdon.generators.dependence import Dependence
 from guerdon.generators.labeller import Labeller
@@ -235,6 +233,9 @@ def _without_gaps(parts: Parts, rng: np.random.Generator) -> FloatArray:
 
 def _fit(units: FloatArray, components: int, seed: int) -> tuple[Any, float] | None:
     """A converged fit with its BIC; None where a component has collapsed or the search did not converge."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture as ScikitMixture  # here: most runs need none
+
     mixture = ScikitMixture(components, n_init=3, max_iter=500, reg_covar=REGULARISER, random_state=seed)
     with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # refused below

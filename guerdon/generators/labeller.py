@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp, softmax
-from sklearn.decomposition import PCA
-from sklearn.dummy import DummyClassifier
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.svm import SVC
 
 from guerdon.types import Contribution, FloatArray
+
+if TYPE_CHECKING:
+    from sklearn.neighbors import KNeighborsClassifier
 
 __all__ = ["Labeller", "check_labels"]
 
@@ -108,6 +106,8 @@ class Labeller:
         shares = counts / len(y)
         if images:
             return cls(_machine(X, y).fit(X, y), len(X), parties, classes, shares, np.empty((0, len(classes))))
+        from sklearn.neighbors import KNeighborsClassifier  # here: most runs need none
+
         # Distances are in the rows' own units, which a run has standardised.
         classifier = KNeighborsClassifier(min(NEIGHBOURS, len(X)), n_jobs=1).fit(X, y)
         judged = np.unique(np.linspace(0, len(X) - 1, JUDGED).astype(int))
@@ -170,6 +170,11 @@ def _weights(chances: FloatArray, shares: FloatArray) -> FloatArray:
 
 
 def _machine(X: FloatArray, y: NDArray[np.int64]) -> Any:
+    from sklearn.decomposition import PCA
+    from sklearn.dummy import DummyClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.svm import SVC
+
     if len(np.unique(y)) == 1:
         return DummyClassifier()
     components = PCA(min(COMPONENTS, *X.shape), svd_solver="covariance_eigh" if len(X) > X.shape[1] else "full")

@@ -6,21 +6,23 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from guerdon.checks import is_number, require_count
 from guerdon.generators.labeller import Labeller
-from guerdon.generators.mmd_gan_density import GanDensity
-from guerdon.generators.mmd_gan_networks import Shape, sides
-from guerdon.generators.mmd_gan_training import Plan, Training
+from guerdon.generators.mmd_gan_plan import Plan, Shape, sides
 from guerdon.generators.protocols import Checkpoint, FittedGenerator, GeneratorFitError, pooled_columns, pooled_rows
 from guerdon.models.protocols import Arrays
 from guerdon.threads import one_torch_thread
 from guerdon.types import Contribution, FloatArray, Progress, silent
+
+if TYPE_CHECKING:
+    import torch
+
+    from guerdon.generators.mmd_gan_training import Training
 
 __all__ = ["MmdGan"]
 
@@ -107,7 +109,8 @@ class MmdGan:
             raise ValueError("batch must be at least 2, since the unbiased MMD^2 needs pairs; got 1")
         if self.shape is not None:
             object.__setattr__(self, "shape", _checked(self.shape))
-        _device(self.device)
+        if self.device != "auto":
+            _device(self.device)
 
     def fit(
         self,
@@ -133,6 +136,11 @@ class MmdGan:
             The pool has fewer rows than a batch, columns that the shape doesn't have, or pixels that are none; the
             checkpoint is of another training; the training diverged.
         """
+        import torch  # here and below: a run that only names this generator does not wait for it
+
+        from guerdon.generators.mmd_gan_density import GanDensity
+        from guerdon.generators.mmd_gan_training import Training
+
         labeller = Labeller.of(contributions)
         pool = pooled_rows(contributions, self.batch, f"MmdGan(batch={self.batch})")
         center, scale = self._units(pool)
@@ -170,6 +178,8 @@ class MmdGan:
         GeneratorFitError
             It was made by an MmdGan of another shape, noise or width, or for other columns.
         """
+        from guerdon.generators.mmd_gan_density import GanDensity
+
         density = GanDensity.from_arrays(arrays)
         for name in ("shape", "noise", "width"):
             asked, came = getattr(self, name), getattr(density, name)
@@ -254,6 +264,8 @@ def _checked(shape: Any) -> Shape:
 
 
 def _device(name: str) -> torch.device:
+    import torch
+
     cuda = torch.cuda.is_available()
     if name == "auto":
         return torch.device("cuda" if cuda else "cpu")

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from guerdon.generators.mmd_gan_networks import Shape, build_generator
+from guerdon.generators.mmd_gan_networks import build_generator
+from guerdon.generators.mmd_gan_plan import Shape
 from guerdon.generators.mmd_gan_training import network_arrays, set_network
 from guerdon.generators.protocols import GeneratorFitError
 from guerdon.models.protocols import Arrays

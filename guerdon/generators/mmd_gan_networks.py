@@ -13,28 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["FEATURES", "Shape", "build_critic", "build_generator", "initialise", "sides"]
+from guerdon.generators.mmd_gan_plan import Shape, sides
 
-Shape = tuple[int, int, int]
-"""Height, width and channels of an image."""
+__all__ = ["FEATURES", "build_critic", "build_generator", "initialise"]
 
 FEATURES = 16
 """Numbers that the critic makes of an image or row: Binkowski et al. (2018)."""
 
-SMALLEST = 4
-"""Halving ends at sides below twice this: Radford et al. (2016) start their generator from 4 x 4."""
-
 SLOPE = 0.2
 """Of the critic's leaky ReLU: Radford et al. (2016)."""
-
-
-def sides(shape: Shape) -> list[tuple[int, int]]:
-    """Height and width at every resolution, the image's own first."""
-    found = [shape[:2]]
-    while all(side % 2 == 0 and side // 2 >= SMALLEST for side in found[-1]):
-        height, wide = found[-1]
-        found.append((height // 2, wide // 2))
-    return found
 
 
 def build_generator(shape: Shape | None, columns: int, noise: int, width: int) -> nn.Sequential:

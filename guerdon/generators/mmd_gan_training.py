@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from guerdon.generators.mmd_gan_loss import mmd2, witness_penalty
-from guerdon.generators.mmd_gan_networks import Shape, build_critic, build_generator, initialise
+from guerdon.generators.mmd_gan_networks import build_critic, build_generator, initialise
+from guerdon.generators.mmd_gan_plan import Plan
 from guerdon.models.protocols import Arrays
 
-__all__ = ["Plan", "Training", "network_arrays", "set_network"]
+__all__ = ["Training", "network_arrays", "set_network"]
 
 BETAS = (0.5, 0.9)
 """Of Adam: Binkowski et al. (2018)."""
@@ -27,21 +27,6 @@ MEMORY = 0.995
 
 SETTLING = 2000
 """Samples over which the kept generator's batch norms are averaged."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is trained and how, by the names of ``MmdGan``; ``steps`` are the generator's, ``columns`` the rows'."""
-
-    shape: Shape | None
-    columns: int
-    steps: int
-    batch: int
-    critic_steps: int
-    noise: int
-    width: int
-    learning_rate: float
-    penalty: float
 
 
 class Training:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from guerdon.generators.protocols import SyntheticData
 from guerdon.metrics import mmd2_unbiased
 from guerdon.threads import one_thread
 from guerdon.types import FloatArray
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 __all__ = ["SampleQuality", "sample_quality"]
 
@@ -108,6 +109,10 @@ def _median_distance(rows: FloatArray) -> float:
 
 def _classifier(rows: FloatArray, labels: NDArray[np.float64]) -> Pipeline | float:
     """A logistic regression on standardised columns; the label itself where there is only one."""
+    from sklearn.linear_model import LogisticRegression  # here: most runs need none
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     if len(np.unique(labels)) == 1:
         return float(labels[0])
     with one_thread():

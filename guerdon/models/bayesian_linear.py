@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self, cast
 
-import gpytorch
 import numpy as np
 
 from guerdon.checks import unwrap_scalars
@@ -114,7 +113,7 @@ class BayesianLinear(FeatureModel, LinearGaussian):
             values = np.geomspace(*NOISE_BOUNDS, NOISES) * float(np.var(pool.y))
             peaks = likeliest_noises(rows, pool.y, pool.noise, values)
         fitted = maximize_likelihood(
-            gpytorch.Module, likelihood, pool.y, pool.noise, 0.0, noise_starts=peaks, groups=index, progress=progress
+            None, likelihood, pool.y, pool.noise, 0.0, noise_starts=peaks, groups=index, progress=progress
         )
         return replace(self, noise=learned_noise(self.noise, fitted.noise, groups), report=fitted.report)
 
@@ -162,7 +161,7 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         fitted: BayesianLinear | None,
     ) -> list[Self]:
         likelihood = linear_likelihood(FeatureRows(self._features(), pool.X), pool.y, pool.noise, groups.owner)
-        problem = Problem(gpytorch.Module(), likelihood, pool.y, pool.noise, 0.0, groups.owner)
+        problem = Problem(None, likelihood, pool.y, pool.noise, 0.0, groups.owner)
 
         def model(theta: FloatArray) -> Any:
             return replace(self, noise=groups.noise(np.exp(theta)), report=None)

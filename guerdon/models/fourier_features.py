@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from guerdon.checks import is_number, require_count
 from guerdon.models.protocols import Arrays
@@ -113,6 +112,8 @@ def orthogonal_frequencies(count: int, d: int, seed: int) -> FloatArray:
     Each is a N(0, I) vector by itself: a random rotation's rows, with the lengths of independent N(0, I) vectors. The
     numbers come from Philox's raw bits, which are the same in every version of NumPy.
     """
+    from scipy.special import ndtri  # here: most models have no such features
+
     blocks = -(-count // d)
     bits = np.random.Philox(np.random.SeedSequence([seed, d])).random_raw(2 * blocks * d * d)
     normal = ndtri((np.asarray(bits >> np.uint64(11), dtype=np.float64) + 0.5) * 2.0**-53)

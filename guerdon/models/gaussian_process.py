@@ -6,10 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from gpytorch.kernels import Kernel
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dtrtri
@@ -27,7 +26,14 @@ from guerdon.linalg import (
     whitened,
 )
 from guerdon.models.kernel_model import KernelModel
-from guerdon.models.kernels import as_kernel, covariance, covariance_diagonal, kernel_text, missing_hyperparameters
+from guerdon.models.kernels import (
+    KernelFunction,
+    as_kernel,
+    covariance,
+    covariance_diagonal,
+    kernel_text,
+    missing_hyperparameters,
+)
 from guerdon.models.likelihoods import Likelihood, exact_likelihood
 from guerdon.models.party_noise import Noise, described_noise, known_noise, noise_of_rows, row_noise
 from guerdon.models.pool import blocks, require_known
@@ -35,6 +41,9 @@ from guerdon.models.protocols import Arrays, FitReport, SpectralResponse
 from guerdon.models.references import PredictiveResponse, References, narrowing
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, Progress, closed, silent
+
+if TYPE_CHECKING:
+    from gpytorch.kernels import Kernel
 
 __all__ = ["GaussianProcess", "GaussianProcessPosterior"]
 
@@ -455,7 +464,7 @@ class GaussianProcessPosterior:
         return X
 
     @cached_property
-    def _kernel(self) -> Kernel:
+    def _kernel(self) -> KernelFunction:
         return as_kernel(self.kernel, self.X.shape[1])
 
     @cached_property

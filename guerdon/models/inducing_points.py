@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from gpytorch.kernels import Kernel
 from numpy.typing import NDArray
 
-from guerdon.models.kernels import as_kernel, check_kernel, covariance, covariance_diagonal, kernel_text
+from guerdon.models.kernels import (
+    KernelFunction,
+    as_kernel,
+    check_kernel,
+    covariance,
+    covariance_diagonal,
+    kernel_text,
+)
 from guerdon.models.protocols import Arrays
 from guerdon.types import FloatArray
+
+if TYPE_CHECKING:
+    from gpytorch.kernels import Kernel
 
 __all__ = ["InducingPoints", "Whitening", "as_inducing", "whitening_of"]
 
@@ -149,7 +158,7 @@ class InducingPoints:
         return {"kernel": kernel_text(self.kernel), "points": len(self.points), "dropped_rank": dropped}
 
     @cached_property
-    def _kernel(self) -> Kernel:
+    def _kernel(self) -> KernelFunction:
         return as_kernel(self.kernel, self.points.shape[1])
 
     @cached_property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.cluster import KMeans
 
 from guerdon.threads import one_thread_of_all
 from guerdon.types import FloatArray
@@ -23,6 +22,8 @@ def centres(X: FloatArray, count: int, seed: int) -> FloatArray:
     ValueError
         There are fewer different rows than centres.
     """
+    from sklearn.cluster import KMeans  # here: most runs need none
+
     different = len(np.unique(X, axis=0)) if len(X) else 0
     if different < count:
         raise ValueError(

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from gpytorch.kernels import Kernel
 
 from guerdon.checks import is_number, unwrap_scalars
-from guerdon.models.kernels import as_kernel, check_kernel, kernel_text, median_kernel, missing_hyperparameters
+from guerdon.models.kernels import KernelFunction, as_kernel, check_kernel, median_kernel, missing_hyperparameters
 from guerdon.models.likelihoods import Likelihood
-from guerdon.models.likely import likely_thetas, spread_of_values
-from guerdon.models.maximum_likelihood import Problem, maximize_likelihood
 from guerdon.models.party_noise import (
     Noise,
     check_noise,
@@ -28,6 +24,9 @@ from guerdon.models.party_noise import (
 from guerdon.models.pool import check_report, plain_noise, pool_of
 from guerdon.models.protocols import FitReport
 from guerdon.types import Contribution, FloatArray, Progress
+
+if TYPE_CHECKING:
+    from gpytorch.kernels import Kernel
 
 __all__ = ["KernelModel"]
 
@@ -70,10 +69,14 @@ class KernelModel(ABC):
         """
         if any(c.y is None for c in contributions) and not self._is_open(contributions):
             return {}
+        from guerdon.models.maximum_likelihood import (
+            maximize_likelihood,
+        )  # here: whoever only predicts loads none of it
+
         X, y, noise = pool_of(contributions, self.noise)
         groups = noise_groups(contributions, self.noise)
         fitted = maximize_likelihood(
-            lambda: self._open_kernel(X, y),
+            self._open_kernel(X, y),
             self._likelihood(X),
             y,
             noise,
@@ -83,7 +86,7 @@ class KernelModel(ABC):
             progress=progress,
         )
         return {
-            "kernel": kernel_text(fitted.kernel) if isinstance(self.kernel, str) else fitted.kernel,
+            "kernel": _given(fitted.kernel),
             "learn": False,
             "noise": learned_noise(self.noise, fitted.noise, groups),
             "mean": fitted.mean,
@@ -97,6 +100,9 @@ class KernelModel(ABC):
 
         One where nothing is open. The first is the likeliest: what ``fit`` gave, where that is at hand.
         """
+        from guerdon.models.likely import likely_thetas, spread_of_values
+        from guerdon.models.maximum_likelihood import Problem
+
         X, y, noise = pool_of(contributions, self.noise)
         groups = noise_groups(contributions, self.noise)
         index = None if groups is None else groups.owner
@@ -108,7 +114,7 @@ class KernelModel(ABC):
 
         def model(theta: FloatArray) -> Any:
             fitted = problem.at(theta)
-            kernel = kernel_text(fitted.kernel) if isinstance(self.kernel, str) else copy.deepcopy(fitted.kernel)
+            kernel = _given(fitted.kernel)
             changed = {"noise": learned_noise(self.noise, fitted.noise, groups), "mean": fitted.mean}
             frozen: Any = self
             return replace(frozen, kernel=kernel, learn=False, report=None, **changed)
@@ -132,8 +138,7 @@ class KernelModel(ABC):
         kernels = [as_kernel(m.kernel, features) for m in fitted]
         kernel: Kernel | str = self.kernel
         if self.learn or missing_hyperparameters(self.kernel):
-            middle = median_kernel(kernels)
-            kernel = kernel_text(middle) if isinstance(self.kernel, str) else middle
+            kernel = median_kernel(kernels).given()
         means = [m.mean for m in fitted if m.mean is not None]
         mean = float(np.median(means)) if self.mean is None and means else self.mean
         noise = median_noise(self.noise, [m.noise for m in fitted])
@@ -148,11 +153,10 @@ class KernelModel(ABC):
         """
         y = np.zeros(0) if own.y is None else own.y
         frozen: Any = self
-        kernel = self._open_kernel(own.X, y).requires_grad_(False)
+        kernel = self._open_kernel(own.X, y).given()
         mean = (float(np.mean(y)) if len(y) else 0.0) if self.mean is None else self.mean
         noise = plain_noise(y) if known_noise(self.noise) is None else self.noise
-        text = kernel_text(kernel) if isinstance(self.kernel, str) else kernel
-        made: Self = replace(frozen, kernel=text, learn=False, noise=noise, mean=mean, report=None)
+        made: Self = replace(frozen, kernel=kernel, learn=False, noise=noise, mean=mean, report=None)
         return made
 
     def _is_open(self, contributions: Sequence[Contribution]) -> bool:
@@ -160,16 +164,21 @@ class KernelModel(ABC):
         kernel = bool(missing_hyperparameters(self.kernel)) if isinstance(self.kernel, str) else self.learn
         return kernel or noise_is_open(contributions, self.noise) or self.mean is None
 
-    def _kernel(self, features: int) -> Kernel:
+    def _kernel(self, features: int) -> KernelFunction:
         missing = missing_hyperparameters(self.kernel)
         if missing:
             raise ValueError(f"{', '.join(missing)} of the kernel {self.kernel!r} are open: call fit(), or give them")
         return as_kernel(self.kernel, features)
 
-    def _open_kernel(self, X: FloatArray, y: FloatArray) -> Kernel:
+    def _open_kernel(self, X: FloatArray, y: FloatArray) -> KernelFunction:
         spread = np.std(X, axis=0) if len(X) else np.zeros(X.shape[1])
         variance = float(np.var(y)) if len(y) else 0.0
         kernel = as_kernel(
             self.kernel, X.shape[1], spread=np.where(spread > 0.0, spread, 1.0), variance=variance or 1.0
         )
-        return kernel.requires_grad_(True) if self.learn and not isinstance(self.kernel, str) else kernel
+        return kernel.opened() if self.learn and not isinstance(self.kernel, str) else kernel
+
+
+def _given(kernel: KernelFunction | None) -> Kernel | str:
+    assert kernel is not None
+    return kernel.given()

@@ -3,27 +3,37 @@
 A kernel is a sum of named terms. Each term is scaled by an ``outputscale`` (a variance); a hyperparameter written in
 the text is given, one left out is to be learned. The text with every hyperparameter in it is the kernel, exactly, which
 is how a reward carries it: no pickle, and readable.
+
+The named kernels are NumPy's, with the slopes that learning needs: a party that predicts with one loads no torch. A
+GPyTorch kernel given as an object is another kind of ``KernelFunction`` (``guerdon.models.gpytorch_kernels``).
 """
 
 from __future__ import annotations
 
 import ast
-import copy
-from collections.abc import Callable, Sequence
-from types import MethodType
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-import gpytorch
 import numpy as np
-import torch
-from gpytorch.constraints import Positive
-from gpytorch.kernels import AdditiveKernel, Kernel, MaternKernel, RQKernel, ScaleKernel
 
+from guerdon.models.named_kernels import NAMED, Hyperparameters, squared_distances
 from guerdon.plugins import PluginError, parse_call
 from guerdon.types import FloatArray
 
+if TYPE_CHECKING:
+    from gpytorch.kernels import Kernel
+
 __all__ = [
     "KERNELS",
+    "Evaluated",
+    "KernelFunction",
+    "NamedKernel",
+    "OpenTerm",
+    "Pairs",
+    "Parameter",
+    "Term",
     "as_kernel",
     "check_kernel",
     "covariance",
@@ -33,24 +43,198 @@ __all__ = [
     "missing_hyperparameters",
 ]
 
-KERNELS: dict[str, tuple[Callable[..., Kernel], tuple[str, ...]]] = {
-    "rbf": (gpytorch.kernels.RBFKernel, ("lengthscale",)),
-    "exponential": (lambda **k: MaternKernel(nu=0.5, **k), ("lengthscale",)),
-    "matern32": (lambda **k: MaternKernel(nu=1.5, **k), ("lengthscale",)),
-    "matern52": (lambda **k: MaternKernel(nu=2.5, **k), ("lengthscale",)),
-    "rational_quadratic": (RQKernel, ("lengthscale", "alpha")),
-    "periodic": (gpytorch.kernels.PeriodicKernel, ("lengthscale", "period_length")),
-}
-"""Each name's constructor and hyperparameters; ``ard=True`` gives one lengthscale a feature."""
+KERNELS: dict[str, tuple[str, ...]] = {name: named.hyperparameters for name, named in NAMED.items()}
+"""Each name's hyperparameters besides the outputscale; ``ard=True`` gives one lengthscale a feature."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Rows X (m, d) and Z (k, d) between which a kernel is evaluated, and what every theta needs of them."""
+
+    X: FloatArray
+    Z: FloatArray
+
+    @cached_property
+    def squares(self) -> FloatArray:
+        """|x_i - z_j|^2, by differences: (m, k). An expansion's rounding puts equal rows up to 1e-7 apart."""
+        return squared_distances(self.X, self.Z)
+
+
+class Parameter(NamedTuple):
+    """One open hyperparameter of a kernel: which term's, its name, how many numbers it has, and whether they are
+    positive, so that theta holds their logarithms."""
+
+    term: int
+    name: str
+    size: int
+    positive: bool = True
+    label: str = ""
+
+
+class OpenTerm(NamedTuple):
+    """What starts of learning are made from: a term's number and kind, how many of its lengthscales and periods are
+    open (0: none), and its outputscale where that is open."""
+
+    term: int
+    kind: str
+    lengthscales: int
+    periods: int
+    outputscale: float | None
+
+
+class Evaluated(Protocol):
+    """A kernel between two sets of rows."""
+
+    @property
+    def K(self) -> FloatArray:  # noqa: N802 - the papers' letter
+        """k(x_i, z_j): (m, k)."""
+        ...
+
+    def slopes(self, W: FloatArray) -> FloatArray:
+        """The gradient of sum_ij W_ij k(x_i, z_j) in theta: (p,)."""
+        ...
+
+
+class KernelFunction(Protocol):
+    """A kernel with values for all its hyperparameters, some of which may be open, to be learned: those are theta."""
+
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        """The open hyperparameters, in the order in which they stand in theta."""
+        ...
+
+    @property
+    def theta(self) -> FloatArray:
+        """The open hyperparameters' values (p,), in logarithms where they are positive."""
+        ...
+
+    def at(self, theta: FloatArray) -> Self:
+        """The kernel with other values of the open hyperparameters."""
+        ...
+
+    def theta_of(self, other: Any) -> FloatArray:
+        """What stands in this kernel's theta for the values of another one like it."""
+        ...
+
+    def on(self, pairs: Pairs) -> Evaluated: ...
+    def diagonal(self, X: FloatArray) -> FloatArray: ...
+    def open_terms(self) -> Sequence[OpenTerm]: ...
+
+    def opened(self) -> Self:
+        """The kernel with every hyperparameter open."""
+        ...
+
+    def given(self) -> Kernel | str:
+        """What a model keeps of it: a text, or the GPyTorch kernel where it was one."""
+        ...
+
+
+class Term(NamedTuple):
+    """outputscale * f(x, z): a named kernel, its hyperparameters' values, and which of them are open."""
+
+    name: str
+    values: Hyperparameters
+    open: frozenset[str] = frozenset()
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Its hyperparameters as they stand in theta."""
+        return ("outputscale", *KERNELS[self.name])
+
+    @property
+    def text(self) -> str:
+        """The term with every hyperparameter in it."""
+        written = ", ".join(f"{key}={_number(self.values[key])}" for key in (*KERNELS[self.name], "outputscale"))
+        return f"{self.name}({written})"
+
+
+@dataclass(frozen=True, eq=False)
+class NamedKernel:
+    """A sum of named terms."""
+
+    terms: tuple[Term, ...]
+
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        many = len(self.terms) > 1
+        return [
+            Parameter(
+                k, name, term.values[name].size, True, name.replace("_", " ") + (f" of term {k + 1}" if many else "")
+            )
+            for k, term, name in self._open()
+        ]
+
+    @property
+    def theta(self) -> FloatArray:
+        return self.theta_of(self)
+
+    def theta_of(self, other: NamedKernel) -> FloatArray:
+        return np.concatenate([np.empty(0), *(np.log(other.terms[k].values[name]) for k, _, name in self._open())])
+
+    def at(self, theta: FloatArray) -> NamedKernel:
+        values: list[dict[str, FloatArray]] = [dict(term.values) for term in self.terms]
+        place = 0
+        for k, term, name in self._open():
+            size = term.values[name].size
+            values[k][name] = np.exp(theta[place : place + size])
+            place += size
+        return NamedKernel(tuple(term._replace(values=v) for term, v in zip(self.terms, values, strict=True)))
+
+    def on(self, pairs: Pairs) -> _SumOnPairs:
+        return _SumOnPairs(self.terms, pairs)
+
+    def diagonal(self, X: FloatArray) -> FloatArray:
+        return np.full(len(X), sum(float(term.values["outputscale"][0]) for term in self.terms))
+
+    def open_terms(self) -> Sequence[OpenTerm]:
+        return [
+            OpenTerm(
+                k,
+                term.name,
+                term.values["lengthscale"].size if "lengthscale" in term.open else 0,
+                term.values["period_length"].size if "period_length" in term.open else 0,
+                float(term.values["outputscale"][0]) if "outputscale" in term.open else None,
+            )
+            for k, term in enumerate(self.terms)
+        ]
+
+    def opened(self) -> NamedKernel:
+        return NamedKernel(tuple(term._replace(open=frozenset(term.order)) for term in self.terms))
+
+    def given(self) -> str:
+        return " + ".join(term.text for term in self.terms)
+
+    def _open(self) -> Iterator[tuple[int, Term, str]]:
+        for k, term in enumerate(self.terms):
+            for name in term.order:
+                if name in term.open:
+                    yield k, term, name
+
+
+class _SumOnPairs:
+    """A sum of named terms between two sets of rows."""
+
+    def __init__(self, terms: Sequence[Term], pairs: Pairs) -> None:
+        self._parts = [(term, NAMED[term.name](term.values, pairs.X, pairs.Z, lambda: pairs.squares)) for term in terms]
+        matrices = [part.K for _, part in self._parts]
+        self.K: FloatArray = matrices[0] if len(matrices) == 1 else np.sum(matrices, axis=0)
+
+    def slopes(self, W: FloatArray) -> FloatArray:
+        found: list[FloatArray] = [np.empty(0)]
+        for term, part in self._parts:
+            if term.open:
+                slopes = part.slopes(W, term.open)
+                found += [slopes[name] for name in term.order if name in term.open]
+        return np.concatenate(found)
 
 
 def as_kernel(
     kernel: Kernel | str, features: int, *, spread: FloatArray | float = 1.0, variance: float = 1.0
-) -> Kernel:
-    """The float64 GPyTorch kernel for a text (or a copy of the kernel given), on inputs of so many features.
+) -> KernelFunction:
+    """The kernel for a text, or for a copy of the GPyTorch kernel given, on inputs of so many features.
 
-    Parameters of the result that were given do not require a gradient; those to be learned do. They start from the
-    data's own units: spread (d,), the features' standard deviations, and variance, that of the outputs.
+    What a text leaves out is open, and starts from the data's own units: spread (d,), the features' standard
+    deviations, and variance, that of the outputs. Nothing of a GPyTorch kernel is open.
 
     Raises
     ------
@@ -58,79 +242,10 @@ def as_kernel(
         The text can't be read, names an unknown kernel or hyperparameter, or a value does not fit.
     """
     if isinstance(kernel, str):
-        terms = [
-            _term(text, place, np.broadcast_to(spread, features), variance)
-            for place, text in enumerate(_split_sum(kernel))
-        ]
-        return _with_exact_distances(terms[0] if len(terms) == 1 else AdditiveKernel(*terms).double())
-    return _with_exact_distances(copy.deepcopy(kernel).double().requires_grad_(False))
+        return _named(kernel, np.broadcast_to(np.asarray(spread, dtype=np.float64), features), variance)
+    from guerdon.models.gpytorch_kernels import GPyTorchFunction
 
-
-def _with_exact_distances(kernel: Kernel) -> Kernel:
-    """The kernel, measuring distances by the differences of the rows, and without loss of digits for a large alpha.
-
-    GPyTorch expands |x - z|^2 = |x|^2 - 2 x'z + |z|^2, whose rounding puts equal rows up to 1e-7 apart. The exponential
-    kernel has a kink there: K_ij = 1 - 1e-7 instead of 1, which is 1e-5 nats of information gain at a noise of 0.01.
-    """
-    for module in kernel.modules():
-        if isinstance(module, Kernel):
-            module.covar_dist = MethodType(_distances, module)
-        if type(module) is RQKernel:
-            module.forward = MethodType(_rational_quadratic, module)
-    return kernel
-
-
-def _distances(
-    kernel: Kernel, x1: torch.Tensor, x2: torch.Tensor, diag: bool = False, square_dist: bool = False, **kwargs: Any
-) -> torch.Tensor:
-    """|x1_i - x2_j|, squared where asked: ``gpytorch.kernels.Kernel.covar_dist`` without the expansion."""
-    if diag or kwargs.get("last_dim_is_batch", False):
-        expanded: torch.Tensor = Kernel.covar_dist(kernel, x1, x2, diag=diag, square_dist=square_dist, **kwargs)
-        return expanded
-    if x1.ndim == x2.ndim == 2:
-        found: torch.Tensor = _Distances.apply(x1, x2, square_dist)  # type: ignore[no-untyped-call]
-        return found
-    apart = torch.cdist(x1, x2, compute_mode="donot_use_mm_for_euclid_dist")
-    return apart.square() if square_dist else apart
-
-
-class _Distances(torch.autograd.Function):
-    """|x_i - z_j|, or its square, by differences; its gradient by matrix products, which lose no digits that matter.
-
-    With W the gradient in the squares, x has 2 (W 1) x - 2 W z, where PyTorch would go through all differences again.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, z: torch.Tensor, squared: bool) -> torch.Tensor:
-        apart = torch.cdist(x, z, compute_mode="donot_use_mm_for_euclid_dist")
-        ctx.squared = squared
-        ctx.save_for_backward(x, z, *(() if squared else (apart,)))
-        return apart.square_() if squared else apart
-
-    @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        x, z, *apart = ctx.saved_tensors
-        (W,) = grads
-        if apart:
-            W = torch.where(apart[0] > 0.0, 0.5 * W / apart[0], 0.0)  # 0 apart is a kink, where 0 is a slope
-        center = x.mean(dim=0)
-        x, z = x - center, z - center
-        of_x = 2.0 * (W.sum(dim=1, keepdim=True) * x - W @ z) if ctx.needs_input_grad[0] else None
-        of_z = 2.0 * (W.sum(dim=0)[:, None] * z - W.T @ x) if ctx.needs_input_grad[1] else None
-        return of_x, of_z, None
-
-
-def _rational_quadratic(
-    kernel: RQKernel, x1: torch.Tensor, x2: torch.Tensor, diag: bool = False, **kwargs: Any
-) -> torch.Tensor:
-    """(1 + r^2 / (2 alpha))^-alpha, r = |x1_i - x2_j| / lengthscale, as exp(-alpha log1p(r^2 / (2 alpha))).
-
-    GPyTorch adds the 1 before it takes the power, which costs alpha eps: a likelihood whose alpha drifts off to
-    infinity, where the kernel is the rbf, ends in rounding.
-    """
-    r2 = kernel.covar_dist(x1 / kernel.lengthscale, x2 / kernel.lengthscale, square_dist=True, diag=diag, **kwargs)
-    alpha = kernel.alpha if diag else kernel.alpha.unsqueeze(-1)
-    return torch.exp(-alpha * torch.log1p(r2 / (2.0 * alpha)))
+    return GPyTorchFunction.of(kernel)
 
 
 def check_kernel(kernel: Kernel | str) -> None:
@@ -144,8 +259,15 @@ def check_kernel(kernel: Kernel | str) -> None:
         calls = [parse_call(text) for text in _split_sum(kernel)]
         widths = [np.size(value) for call in calls for value in call.kwargs.values()]
         as_kernel(kernel, features=max(widths, default=1))
-    elif not isinstance(kernel, Kernel):
+        return
+    from guerdon.models.gpytorch_kernels import is_gpytorch
+
+    if not is_gpytorch(kernel):
         raise PluginError(f"kernel is a GPyTorch kernel or a text such as 'rbf + exponential', got {kernel!r}")
+
+
+def _named(text: str, spread: FloatArray, variance: float) -> NamedKernel:
+    return NamedKernel(tuple(_term(t, place, spread, variance) for place, t in enumerate(_split_sum(text))))
 
 
 def _split_sum(text: str) -> list[str]:
@@ -160,14 +282,14 @@ def _split_sum(text: str) -> list[str]:
     return [ast.unparse(node), *terms]
 
 
-def _term(text: str, place: int, spread: FloatArray, variance: float) -> ScaleKernel:
+def _term(text: str, place: int, spread: FloatArray, variance: float) -> Term:
     call = parse_call(text)
     if call.name not in KERNELS or call.args:
         raise PluginError(
             f"kernel term {text!r}: expected one of {', '.join(KERNELS)}, with keyword arguments only, "
             "such as rbf(lengthscale=0.5, outputscale=1.0)"
         )
-    constructor, hyperparameters = KERNELS[call.name]
+    hyperparameters = KERNELS[call.name]
     given = dict(call.kwargs)
     ard = bool(given.pop("ard", np.ndim(given.get("lengthscale", 0.0)) > 0))
     unknown = set(given) - {"outputscale", *hyperparameters}
@@ -176,37 +298,32 @@ def _term(text: str, place: int, spread: FloatArray, variance: float) -> ScaleKe
             f"kernel term {text!r}: {sorted(unknown)[0]!r} is not a hyperparameter of {call.name}; "
             f"it has {', '.join((*hyperparameters, 'outputscale', 'ard'))}"
         )
-    kernel = ScaleKernel(constructor(**({"ard_num_dims": len(spread)} if ard else {}))).double()
+    by_feature = NAMED[call.name].by_feature if ard else ()
+    values: dict[str, FloatArray] = {}
     for name in ("outputscale", *hyperparameters):
-        owner = kernel if name == "outputscale" else kernel.base_kernel
+        size = len(spread) if name in by_feature else 1
         if name in given:
-            # Without GPyTorch's softplus a value is held to the bit, so that text and kernel are each other's inverse.
-            owner.register_constraint(f"raw_{name}", Positive(transform=None, inv_transform=None))
-            _set(owner, name, given[name], text)
-            owner.get_parameter(f"raw_{name}").requires_grad_(False)
+            value = given[name]
         elif name == "lengthscale":
             # Two rows are about sqrt(2 d) standard deviations apart; later terms start longer, to break the tie.
             distance = np.sqrt(len(spread)) * spread if ard else np.linalg.norm(spread)
-            _set(owner, name, distance * 3.0**place, text)
-        elif name == "outputscale":
-            _set(owner, name, variance, text)
+            value = distance * 3.0**place
         else:
-            _set(owner, name, 1.0, text)
-    return kernel
+            value = variance if name == "outputscale" else 1.0
+        values[name] = _values(name, value, size, text)
+    return Term(call.name, values, frozenset(values) - set(given))
 
 
-def _set(owner: Kernel, name: str, value: Any, text: str) -> None:
+def _values(name: str, value: Any, size: int, text: str) -> FloatArray:
     try:
         numbers = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         numbers = np.array(np.nan)
     if not np.all(np.isfinite(numbers)) or np.any(numbers <= 0):
         raise PluginError(f"kernel term {text!r}: {name} must be positive, got {value!r}")
-    parameter = getattr(owner, name)
-    if numbers.size not in (1, parameter.numel()):
-        raise PluginError(f"kernel term {text!r}: {name} needs 1 or {parameter.numel()} values, got {numbers.size}")
-    filled = torch.as_tensor(np.broadcast_to(numbers.ravel(), (parameter.numel(),)).copy())
-    setattr(owner, name, filled.reshape(parameter.shape))
+    if numbers.size not in (1, size):
+        raise PluginError(f"kernel term {text!r}: {name} needs 1 or {size} values, got {numbers.size}")
+    return np.broadcast_to(numbers.ravel(), (size,)).copy()
 
 
 def missing_hyperparameters(kernel: Kernel | str) -> list[str]:
@@ -217,25 +334,15 @@ def missing_hyperparameters(kernel: Kernel | str) -> list[str]:
     return [
         f"{call.name}.{name}"
         for call in calls
-        for name in ("outputscale", *KERNELS[call.name][1])
+        for name in ("outputscale", *KERNELS[call.name])
         if name not in call.kwargs
     ]
 
 
-def median_kernel(kernels: Sequence[Kernel]) -> Kernel:
+def median_kernel(kernels: Sequence[KernelFunction]) -> KernelFunction:
     """A kernel like these with each hyperparameter the median of theirs, in log where it is positive."""
-    middle = copy.deepcopy(kernels[0])
-    found = [{name: p for name, p, _ in k.named_parameters_and_constraints()} for k in kernels]
-    with torch.no_grad():
-        for name, parameter, constraint in middle.named_parameters_and_constraints():
-            values = torch.stack([own[name] for own in found])
-            if isinstance(constraint, Positive):
-                logs = torch.log(constraint.transform(values)).numpy()
-                raw = constraint.inverse_transform(torch.as_tensor(np.exp(np.median(logs, axis=0))))
-            else:
-                raw = torch.as_tensor(np.median(values.numpy(), axis=0))
-            parameter.copy_(raw)
-    return middle
+    opened = [kernel.opened() for kernel in kernels]
+    return opened[0].at(np.median([kernel.theta for kernel in opened], axis=0))
 
 
 def kernel_text(kernel: Kernel | str) -> str:
@@ -248,24 +355,9 @@ def kernel_text(kernel: Kernel | str) -> str:
     """
     if isinstance(kernel, str):
         return kernel
-    kernel = copy.deepcopy(kernel).double()  # as it is used: a float32 kernel's hyperparameters gain digits by this
-    terms = list(kernel.kernels) if isinstance(kernel, AdditiveKernel) else [kernel]
-    return " + ".join(_term_text(term) for term in terms)
+    from guerdon.models.gpytorch_kernels import terms_of
 
-
-def _term_text(term: Kernel) -> str:
-    scaled = isinstance(term, ScaleKernel)
-    base = term.base_kernel if scaled else term
-    name = _name_of(base)
-    if name is None or term.active_dims is not None or base.active_dims is not None:
-        raise ValueError(
-            f"{type(base).__name__} can't be written as text, so a party could not rebuild it: use a sum of "
-            f"{', '.join(KERNELS)}, each alone or in a ScaleKernel, on all features"
-        )
-    values = {h: getattr(base, h).detach().numpy().ravel() for h in KERNELS[name][1]}
-    values["outputscale"] = term.outputscale.detach().numpy().ravel() if scaled else np.ones(1)
-    written = ", ".join(f"{key}={_number(value)}" for key, value in values.items())
-    return f"{name}({written})"
+    return NamedKernel(terms_of(kernel)).given()
 
 
 def _number(values: FloatArray) -> str:
@@ -273,24 +365,15 @@ def _number(values: FloatArray) -> str:
     return numbers[0] if len(numbers) == 1 else f"({', '.join(numbers)})"
 
 
-def _name_of(base: Kernel) -> str | None:
-    if type(base) is MaternKernel:
-        return {0.5: "exponential", 1.5: "matern32", 2.5: "matern52"}.get(float(base.nu))
-    plain = {name: maker for name, (maker, _) in KERNELS.items() if isinstance(maker, type)}
-    return next((name for name, maker in plain.items() if type(base) is maker), None)
-
-
-def covariance(kernel: Kernel, X: FloatArray, Z: FloatArray | None = None) -> FloatArray:
+def covariance(kernel: KernelFunction, X: FloatArray, Z: FloatArray | None = None) -> FloatArray:
     """k(X, Z) as a float64 (m, k) array; Z = X when None, with an exactly symmetric result."""
-    with torch.no_grad(), gpytorch.settings.lazily_evaluate_kernels(False):
-        left = torch.as_tensor(np.array(X, dtype=np.float64))
-        if Z is None:
-            K = np.asarray(kernel(left).to_dense().numpy())
-            return np.asarray(0.5 * (K + K.T))
-        return np.asarray(kernel(left, torch.as_tensor(np.array(Z, dtype=np.float64))).to_dense().numpy())
+    left = np.asarray(X, dtype=np.float64)
+    if Z is None:
+        K = kernel.on(Pairs(left, left)).K
+        return np.asarray(0.5 * (K + K.T))
+    return kernel.on(Pairs(left, np.asarray(Z, dtype=np.float64))).K
 
 
-def covariance_diagonal(kernel: Kernel, X: FloatArray) -> FloatArray:
+def covariance_diagonal(kernel: KernelFunction, X: FloatArray) -> FloatArray:
     """k(x, x) for the rows of X: (m,)."""
-    with torch.no_grad():
-        return np.asarray(kernel(torch.as_tensor(np.array(X, dtype=np.float64)), diag=True).numpy())
+    return kernel.diagonal(np.asarray(X, dtype=np.float64))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from gpytorch.constraints import Positive
-from gpytorch.kernels import Kernel
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from guerdon.linalg import LossOfPrecisionError
-from guerdon.models.likelihoods import Likelihood
+from guerdon.models.kernels import KernelFunction, Parameter
+from guerdon.models.likelihoods import Density, Likelihood
 from guerdon.models.protocols import FitReport
 from guerdon.models.starts import Distances, Start, kernel_starts
 from guerdon.threads import one_thread
@@ -69,14 +67,14 @@ class ConvergenceError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    kernel: Kernel
+    kernel: KernelFunction | None
     noise: float | FloatArray | None
     mean: float
     report: FitReport
 
 
 def maximize_likelihood(
-    make_kernel: Callable[[], Kernel],
+    kernel: KernelFunction | None,
     likelihood: Likelihood,
     y: FloatArray,
     noise: FloatArray,
@@ -94,11 +92,10 @@ def maximize_likelihood(
 
     Parameters
     ----------
-    make_kernel : callable
-        Gives a fresh float64 kernel, or a GPyTorch module where the model has no kernel. Those of its parameters that
-        require a gradient are learned.
+    kernel : KernelFunction or None
+        What is open of it is learned; None where the model has no kernel.
     likelihood : callable
-        log p(y) in nats of the kernel, the residuals y - mean and the noise variances.
+        The density of the outputs under the kernel, the residuals y - mean and the noise variances.
     y : (m,) array
         The outputs.
     noise : (m,) array
@@ -122,7 +119,7 @@ def maximize_likelihood(
         There is something to learn, but the outputs do not vary.
     """
     with one_thread():
-        problem = Problem(make_kernel(), likelihood, y, noise, mean, groups)
+        problem = Problem(kernel, likelihood, y, noise, mean, groups)
         if problem.free and len(np.unique(y)) < 2:
             raise ValueError(
                 f"hyperparameters can't be learned from {len(y)} rows whose outputs do not vary: give them all, "
@@ -151,68 +148,61 @@ class _End(NamedTuple):
 class Problem:
     """The free parameters as one flat vector theta, and the objective on it.
 
-    Positive hyperparameters enter theta as logarithms: GPyTorch's own softplus is linear in a lengthscale that drifts
-    off to infinity, as those of useless features do, and L-BFGS then steps far below 0.
+    First what is open of the kernel, positive hyperparameters as logarithms; then the logarithm of the noise variance,
+    or of each group's; then the mean.
     """
 
     def __init__(
         self,
-        kernel: Kernel,
+        kernel: KernelFunction | None,
         likelihood: Likelihood,
         y: FloatArray,
         noise: FloatArray,
         mean: float | None,
         groups: NDArray[np.intp] | None = None,
     ) -> None:
-        self.groups = None if groups is None else torch.as_tensor(groups)
-        self.kernel, self.likelihood = kernel, likelihood
-        self.y = torch.as_tensor(y.copy())
-        self.unknown = torch.as_tensor(np.isnan(noise))
-        self.known_noise = torch.as_tensor(np.nan_to_num(noise))
+        self.kernel, self.likelihood, self.groups = kernel, likelihood, groups
+        self.y, self.unknown, self.known_noise = y, np.isnan(noise), np.nan_to_num(noise)
         self.evaluations = 0
         outputs = y if len(y) else np.zeros(1)
         self.variance = max(float(np.var(outputs)), np.finfo(np.float64).tiny)
-        share = NOISE_STARTS[0]
-        log_noise = np.log(share * self.variance)
-        self.log_noise = torch.tensor(
-            log_noise if groups is None else np.full(int(groups.max(initial=-1)) + 1, log_noise),
-            requires_grad=bool(self.unknown.any()),
-        )
-        start = float(np.mean(outputs)) if mean is None else mean
-        self.mean = torch.tensor(start, dtype=torch.float64, requires_grad=mean is None)
-        self.free = [p for p in [*kernel.parameters(), self.log_noise, self.mean] if p.requires_grad]
-        constraints = {id(p): c for _, p, c in kernel.named_parameters_and_constraints()}
-        self.positive = {k: c for k, c in constraints.items() if isinstance(c, Positive)}
-        self.start = np.concatenate([self._theta(p) for p in self.free]) if self.free else np.empty(0)
-        self.bounds: list[tuple[float | None, float | None]] = []
-        for parameter in self.free:
-            if parameter is self.log_noise:
-                low, high = (float(np.log(bound * self.variance)) for bound in NOISE_BOUNDS)
-                self.bounds += [(low, high)] * parameter.numel()
-            elif id(parameter) in self.positive:
-                far = float(np.log(HYPERPARAMETER_RANGE))
-                self.bounds += [(start - far, start + far) for start in self._theta(parameter).tolist()]
-            else:
-                self.bounds += [(None, None)] * parameter.numel()
+        self.parameters: Sequence[Parameter] = () if kernel is None else kernel.parameters
+        self.noises = 0 if not self.unknown.any() else 1 if groups is None else int(groups.max()) + 1
+        self.learns_mean, self.mean = mean is None, float(np.mean(outputs)) if mean is None else mean
+        own = np.empty(0) if kernel is None else kernel.theta
+        self.width = len(own)
+        noise_start = np.full(self.noises, np.log(NOISE_STARTS[0] * self.variance))
+        self.start = np.concatenate([own, noise_start, np.full(int(self.learns_mean), self.mean)])
+        self.free = len(self.start) > 0
+        far = float(np.log(HYPERPARAMETER_RANGE))
+        positive = np.repeat([p.positive for p in self.parameters], [p.size for p in self.parameters])
+        self.bounds: list[tuple[float | None, float | None]] = [
+            (value - far, value + far) if logarithm else (None, None)
+            for value, logarithm in zip(own.tolist(), positive, strict=True)
+        ]
+        low, high = (float(np.log(bound * self.variance)) for bound in NOISE_BOUNDS)
+        self.bounds += [(low, high)] * self.noises + [(None, None)] * int(self.learns_mean)
 
     def starts(self, X: FloatArray | None, noises: Sequence[float] | None) -> list[FloatArray]:
         """The thetas to begin from: the model's own, and those that the data suggest."""
-        kernels: list[Start] = [{}] if X is None else kernel_starts(self.kernel, Distances.of(X))
+        kernels: list[Start] = [{}]
+        if X is not None and self.kernel is not None:
+            kernels = kernel_starts(self.kernel.open_terms(), Distances.of(X))
         if noises is None:
             shares = NOISE_STARTS if len(kernels) > 1 else NOISE_STARTS_ALONE
             noises = [share * self.variance for share in shares]
-        if not self.log_noise.requires_grad:
+        if not self.noises:
             noises = noises[:1]
-        names = {id(parameter): name for name, parameter in self.kernel.named_parameters()}
         found = []
         for start in kernels:
             for noise in noises:
-                parts = []
-                for parameter, own in zip(self.free, self._parts(self.start), strict=True):
-                    given = start.get(names.get(id(parameter), ""))
-                    part = own if given is None else np.log(given)
-                    parts.append(np.full(part.shape, np.log(noise)) if parameter is self.log_noise else part)
-                found.append(self.within(np.concatenate([np.empty(0), *parts])))
+                theta, place = self.start.copy(), 0
+                for parameter in self.parameters:
+                    if (given := start.get((parameter.term, parameter.name))) is not None:
+                        theta[place : place + parameter.size] = np.log(given)
+                    place += parameter.size
+                theta[self.width : self.width + self.noises] = np.log(noise)
+                found.append(self.within(theta))
         return found
 
     def likeliest(self, starts: list[FloatArray], progress: Progress) -> FloatArray:
@@ -254,19 +244,13 @@ class Problem:
         return _End(theta, self.objective(theta)[0], gradient)
 
     def at(self, theta: FloatArray) -> Fitted:
-        """The hyperparameters that theta stands for; the kernel changes with the next theta that is looked at."""
-        if self.free:
-            with torch.no_grad():
-                self.assign(torch.tensor(theta))
-        noise = self._noise()
+        """The hyperparameters that theta stands for."""
         report = FitReport(float("nan"), float("nan"), self.evaluations, 0)
-        return Fitted(self.kernel, noise, float(self.mean.detach()), report)
+        return Fitted(self._kernel(theta), self._noise(theta), self._mean(theta), report)
 
     def fitted(self, end: _End, starts: int) -> Fitted:
         """The model at an end."""
-        if self.free:
-            self.assign(torch.tensor(end.theta))
-        noise = self._noise()
+        noise = self._noise(end.theta)
         report = FitReport(
             log_likelihood=-end.value,
             gradient=end.gradient,
@@ -275,7 +259,7 @@ class Problem:
             noise_at_bound=self._noise_at_bound(noise),
             limits=self.limits(end.theta),
         )
-        return Fitted(self.kernel.requires_grad_(False), noise, float(self.mean.detach()), report)
+        return Fitted(self._kernel(end.theta), noise, self._mean(end.theta), report)
 
     def _steepest(self, theta: FloatArray, slope: FloatArray) -> float:
         return float(np.max(np.abs(_projected(theta, slope, self.bounds))))
@@ -315,24 +299,27 @@ class Problem:
 
     def limits(self, theta: FloatArray) -> tuple[str, ...]:
         """The hyperparameters, by name, that are at an end of the range in which they are looked for."""
-        names = {id(parameter): _plain_name(name) for name, parameter in self.kernel.named_parameters()}
-        names[id(self.log_noise)] = "noise"
-        found, place = [], 0
-        for parameter in self.free:
-            for value, (low, high) in zip(
-                theta[place : place + parameter.numel()], self.bounds[place : place + parameter.numel()], strict=True
-            ):
-                if low is not None and high is not None and min(value - low, high - value) < AT_LIMIT:
-                    found.append(names[id(parameter)])
-            place += parameter.numel()
+        names = [parameter.label for parameter in self.parameters for _ in range(parameter.size)]
+        names += ["noise"] * self.noises + ["mean"] * int(self.learns_mean)
+        found = [
+            name
+            for name, value, (low, high) in zip(names, theta, self.bounds, strict=True)
+            if low is not None and high is not None and min(value - low, high - value) < AT_LIMIT
+        ]
         return tuple(dict.fromkeys(found))
 
-    def _noise(self) -> float | FloatArray | None:
-        """The learned noise variance, or that of each group of rows; None where none is open."""
-        if not bool(self.unknown.any()):
+    def _kernel(self, theta: FloatArray) -> KernelFunction | None:
+        return self.kernel.at(theta[: self.width]) if self.kernel is not None and self.width else self.kernel
+
+    def _noise(self, theta: FloatArray) -> float | FloatArray | None:
+        """The noise variance, or that of each group of rows; None where none is open."""
+        if not self.noises:
             return None
-        noise = torch.exp(self.log_noise.detach())
-        return float(noise) if self.groups is None else np.asarray(noise.numpy())
+        noise = np.exp(theta[self.width : self.width + self.noises])
+        return float(noise[0]) if self.groups is None else noise
+
+    def _mean(self, theta: FloatArray) -> float:
+        return float(theta[-1]) if self.learns_mean else self.mean
 
     def _noise_at_bound(self, noise: float | FloatArray | None) -> bool:
         shares = np.atleast_1d(np.empty(0) if noise is None else np.asarray(noise) / self.variance)
@@ -340,79 +327,55 @@ class Problem:
 
     def value(self, theta: FloatArray) -> float:
         """The negative log marginal likelihood (nats)."""
-        self.evaluations += 1
-        with torch.no_grad():
-            self.assign(torch.tensor(theta))
-            likelihood = self._log_likelihood()
-        return UNKNOWN if likelihood is None else -float(likelihood)
+        density = self._density(theta)
+        return UNKNOWN if density is None else -density.value
 
-    def _log_likelihood(self) -> torch.Tensor | None:
-        learned = torch.exp(self.log_noise) if self.groups is None else torch.exp(self.log_noise)[self.groups]
-        noise = torch.where(self.unknown, learned, self.known_noise)
-        return self.likelihood(self.kernel, self.y - self.mean, noise)
+    def _density(self, theta: FloatArray) -> Density | None:
+        self.evaluations += 1
+        noise = self.known_noise
+        if self.noises:
+            opened = np.exp(theta[self.width : self.width + self.noises])
+            noise = np.where(self.unknown, opened[0 if self.groups is None else self.groups], noise)
+        return self.likelihood(self._kernel(theta), self.y - self._mean(theta), noise)
 
     def objective(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """The negative log marginal likelihood (nats) and its gradient."""
-        self.evaluations += 1
-        unknowns = torch.tensor(theta, requires_grad=bool(self.free))
-        raw = self.assign(unknowns)
-        likelihood = self._log_likelihood()
-        if likelihood is None and not self.free:
+        density = self._density(theta)
+        if density is None and not self.free:
             raise LossOfPrecisionError(
                 "the likelihood of the pooled data can't be told in float64 with the hyperparameters given: the noise "
                 "variance is too small against what the model expects of the outputs. Give a larger noise, or learn it."
             )
-        if likelihood is None:
+        if density is None:
             return UNKNOWN, np.zeros_like(theta)
-        value = -likelihood
         if not self.free:
-            return float(value.detach()), np.empty(0)
-        slopes = torch.autograd.grad(value, self.free)
-        (slope,) = torch.autograd.grad(raw, unknowns, grad_outputs=slopes)  # the chain rule, through the logarithms
-        return float(value.detach()), slope.numpy()
+            return -density.value, np.empty(0)
+        slopes = density.slopes()
+        parts = [slopes.theta]
+        if self.noises:
+            owner = np.zeros(len(self.y), dtype=np.intp) if self.groups is None else self.groups
+            open_ones = np.where(self.unknown, slopes.noise, 0.0)
+            noise = np.exp(theta[self.width : self.width + self.noises])
+            parts.append(noise * np.bincount(owner, open_ones, minlength=self.noises))
+        if self.learns_mean:
+            parts.append(np.array([-slopes.residuals.sum()]))
+        return -density.value, -np.concatenate(parts)
 
-    def _theta(self, parameter: torch.Tensor) -> FloatArray:
-        """The part of theta that stands for a parameter as it is now."""
-        constraint = self.positive.get(id(parameter))
-        value = parameter if constraint is None else torch.log(constraint.transform(parameter))
-        return value.detach().numpy().ravel()
-
-    def theta_of(self, kernel: Kernel, noise: float | FloatArray | None, mean: float | None) -> FloatArray:
+    def theta_of(
+        self, kernel: KernelFunction | None, noise: float | FloatArray | None, mean: float | None
+    ) -> FloatArray:
         """What stands for the hyperparameters of a kernel like this one, noise (one, or of each group), and a mean."""
-        names = {id(parameter): name for name, parameter in self.kernel.named_parameters()}
-        given = dict(kernel.named_parameters())
-        parts = [np.empty(0)]
-        for parameter in self.free:
-            if parameter is self.log_noise:
-                parts.append(np.log(np.atleast_1d(float("nan") if noise is None else noise)))
-            elif parameter is self.mean:
-                parts.append(np.full(1, float("nan") if mean is None else mean))
-            else:
-                value, constraint = given[names[id(parameter)]], self.positive.get(id(parameter))
-                value = value if constraint is None else torch.log(constraint.transform(value))
-                parts.append(value.detach().numpy().ravel())
+        parts = [np.empty(0) if self.kernel is None else self.kernel.theta_of(kernel)]
+        if self.noises:
+            parts.append(np.log(np.atleast_1d(float("nan") if noise is None else noise)))
+        if self.learns_mean:
+            parts.append(np.full(1, float("nan") if mean is None else mean))
         return np.concatenate(parts)
-
-    def _parts(self, theta: FloatArray) -> list[FloatArray]:
-        """theta, cut into what stands for each free parameter."""
-        return np.split(theta, np.cumsum([parameter.numel() for parameter in self.free])[:-1]) if self.free else []
 
     def within(self, theta: FloatArray) -> FloatArray:
         low = np.array([-np.inf if bound is None else bound for bound, _ in self.bounds])
         high = np.array([np.inf if bound is None else bound for _, bound in self.bounds])
         return np.asarray(np.clip(theta, low, high)) if self.bounds else theta
-
-    def assign(self, theta: torch.Tensor) -> list[torch.Tensor]:
-        """Set the parameters to theta; their new values, as functions of theta."""
-        raw, place = [], 0
-        for parameter in self.free:
-            part = theta[place : place + parameter.numel()].reshape(parameter.shape)
-            constraint = self.positive.get(id(parameter))
-            raw.append(part if constraint is None else constraint.inverse_transform(torch.exp(part)))
-            place += parameter.numel()
-            with torch.no_grad():
-                parameter.copy_(raw[-1])
-        return raw
 
 
 def _apart(points: Sequence[tuple[float, FloatArray]]) -> list[tuple[float, FloatArray]]:
@@ -422,13 +385,6 @@ def _apart(points: Sequence[tuple[float, FloatArray]]) -> list[tuple[float, Floa
         if not any(value - v < SAME and np.all(np.abs(theta - t) < SAME) for v, t in kept):
             kept.append((value, theta))
     return kept
-
-
-def _plain_name(name: str) -> str:
-    """``kernels.1.base_kernel.raw_alpha`` in words: alpha of term 2."""
-    *path, raw = name.split(".")
-    term = f" of term {int(path[1]) + 1}" if path[:1] == ["kernels"] else ""
-    return f"{raw.removeprefix('raw_').replace('_', ' ')}{term}"
 
 
 def _projected(theta: FloatArray, slope: FloatArray, bounds: list[tuple[float | None, float | None]]) -> FloatArray:

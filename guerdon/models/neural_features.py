@@ -6,16 +6,18 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from guerdon.checks import is_number, require_count
 from guerdon.models.protocols import Arrays
 from guerdon.threads import one_thread_of_all
 from guerdon.types import FloatArray, Progress, silent
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["NeuralFeatures", "Training"]
 
@@ -169,6 +171,8 @@ def _train(
     plan: NeuralFeatures, X: FloatArray, y: FloatArray, rng: np.random.Generator, progress: Progress
 ) -> tuple[Layers, Training]:
     """The hidden layers of the network with the least error on the rows set aside."""
+    import torch  # here and below: only training takes it
+
     order = rng.permutation(len(X))
     aside = max(1, round(VALIDATION * len(X)))
     inputs, outputs = torch.as_tensor(X[order]), torch.as_tensor(y[order])
@@ -200,6 +204,8 @@ def _train(
 
 def _initial_weights(widths: Sequence[int], rng: np.random.Generator) -> list[torch.Tensor]:
     """W (out, in) and b (out,) of each layer; W uniform with variance 2 / (in + out) (Glorot and Bengio, 2010)."""
+    import torch
+
     weights = []
     for before, after in itertools.pairwise(widths):
         far = math.sqrt(6.0 / (before + after))
@@ -209,12 +215,16 @@ def _initial_weights(widths: Sequence[int], rng: np.random.Generator) -> list[to
 
 def _error(weights: Sequence[torch.Tensor], X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Mean squared error of the network with these weights: ()."""
+    import torch
+
     h = X
     for W, b in zip(weights[:-2:2], weights[1:-2:2], strict=True):
         h = torch.tanh(h @ W.T + b)
     return torch.mean(torch.square((h @ weights[-2].T + weights[-1]).squeeze(1) - y))
 
 
-@torch.no_grad()
 def _error_of(weights: Sequence[torch.Tensor], X: torch.Tensor, y: torch.Tensor) -> float:
-    return float(_error(weights, X, y))
+    import torch
+
+    with torch.no_grad():
+        return float(_error(weights, X, y))

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from gpytorch.kernels import Kernel
 
 from guerdon.checks import require_count
 from guerdon.models.inducing_points import InducingPoints, as_inducing
@@ -23,6 +22,9 @@ from guerdon.models.pool import require_known
 from guerdon.models.protocols import FitReport
 from guerdon.row_marks import shown
 from guerdon.types import Contribution, FloatArray, Progress, silent
+
+if TYPE_CHECKING:
+    from gpytorch.kernels import Kernel
 
 __all__ = ["SparseGaussianProcess"]
 
@@ -168,7 +170,8 @@ class SparseGaussianProcess(KernelModel, LinearGaussian):
 
     @cached_property
     def _inducing_features(self) -> InducingPoints:
-        return InducingPoints(self._kernel(self._points.shape[1]), self._points)
+        self._kernel(self._points.shape[1])  # says what is open, where something is
+        return InducingPoints(self.kernel, self._points)
 
 
 def _lookalikes(X: FloatArray, weights: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:

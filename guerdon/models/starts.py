@@ -10,19 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import torch
-from gpytorch.kernels import PeriodicKernel
 from scipy.spatial import KDTree
 
+from guerdon.models.kernels import OpenTerm
 from guerdon.types import FloatArray
 
 __all__ = ["Distances", "Start", "kernel_starts"]
 
-Start = Mapping[str, FloatArray]
-"""Values of hyperparameters by the names that ``kernel.named_parameters()`` gives their raw parameters."""
+Start = Mapping[tuple[int, str], FloatArray]
+"""Values of hyperparameters by their term's number and their name."""
 
 LEVELS = 9
 """Lengthscales of one term, evenly spaced in log."""
@@ -77,27 +76,23 @@ def _nearest(X: FloatArray, otherwise: float) -> float:
     return apart if apart > 0.0 else otherwise
 
 
-def kernel_starts(kernel: Any, distances: Distances) -> list[Start]:
+def kernel_starts(terms: Sequence[OpenTerm], distances: Distances) -> list[Start]:
     """Starts for a kernel's open lengthscales and periods; its own values come first, as the empty start.
 
     Parameters
     ----------
-    kernel : GPyTorch kernel
-        Parameters that require a gradient are open.
+    terms : sequence of OpenTerm
+        What is open of each term of the kernel.
     distances : Distances
         Of the inputs that it will be learned on.
     """
-    found = {name: (type(m), _term_starts(name, m, distances)) for name, m in kernel.named_modules()}
-    terms = {name: (kind, starts) for name, (kind, starts) in found.items() if starts}
-    if not terms:
+    found = [(term, starts) for term in terms if (starts := _term_starts(term, distances))]
+    if not found:
         return [{}]
-    choices = [starts for _, starts in terms.values()]
-    if len(terms) > 1:
-        choices = [
-            [_quick_is_small(kernel, name, start, distances) for start in starts]
-            for name, starts in zip(terms, choices, strict=True)
-        ]
-    alike = len(terms) > 1 and len({(kind, len(starts)) for kind, starts in terms.values()}) == 1
+    choices = [starts for _, starts in found]
+    if len(found) > 1:
+        choices = [[_quick_is_small(term, start, distances) for start in starts] for term, starts in found]
+    alike = len(found) > 1 and len({(term.kind, len(starts)) for term, starts in found}) == 1
     # Terms that are alike can change places, and two with the same lengthscale are one.
     ranks = [range(len(starts)) for starts in choices]
     chosen = list(combinations(ranks[0], len(ranks)) if alike else product(*ranks))
@@ -107,43 +102,36 @@ def kernel_starts(kernel: Any, distances: Distances) -> list[Start]:
     return [{}, *({name: values for part in parts for name, values in part.items()} for parts in combined)]
 
 
-def _quick_is_small(kernel: Any, name: str, start: Start, distances: Distances) -> Start:
+def _quick_is_small(term: OpenTerm, start: Start, distances: Distances) -> Start:
     """The start of one term of a sum: where its lengthscale is short, its share of the outputs' variance is small."""
-    owner = name.rpartition(".")[0]
-    lengthscale, module = start.get(f"{name}.raw_lengthscale"), kernel.get_submodule(owner)
-    if lengthscale is None or f"{name}.raw_period_length" in start or _open(module, "raw_outputscale") is None:
+    lengthscale = start.get((term.term, "lengthscale"))
+    if lengthscale is None or (term.term, "period_length") in start or term.outputscale is None:
         return start
     usual = distances.spread if lengthscale.size == 1 else np.sqrt(lengthscale.size) * distances.each_spread
     if np.min(lengthscale / usual) > QUICK:
         return start
-    return {**start, f"{owner}.raw_outputscale": np.full(1, SMALL * float(module.outputscale.detach()))}
+    return {**start, (term.term, "outputscale"): np.full(1, SMALL * term.outputscale)}
 
 
-def _term_starts(name: str, module: Any, distances: Distances) -> Sequence[Start]:
+def _term_starts(term: OpenTerm, distances: Distances) -> Sequence[Start]:
     """The starts of one term; none where neither its lengthscale nor its period is open."""
-    prefix = f"{name}." if name else ""
-    lengthscale, period = _open(module, "raw_lengthscale"), _open(module, "raw_period_length")
-    if isinstance(module, PeriodicKernel):
+    own, period = (term.term, "lengthscale"), (term.term, "period_length")
+    if term.kind == "periodic":
         found: list[Start] = [{}]
-        if lengthscale is not None:  # compared with a sine, so that it has no unit
-            found = [{f"{prefix}raw_lengthscale": np.full(lengthscale.numel(), 1.0)}]
-        if period is not None:
+        if term.lengthscales:  # compared with a sine, so that it has no unit
+            found = [{own: np.full(term.lengthscales, 1.0)}]
+        if term.periods:
             whole = float(np.sqrt(12.0)) * distances.spread  # the range of inputs that are spread evenly
             periods = 2.0 * whole / np.arange(1.0, PERIODS + 1.0)
-            found = [{**start, f"{prefix}raw_period_length": np.full(1, p)} for start in found for p in periods]
-        return found if lengthscale is not None or period is not None else []
-    if lengthscale is None:
+            found = [{**start, period: np.full(term.periods, p)} for start in found for p in periods]
+        return found if term.lengthscales or term.periods else []
+    if not term.lengthscales:
         return []
-    if lengthscale.numel() == 1:
+    if term.lengthscales == 1:
         scales = [np.full(1, level) for level in _levels(distances.nearest, distances.spread)]
     else:
         scales = _scales_of_inputs(distances)
-    return [{f"{prefix}raw_lengthscale": scale} for scale in scales]
-
-
-def _open(module: Any, name: str) -> torch.nn.Parameter | None:
-    raw = getattr(module, name, None)
-    return raw if isinstance(raw, torch.nn.Parameter) and raw.requires_grad else None
+    return [{own: scale} for scale in scales]
 
 
 def _levels(nearest: float, spread: float) -> FloatArray:

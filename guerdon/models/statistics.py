@@ -13,7 +13,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
-from scipy.optimize import brentq
 
 from guerdon.models.coalition_sums import gain
 from guerdon.models.maximum_likelihood import NOISE_BOUNDS
@@ -231,6 +230,8 @@ class _Profile:
 
     def peak(self, values: FloatArray, k: int) -> float:
         """Where the likelihood is highest about one of the values: where its slope is 0, or an end of the range."""
+        from scipy.optimize import brentq  # here: only learning takes it
+
         low, high = np.log(values[max(k - 1, 0)]), np.log(values[min(k + 1, len(values) - 1)])
 
         def slope(x: float) -> float:

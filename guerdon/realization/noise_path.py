@@ -17,7 +17,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from guerdon.keyed import uniform
 from guerdon.row_marks import RowMarks
@@ -89,6 +88,8 @@ class NoisePath:
         return np.asarray(at_b)
 
     def _normal(self, keys: NDArray[np.uint8], t: float) -> FloatArray:
+        from scipy.special import ndtri  # here: whoever only scores a reward draws no noise
+
         return np.asarray(ndtri(uniform(self.secret, b"path" + struct.pack("<d", t), keys)))
 
 

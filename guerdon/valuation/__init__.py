@@ -1,12 +1,20 @@
-"""What a coalition's data is worth."""
+"""What a coalition's data is worth.
 
-from guerdon.valuation.diagnostics import NoiseSensitivity, noise_sensitivity
-from guerdon.valuation.information_gain import InformationGain, InformationGainGame
-from guerdon.valuation.mmd import MaximumMeanDiscrepancy
-from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
-from guerdon.valuation.predictive_information import PredictiveInformation, PredictiveInformationGame
-from guerdon.valuation.sampling_error import RowGame, SamplingError, sampling_error
-from guerdon.valuation.uncertainty import ValueUncertainty, value_uncertainty
+Each name is loaded when it is first used: whoever needs one does not wait for the libraries of all.
+"""
+
+from typing import TYPE_CHECKING
+
+from guerdon.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from guerdon.valuation.diagnostics import NoiseSensitivity, noise_sensitivity
+    from guerdon.valuation.information_gain import InformationGain, InformationGainGame
+    from guerdon.valuation.mmd import MaximumMeanDiscrepancy
+    from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
+    from guerdon.valuation.predictive_information import PredictiveInformation, PredictiveInformationGame
+    from guerdon.valuation.sampling_error import RowGame, SamplingError, sampling_error
+    from guerdon.valuation.uncertainty import ValueUncertainty, value_uncertainty
 
 __all__ = [
     "InformationGain",
@@ -23,3 +31,22 @@ __all__ = [
     "sampling_error",
     "value_uncertainty",
 ]
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "InformationGain": "information_gain",
+        "InformationGainGame": "information_gain",
+        "MaximumMeanDiscrepancy": "mmd",
+        "MaximumMeanDiscrepancyGame": "mmd_game",
+        "NoiseSensitivity": "diagnostics",
+        "PredictiveInformation": "predictive_information",
+        "PredictiveInformationGame": "predictive_information",
+        "RowGame": "sampling_error",
+        "SamplingError": "sampling_error",
+        "ValueUncertainty": "uncertainty",
+        "noise_sensitivity": "diagnostics",
+        "sampling_error": "sampling_error",
+        "value_uncertainty": "uncertainty",
+    },
+)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from gpytorch.kernels import Kernel
 from numpy.typing import ArrayLike
 
 from guerdon.checks import common_features, unwrap_scalars
@@ -18,6 +17,9 @@ from guerdon.valuation.kernel_sums import cross_sums, party_sums, self_sums
 from guerdon.valuation.lengthscale import paper_lengthscale, smallest_lengthscale
 from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame, finite_rows, over_reference
 from guerdon.valuation.pair_kernels import PairKernel, pair_kernel
+
+if TYPE_CHECKING:
+    from gpytorch.kernels import Kernel
 
 __all__ = ["MaximumMeanDiscrepancy", "MaximumMeanDiscrepancyGame"]
 

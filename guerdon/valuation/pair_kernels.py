@@ -7,15 +7,17 @@ one matrix product and one exponential. All in float64.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from gpytorch.kernels import AdditiveKernel, Kernel
 
-from guerdon.models.kernels import as_kernel, covariance, covariance_diagonal
+from guerdon.models.kernels import KernelFunction, as_kernel, covariance, covariance_diagonal
 from guerdon.types import FloatArray
 
-__all__ = ["GPyTorchPairs", "PairKernel", "SquaredExponential", "pair_kernel"]
+if TYPE_CHECKING:
+    from gpytorch.kernels import Kernel
+
+__all__ = ["FunctionPairs", "PairKernel", "SquaredExponential", "pair_kernel"]
 
 EXPANSION_ERROR = 1e-12
 """|x|^2 - 2 x.z + |z|^2 is used where rounding moves a kernel value by less than this, differences elsewhere."""
@@ -115,13 +117,12 @@ class SquaredExponential:
 
 
 @dataclass(frozen=True, eq=False)
-class GPyTorchPairs:
-    """Any GPyTorch kernel, on inputs divided by ``lengthscale``."""
+class FunctionPairs:
+    """Any other kernel, on inputs divided by ``lengthscale``."""
 
-    kernel: Kernel
+    kernel: KernelFunction
     lengthscale: float
-
-    workers = 1  # GPyTorch's settings belong to the process, not to a thread
+    workers: int | None = None
 
     def left(self, X: FloatArray) -> FloatArray:
         return np.asarray(X / self.lengthscale)
@@ -137,7 +138,7 @@ class GPyTorchPairs:
 
 
 def pair_kernel(kernel: Kernel | str | None, lengthscale: float, *clouds: FloatArray) -> PairKernel:
-    """The kernel for these sets of points: squared exponential when None, else GPyTorch's on inputs / lengthscale.
+    """The kernel for these sets of points: squared exponential when None, else another on inputs / lengthscale.
 
     Hyperparameters that a kernel's text leaves open are 1.
     """
@@ -145,8 +146,5 @@ def pair_kernel(kernel: Kernel | str | None, lengthscale: float, *clouds: FloatA
         return SquaredExponential.on(lengthscale, *clouds)
     found = as_kernel(kernel, clouds[0].shape[1])
     if isinstance(kernel, str):
-        for term in found.kernels if isinstance(found, AdditiveKernel) else [found]:
-            open_ones = [name for name, p in term.base_kernel.named_parameters() if p.requires_grad]
-            if "raw_lengthscale" in open_ones:
-                term.base_kernel.lengthscale = 1.0
-    return GPyTorchPairs(found.requires_grad_(False), lengthscale)
+        return FunctionPairs(found.at(np.zeros(len(found.theta))), lengthscale)
+    return FunctionPairs(found, lengthscale, workers=1)  # GPyTorch's settings belong to the process, not to a thread

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from sklearn.datasets import fetch_california_housing
 
 from simulations.datasets.dataset import Dataset, Rows
 from simulations.datasets.files import data_file
@@ -90,6 +89,8 @@ def _houses() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     try:
         raw = pl.read_csv(data_file(FILE))
     except FileNotFoundError as missing:
+        from sklearn.datasets import fetch_california_housing  # here: no other data set waits for it
+
         try:
             bunch = fetch_california_housing()
         except OSError as error:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer, load_digits
 
 from simulations.datasets.dataset import Dataset, Rows
 
@@ -32,6 +31,8 @@ class Digits(_WithTestRows):
 
     def load(self, rng: np.random.Generator) -> Dataset:
         """The digits; only which rows are kept for scoring is random."""
+        from sklearn.datasets import load_digits  # here: no other data set waits for it
+
         description = "1,797 handwritten digits; the label is the digit."
         return _with_test_rows(load_digits(), "digits", "digit", description, self.test, rng)
 
@@ -46,6 +47,8 @@ class BreastCancer(_WithTestRows):
 
     def load(self, rng: np.random.Generator) -> Dataset:
         """The tumours; only which rows are kept for scoring is random."""
+        from sklearn.datasets import load_breast_cancer
+
         description = "569 tumours; the label is 1 for benign."
         return _with_test_rows(load_breast_cancer(), "breast-cancer", "benign", description, self.test, rng)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import make_friedman1
 
 from simulations.datasets.dataset import Dataset
 
@@ -37,6 +36,8 @@ class Friedman:
 
     def load(self, rng: np.random.Generator) -> Dataset:
         """Draw the rows; scikit-learn gets a seed that is drawn from ``rng``."""
+        from sklearn.datasets import make_friedman1  # here: no other data set waits for it
+
         seed = int(rng.integers(2**32))
         features, target = make_friedman1(n_samples=self.rows, n_features=FEATURES, noise=self.noise, random_state=seed)
         return Dataset(

@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import fetch_openml
 
 from guerdon.images import Pixels, pixel_names
 from simulations.datasets.dataset import Dataset
@@ -71,6 +70,8 @@ def _full() -> _Digits:
 
 def _fetched(missing: FileNotFoundError) -> _Digits:
     """The same 70,000 images in the same order, the test images last, from OpenML."""
+    from sklearn.datasets import fetch_openml  # here: no other data set waits for it
+
     try:
         bunch = fetch_openml("mnist_784", version=1, as_frame=False, parser="liac-arff")
     except OSError as error:

@@ -95,7 +95,6 @@ class Model(Kind):
         50 % and 90 % predictive intervals; of a tempered model that holds all rows also the MNLP that noise of the same
         value would have come to on average."""
         from guerdon.metrics import coverage, mnlp, rmse
-        from guerdon.realization import mnlp_with_noise_instead
 
         held = data.held_outputs
         if held is None or len(held) == 0:
@@ -107,6 +106,8 @@ class Model(Kind):
         scores = {"mnlp": mnlp(mean, variance, held), "rmse": rmse(mean, held), "rows": len(held)}
         tempering = reward.about.get("tempering")
         if tempering is not None:
+            from guerdon.realization import mnlp_with_noise_instead
+
             others = np.ones(len(predictor.posterior.arrays()["y"]), dtype=bool)
             others[slice(*tempering["rows"])] = False
             eta = float(tempering["eta"])

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from guerdon.models import GaussianProcess, Model
-from guerdon.models.kernels import as_kernel, covariance
+from guerdon.models.kernels import NamedKernel, as_kernel, covariance
 from guerdon.scaling import Scaling
 from guerdon.shapley import ExactShapley
 from guerdon.types import Contribution, Game, ShapleyValues
@@ -73,7 +73,7 @@ def _known(kernel: str) -> GaussianProcess:
 def _roughest_correlation(model: GaussianProcess, distance: float) -> float:
     """The smallest correlation that a term of the (isotropic) kernel gives to two rows this far apart."""
     kernel = as_kernel(model.kernel, 1)
-    terms = getattr(kernel, "kernels", [kernel])
+    assert isinstance(kernel, NamedKernel)
     points = np.array([[0.0], [distance]])
-    matrices = [covariance(term, points) for term in terms]
+    matrices = [covariance(NamedKernel((term,)), points) for term in kernel.terms]
     return float(min(K[0, 1] / K[0, 0] for K in matrices))

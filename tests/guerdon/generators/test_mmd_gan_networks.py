@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from guerdon.generators.mmd_gan_networks import FEATURES, Shape, build_critic, build_generator, initialise, sides
+from guerdon.generators.mmd_gan_networks import FEATURES, build_critic, build_generator, initialise
+from guerdon.generators.mmd_gan_plan import Shape, sides
 
 
 @pytest.mark.parametrize(

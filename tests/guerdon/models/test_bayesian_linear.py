@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 
-import gpytorch
 import mpmath as mp
 import numpy as np
 import pytest
-import torch
 from gpytorch.kernels import LinearKernel
 from scipy.stats import multivariate_normal
 
@@ -112,16 +110,16 @@ def test_the_reduced_likelihood_is_that_of_all_rows(m: int, d: int, known: str) 
     is_open = {"none": np.full(m, True), "some": rng.random(m) < 0.6, "all": np.full(m, False)}[known]
     likelihood = linear_likelihood(FeatureRows(None, Phi), y, np.where(is_open, np.nan, noise))
     for variance in (1e-4, 0.7):
-        tried = torch.as_tensor(np.where(is_open, variance, noise)).requires_grad_()
-        value = likelihood(gpytorch.Module(), torch.as_tensor(y), tried)
-        L = tried.detach().numpy()
+        L = np.where(is_open, variance, noise)
+        found = likelihood(None, y, L)
+        assert found is not None
         A = np.eye(d) + Phi.T @ (Phi / L[:, None])  # Woodbury's identity
         b = Phi.T @ (y / L)
         quadratic = y @ (y / L) - b @ np.linalg.solve(A, b)
         expected = -0.5 * (quadratic + np.linalg.slogdet(A)[1] + np.log(2.0 * np.pi * L).sum())
-        assert float(value.detach()) == pytest.approx(expected, rel=1e-9)
+        assert found.value == pytest.approx(expected, rel=1e-9)
         if known != "all":
-            slope = float(torch.autograd.grad(value, tried)[0].sum())
+            slope = float(found.slopes().noise.sum())
             alpha = (y - Phi @ np.linalg.solve(A, b)) / L  # C^-1 y, and diag C^-1 below: d log p = (a' a - tr C^-1) / 2
             leverage = np.einsum("ij,ji->i", Phi, np.linalg.solve(A, Phi.T)) / L**2
             expected = 0.5 * np.sum((alpha**2 - 1.0 / L + leverage)[is_open])

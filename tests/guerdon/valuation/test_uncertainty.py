@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
+from gpytorch.kernels import RBFKernel, ScaleKernel
 
 from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProcess
-from guerdon.models.kernels import as_kernel
 from guerdon.rewards import RhoShapley
 from guerdon.types import Contribution
 from guerdon.valuation.uncertainty import Learnable, value_uncertainty
@@ -94,7 +94,7 @@ def test_a_linear_models_noise(noise: float | None) -> None:
     "model",
     [
         SparseGaussianProcess("rbf", inducing=8),
-        GaussianProcess(as_kernel("rbf", 1), learn=True),
+        GaussianProcess(ScaleKernel(RBFKernel()), learn=True),
         GaussianProcess("rbf", mean=None),
     ],
     ids=["sparse", "object", "mean"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_diabetes
 
 from simulations.datasets import OFFER, Dataset, Diabetes, Friedman
 from simulations.datasets.files import data_file
@@ -25,6 +26,13 @@ def test_diabetes_is_raw() -> None:
     assert data.target.shape == (442,)
     assert 19 <= data.features[:, data.feature_names.index("age")].min() <= 30  # years, not standardised
     assert (data.target.min(), data.target.max()) == (25, 346)
+
+
+def test_diabetes_is_what_scikit_learn_reads() -> None:
+    data, theirs = Diabetes().load(np.random.default_rng(0)), load_diabetes(scaled=False)
+    np.testing.assert_array_equal(data.features, theirs.data)
+    np.testing.assert_array_equal(data.target, theirs.target)
+    assert list(data.feature_names) == theirs.feature_names
 
 
 def test_diabetes_drops_features_by_name() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn.datasets
 from sklearn.utils import Bunch
 
 from simulations.datasets import Cifar10, CreditCard, Dataset, DatasetSource, Mnist, mnist
@@ -101,7 +102,7 @@ def test_the_digits_come_from_openml_where_no_file_is(monkeypatch: pytest.Monkey
         return Bunch(data=images, target=(np.arange(70_000) % 10).astype(str))
 
     monkeypatch.setattr(mnist, "data_file", missing)
-    monkeypatch.setattr(mnist, "fetch_openml", fetched)
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", fetched)
     images, labels, official = mnist._full()
     assert (images.dtype, images.shape, labels[13]) == (np.uint8, (70_000, 784), 3)
     assert official is not None
@@ -110,7 +111,7 @@ def test_the_digits_come_from_openml_where_no_file_is(monkeypatch: pytest.Monkey
     def unreachable(name: str, **how: object) -> Bunch:
         raise OSError("no network")
 
-    monkeypatch.setattr(mnist, "fetch_openml", unreachable)
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", unreachable)
     with pytest.raises(FileNotFoundError, match=r"nowhere\. OpenML could not be reached either: no network"):
         Mnist().load(np.random.default_rng(0))
 
