@@ -9,6 +9,7 @@ from guerdon.models.gaussian_process import GaussianProcess, GaussianProcessPost
 from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior
 from guerdon.models.logistic_posterior import LogisticPosterior
 from guerdon.models.neural_features import NeuralFeatures
+from guerdon.models.party_effects import PartyEffects
 from guerdon.models.party_noise import PartyNoise
 from guerdon.models.predictor import Predictor
 from guerdon.models.protocols import Classifier, FitReport, Heavy, Model, NoiseResponse, Posterior, Pretrainable
@@ -32,6 +33,7 @@ __all__ = [
     "Model",
     "NeuralFeatures",
     "NoiseResponse",
+    "PartyEffects",
     "PartyNoise",
     "Posterior",
     "Predictor",

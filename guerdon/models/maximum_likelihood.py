@@ -195,6 +195,11 @@ class Problem:
             else:
                 self.bounds += [(None, None)] * parameter.numel()
 
+    @property
+    def open_ended(self) -> bool:
+        """Whether anything is to be learned."""
+        return bool(self.free)
+
     def starts(self, X: FloatArray | None, noises: Sequence[float] | None) -> list[FloatArray]:
         """The thetas to begin from: the model's own, and those that the data suggest."""
         kernels: list[Start] = [{}] if X is None else kernel_starts(self.kernel, Distances.of(X))
