@@ -110,6 +110,8 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         ValueError
             The noise is open, and a party sent no outputs.
         """
+        if isinstance(self.effects, PartyEffects) and known_noise(self.noise) is not None:
+            return self
         if self.effects is not None or (all_statistics(contributions) and self.noise == BY_PARTY):
             return self._fit_rotated(contributions)
         if all_statistics(contributions):

@@ -89,8 +89,8 @@ def of_shared_weights(
     """Rows of features that say of the shared weights what a party's rows do, its own weights integrated out.
 
     With Phi = V diag(sqrt g) U', the rows F = diag(sqrt g) U' have outputs z = V' y with variances s2 + tau2 g: noise
-    on z is noise on y, so that whatever is done to rows is done to these. Rows of several noise variances are brought to
-    their geometric mean before, each by its weight.
+    on z is noise on y, so that whatever is done to rows is done to these. Rows of several noise variances are brought
+    to their geometric mean before, each by its weight.
 
     Parameters
     ----------

@@ -182,7 +182,7 @@ class SumsLikelihood:
             result = minimize(self.objective, theta, jac=True, method="L-BFGS-B", bounds=self.bounds, options=options)
             stuck, theta = np.array_equal(theta, result.x), result.x
             value, slope = self.objective(theta)
-            low, high = np.array(self.bounds).T
+            low, high = np.reshape(self.bounds, (-1, 2)).T
             pushed = ((theta <= low) & (slope > 0.0)) | ((theta >= high) & (slope < 0.0))
             steepest = float(np.max(np.abs(np.where(pushed, 0.0, slope))))
             if stuck or steepest <= 1e-3 * GRADIENT_TOLERANCE:
@@ -211,13 +211,13 @@ class SumsLikelihood:
 
     def report(self, end: End) -> FitReport:
         """How it ended."""
-        low, high = np.array([*self.bounds, (0.0, 1.0)]).T[:, : self.noises]
+        low, high = np.reshape(self.bounds, (-1, 2)).T[:, : self.noises]
         at = end.theta[: self.noises]
         at_bound = bool(np.any((at <= low + 1e-3) | (at >= high - 1e-3)))
         return FitReport(-end.value, end.gradient, self.evaluations, len(self.starts()), at_bound)
 
     def within(self, theta: FloatArray) -> FloatArray:
-        low, high = np.array(self.bounds).T
+        low, high = np.reshape(self.bounds, (-1, 2)).T
         return np.asarray(np.clip(theta, low, high))
 
     def curvature(self, theta: FloatArray, step: float = 1e-4) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.checks import common_features
+from guerdon.models.features import Computed
 from guerdon.models.party_noise import PartyNoise, noise_of_party
 from guerdon.models.protocols import NoiseResponse
 from guerdon.models.references import PredictiveResponse, References
@@ -110,7 +111,8 @@ class PredictiveInformation:
         if not hasattr(model, "predictive_gains"):
             raise ValueError(f"{type(model).__name__} does not say what data tell of new outputs: predictive_gains")
         at = References.of(inputs, self.weights, _noise_by_party(model, contributions, inputs))
-        if not all_statistics(contributions):
+        computed = isinstance(getattr(model, "features", None), Computed)
+        if not (computed or all_statistics(contributions)):
             width = common_features(cast(Sequence[Contribution], contributions))
             if at.X.shape[1] != width:
                 raise ValueError(f"references have {at.X.shape[1]} features, the parties {width}")
