@@ -15,7 +15,7 @@ from guerdon.keyed import uniform
 if TYPE_CHECKING:
     from guerdon.types import Contribution, FloatArray
 
-__all__ = ["RowMarks", "shown"]
+__all__ = ["RowMarks", "shown", "shown_to_others", "weights_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +33,22 @@ class RowMarks:
     shown : Contribution, optional
         The same rows in the units that rewards are made and sent in, where these are others than the values are taken
         in: units that follow from all rows exactly would tell of them. See ``shown``.
+    others : Contribution, optional
+        What others' rewards are made of in the place of these rows, where that can't be said by a weight a row.
     """
 
     keys: NDArray[np.uint8]
     unit: float = 1.0
     weights: FloatArray | None = None
     shown: Contribution | None = None
+    others: Contribution | None = None
+
+    @classmethod
+    def together(cls, keys: NDArray[np.uint8], count: int, unit: float = 1.0) -> Self:
+        """The marks of so many rows that all rows of these keys together were made into."""
+        whole = blake2b(np.sort(np.ascontiguousarray(keys).view("V16"), axis=0).tobytes(), digest_size=16).digest()
+        made = b"".join(blake2b(whole, salt=k.to_bytes(16, "little"), digest_size=16).digest() for k in range(count))
+        return cls(np.frombuffer(made, dtype=np.uint8).reshape(count, 16), unit)
 
     @classmethod
     def of(cls, contribution: Contribution) -> Self:
@@ -93,3 +103,15 @@ def shown(contribution: Contribution) -> Contribution:
     """The contribution as rewards are made of it, the party's own too; itself where its marks say nothing else."""
     marks = contribution.marks
     return contribution if marks is None or marks.shown is None else marks.shown
+
+
+def shown_to_others(contribution: Contribution) -> Contribution:
+    """The contribution as others' rewards are made of it."""
+    own = shown(contribution)
+    return own if own.marks is None or own.marks.others is None else own.marks.others
+
+
+def weights_of(contribution: Contribution) -> FloatArray | float:
+    """How heavily each of a contribution's rows counts in what others get: (m,), or 1."""
+    marks = contribution.marks
+    return 1.0 if marks is None or marks.weights is None else marks.weights

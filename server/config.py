@@ -169,7 +169,10 @@ class RunConfig(BaseModel):
         description="where predictions are valued: at inputs of held-out rows, at most 200 a party or this number, or "
         "at the run's public rows",
     )
-    deduplicate: bool = Settings.deduplicate
+    deduplicate: bool | Literal["near"] = Field(
+        Settings.deduplicate,
+        description='whether of a party\'s equal rows, and with "near" of its near-copies too, one is taken',
+    )
     on_finding: Literal["note", "refuse"] = Settings.on_finding
     evidence: bool = Field(Settings.evidence, description="what speaks for and against each party's data, told too")
     uncertainty: bool = Field(Settings.uncertainty, description="how far hyperparameters leave values open, told too")

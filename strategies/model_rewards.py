@@ -12,13 +12,14 @@ import numpy as np
 from guerdon.evidence import PartyEvidence, gather_evidence
 from guerdon.models import Classifier, ClassPredictor, FitReport, GaussianProcessPosterior, Predictor, Pretrainable
 from guerdon.models import Model as BayesianModel
+from guerdon.models.party_effects import PartyEffects
 from guerdon.models.party_noise import BY_PARTY, PartyNoise
 from guerdon.models.protocols import Heavy, Posterior
 from guerdon.models.robust_fit import FITS, Robust, median_fit
 from guerdon.pipeline import Allocation, Given, MadeReward, allocate, asks
 from guerdon.row_marks import RowMarks, shown
 from guerdon.scaling import Scaling
-from guerdon.shapley import Auto
+from guerdon.shapley import Auto, RowShapley
 from guerdon.types import Contribution, FloatArray, Game, ModelGame, lacks
 from guerdon.valuation import (
     InformationGain,
@@ -40,7 +41,7 @@ from wire.kinds.model import Model
 from wire.messages import MessageError, Reward
 from wire.schema import Schema
 
-__all__ = ["ModelRewards"]
+__all__ = ["ModelRewards", "effect_said"]
 
 WORDS = "the information gain of a model"
 """What rewards are made by, whatever the data are valued by."""
@@ -50,6 +51,10 @@ WEIGHTS = 2
 
 PRETRAINING = 1
 """Beside the run's seed, what seeds the training on public rows; nothing about it is secret."""
+
+
+AGREES = 0.995
+"""A party whose rows keep more than this share of their information is not told to differ."""
 
 
 class ModelRewards(PoolingMediator):
@@ -137,6 +142,11 @@ class ModelRewards(PoolingMediator):
             raise ValueError(
                 f"model = {texts['model']!r} predicts classes, and strategy = {texts['strategy']!r} gives models that "
                 'predict a number: take strategy = "ClassificationRewards()", or another model'
+            )
+        if getattr(parts["model"], "effects", None) is not None and isinstance(parts["shapley"], RowShapley):
+            raise ValueError(
+                f"model = {texts['model']!r} takes all rows of a party together, and shapley = {texts['shapley']!r} "
+                "values single rows: take Auto(), or leave effects='by-party' out"
             )
 
     def check_target(self, schema: Schema | None) -> None:
@@ -263,6 +273,9 @@ class ModelRewards(PoolingMediator):
         if evidence:
             record["evidence"] = [asdict(e) for e in evidence.values()]
         own = {party: {"findings": e.sentences()} for party, e in evidence.items() if e.sentences()}
+        for entry in record["parties"]:
+            if said := effect_said(entry):
+                own.setdefault(entry["party"], {"findings": []})["findings"].append(f"{said}.")
         abouts = [
             {
                 **self._about(allocation, i, made, model, errors),
@@ -427,6 +440,8 @@ class ModelRewards(PoolingMediator):
             record["diagnostics"].append(self._of_references(work, record["parties"]))
         if isinstance(noise := getattr(model, "noise", None), PartyNoise):
             record["diagnostics"] += self._by_party(noise, work, record["parties"])
+        if isinstance(effects := getattr(model, "effects", None), PartyEffects):
+            record["diagnostics"] += self._effects(effects, model, work, record["parties"])
         for sentence in errors.warnings():
             self.note(sentence)
         for sentence, warns in findings:
@@ -464,11 +479,12 @@ class ModelRewards(PoolingMediator):
         for entry, scaled, own in zip(entries, work.scaled, work.contributions, strict=True):
             learned = noise.variances[entry["party"]] * unit
             entry["noise"] = {"learned": learned, "used": float(np.mean(noise.of(scaled))) * unit}
-            if own.noise is None:
+            given = getattr(own, "noise", None)  # sums declare none
+            if given is None:
                 continue
-            declared = float(np.mean(own.noise))
+            declared = float(np.mean(given))
             entry["noise"]["declared"] = declared
-            below = float(np.mean(np.asarray(own.noise) < learned))
+            below = float(np.mean(np.asarray(given) < learned))
             came = "raises it" if below == 0.0 else "is not believed" if below == 1.0 else f"counts for {1 - below:.0%}"
             said.append(
                 f"{entry['party']} declares a noise variance of {declared:.4g}, its rows show {learned:.4g}: what it "
@@ -476,6 +492,20 @@ class ModelRewards(PoolingMediator):
             )
             self.journal.ledger("declared noise", party=entry["party"], declared=declared, learned=learned)
         return ["each party's rows count with a noise variance that is learned from all rows together", *said]
+
+    def _effects(
+        self, effects: PartyEffects, model: BayesianModel, work: _Work, entries: Sequence[dict[str, Any]]
+    ) -> list[str]:
+        """How far each party's weights are from those that all share, and what of its rows' worth is left by that."""
+        plain: BayesianModel = replace(model, effects=None)  # type: ignore[type-var]
+        alone = np.eye(len(work.scaled), dtype=bool)
+        with_effects, without = (InformationGain(m).game(work.scaled)(alone) for m in (model, plain))
+        said = []
+        for entry, reached, full in zip(entries, with_effects, without, strict=True):
+            share = float(reached / full) if full > 0.0 else 1.0
+            entry["effect"] = {"variance": effects.of(entry["party"]), "share": share}
+            said += [f"{entry['party']}: {sentence}" for sentence in [effect_said(entry)] if sentence]
+        return ["each party's own weights about those that all share are learned from all rows together", *said]
 
     def _units_said(self) -> str:
         """Which numbers the units of a reward tell beside the model, to go on after what that tells."""
@@ -508,11 +538,24 @@ def _own_facts(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {**facts, **({"noise": entry["noise"]} if "noise" in entry else {})}
 
 
+def effect_said(entry: Mapping[str, Any]) -> str:
+    """What is to be said of a party whose rows say something else than the others' do; "" of others."""
+    share = entry.get("effect", {}).get("share", 1.0)
+    if share > AGREES:
+        return ""
+    return (
+        "its rows and the others' say different things of the weights, by more than noise explains, so that its rows "
+        f"alone count for {share:.0%} of the information that as many rows which agreed would have"
+    )
+
+
 def _own_view(described: Mapping[str, Any], party: str) -> dict[str, Any]:
     """What a party may see of a model's description: of noise by party its own."""
     seen = {key: value for key, value in described.items() if key != "fit"}
     if isinstance(noise := seen.get("noise"), Mapping):
         seen["noise"] = noise[party]
+    if isinstance(effects := seen.get("effects"), Mapping):
+        seen["effects"] = effects[party]
     return seen
 
 

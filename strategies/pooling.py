@@ -21,7 +21,7 @@ from flwr.serverapp import Grid
 from flwr.serverapp.exception import AggregationError
 from numpy.typing import NDArray
 
-from guerdon.duplicates import count_duplicates, without_repeats
+from guerdon.duplicates import count_duplicates, without_near_copies, without_repeats
 from guerdon.images import image_shape
 from guerdon.pipeline import asks
 from guerdon.plausibility import Finding, find_implausible, overflow
@@ -367,10 +367,12 @@ class PoolingMediator(Conversation):
         )
 
     def _without_repeats(self, contribution: Contribution) -> Contribution:
-        """The contribution with each of its rows once, where the run asks for it."""
+        """The contribution with each of its rows, or of its rows and their near-copies, once, where the run asks."""
         if not self.settings.deduplicate:
             return contribution
         distinct = without_repeats(contribution)
+        if self.settings.deduplicate == "near":
+            distinct = without_near_copies(distinct)
         if len(distinct) < self.settings.min_rows:
             raise MessageError(f"at least {self.settings.min_rows} different rows are needed, got {len(distinct)}")
         return distinct

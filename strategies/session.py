@@ -138,7 +138,7 @@ class Settings:
     seed: int = 0
     standardize: bool | Literal["robust"] = True
     contribute: Literal["rows", "statistics"] = "rows"
-    deduplicate: bool = False
+    deduplicate: bool | Literal["near"] = False
     on_finding: Literal["note", "refuse"] = "note"
     discloses_rows: bool = False
     reward_precision: float = 2.0

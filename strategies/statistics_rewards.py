@@ -31,13 +31,13 @@ from guerdon.plausibility import Finding
 from guerdon.privacy import Bounds
 from guerdon.scaling import Scaling
 from guerdon.shapley import RowShapley
-from guerdon.types import Contribution, Game, Statistics
-from guerdon.valuation import InformationGain, NoiseSensitivity, noise_sensitivity
+from guerdon.types import Contribution, FloatArray, Game, Statistics
+from guerdon.valuation import InformationGain, NoiseSensitivity, PredictiveInformation, noise_sensitivity
 from strategies.alone import alone_model, told
 from strategies.conversation import Answer, Conversation
 from strategies.errors import Errors
 from strategies.fitting import check_made
-from strategies.model_rewards import ModelRewards
+from strategies.model_rewards import ModelRewards, effect_said
 from strategies.pooling import Read
 from strategies.session import Outcome, Session
 from wire.kinds import statistics
@@ -72,6 +72,11 @@ class StatisticsRewards(ModelRewards):
         rows_only = {"fit": session.settings.fit != "pool", "evidence": session.settings.evidence}
         if asked := [key for key, said in rows_only.items() if said]:
             raise ValueError(f'contribute = "statistics": {asked[0]} needs the parties\' rows; leave it out')
+        if self.asks_references and session.settings.references != "public":
+            raise ValueError(
+                'contribute = "statistics": inputs of rows that parties hold out are rows; value predictions at public '
+                'rows, references = "public", or by valuation = "InformationGain()"'
+            )
         private = {text.strip() for text in session.settings.private.split(",")} - {"", "inf"}
         if private and not self._takes_noise:
             raise ValueError(
@@ -90,15 +95,10 @@ class StatisticsRewards(ModelRewards):
                 "that each party computes by itself: BayesianLinear(features='Affine()'), or with "
                 "'FourierFeatures(count=100, lengthscale=1.0)', or 'NeuralFeatures()' trained on public rows"
             )
-        if model.noise == BY_PARTY:
-            raise ValueError(
-                'contribute = "statistics": a noise variance for each party is learned from rows; sums tell one for '
-                "all. Leave noise='by-party' out"
-            )
-        if not isinstance(parts["valuation"], InformationGain):
+        if not isinstance(parts["valuation"], InformationGain | PredictiveInformation):
             raise ValueError(
                 f'contribute = "statistics": valuation = {texts["valuation"]!r} values rows; InformationGain() can be '
-                "had from sums"
+                'had from sums, and with references = "public" PredictiveInformation()'
             )
         if isinstance(parts["shapley"], RowShapley):
             raise ValueError(
@@ -190,7 +190,8 @@ class StatisticsRewards(ModelRewards):
     @property
     def _takes_noise(self) -> bool:
         """Whether the model's noise is known without sums that tell it, which those with noise of their own do not."""
-        return self.session.parts["model"].noise is not None or self.session.public is not None
+        noise = self.session.parts["model"].noise
+        return noise != BY_PARTY and (noise is not None or self.session.public is not None)
 
     @property
     def _in_units_of_bounds(self) -> bool:
@@ -207,15 +208,14 @@ class StatisticsRewards(ModelRewards):
         work = _Sums(contributions, self.asked, self._standard_units(contributions))
         unfitted = replace(parts["model"], features=self.asked.features)
         self.stage("fit")
-        model = self._noise_known(unfitted, contributions)
-        if model.noise is None:
-            model = model.fit(work.fitted_on, progress=self._tell)
+        model = self._noise_known(unfitted, contributions)  # and what is still open from the sums
+        model = model.fit(work.fitted_on, progress=self._tell)
         computed, noise = model.on_computed(), require_known("noise", known_noise(model.noise))
         rows = work.like_rows(noise)
         self.stage("value", 2 ** len(contributions))
         allocation = allocate(
             rows,
-            Given(parts["valuation"], {"model": computed}),
+            Given(parts["valuation"], {"model": computed, "references": self._public_references(work)}),
             parts["shapley"],
             parts["scheme"],
             None if settings.stop_after == "valuation" else parts["realization"],
@@ -229,16 +229,23 @@ class StatisticsRewards(ModelRewards):
             self.note(self.carried)
         errors = Errors(allocation, settings.holdout, None, None)
         made_of: Any = _Rows(contributions, work.scaling, rows)
+        record = self._record(allocation, made_of, computed, errors)
         rewards = {}
         for i, made in enumerate(allocation.rewards):
             about = self._about(allocation, i, made, computed, errors)
+            said = effect_said(record["parties"][i])
+            found = {"findings": [f"{said}."]} if said else {}
             rewards[made.party] = Reward(
                 self.predictor(cast(Any, made).posterior, work.scaling, contributions[i]).arrays(),
-                {**about, "contains": f"{made.contains}, and {self._units_of_sums(work)}"},
+                {**about, **found, "contains": f"{made.contains}, and {self._units_of_sums(work)}"},
             )
-        record = self._record(allocation, made_of, computed, errors)
         self._say_of_sums(record, contributions, noise, noise_sensitivity(computed, rows))
         return Outcome(record=record, alone=self._alone_of_sums(unfitted, model, contributions), rewards=rewards)
+
+    def _public_references(self, work: _Sums) -> list[FloatArray]:
+        """The run's public inputs, in the units that the model sees."""
+        public = self._public(self.asked.columns)
+        return [] if public is None else [work.scaling.features(public.X)]
 
     def _noise_known(self, model: BayesianLinear, sums: Sequence[PartySums]) -> BayesianLinear:
         """The model, with its noise from public rows where it is open and some sums have noise of their own.
@@ -281,7 +288,7 @@ class StatisticsRewards(ModelRewards):
             if own.exact:
                 models.append(alone_model(unfitted, cast(Any, work.fitted_on[0])))
             alone = cast(BayesianLinear, models[-1].model) if own.exact else replace(fitted, report=None)
-            (rows,) = work.like_rows(cast(float, alone.noise))
+            (rows,) = work.like_rows(require_known("noise", known_noise(alone.noise)))
             posterior = alone.on_computed().posterior(rows.X, np.asarray(rows.y), rows.noise)
             made[own.party] = Reward(
                 self.predictor(posterior, work.scaling, own).arrays(),

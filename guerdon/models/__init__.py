@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior
     from guerdon.models.logistic_posterior import LogisticPosterior
     from guerdon.models.neural_features import NeuralFeatures
+    from guerdon.models.party_effects import PartyEffects
     from guerdon.models.party_noise import PartyNoise
     from guerdon.models.predictor import Predictor
     from guerdon.models.protocols import Classifier, FitReport, Heavy, Model, NoiseResponse, Posterior, Pretrainable
@@ -40,6 +41,7 @@ __all__ = [
     "Model",
     "NeuralFeatures",
     "NoiseResponse",
+    "PartyEffects",
     "PartyNoise",
     "Posterior",
     "Predictor",
@@ -67,6 +69,7 @@ __getattr__ = on_demand(
         "Model": "protocols",
         "NeuralFeatures": "neural_features",
         "NoiseResponse": "protocols",
+        "PartyEffects": "party_effects",
         "PartyNoise": "party_noise",
         "Posterior": "protocols",
         "Predictor": "predictor",

@@ -17,10 +17,19 @@ from guerdon.models.likely import likely_thetas, spread_of_values
 from guerdon.models.linear_gaussian import LinearGaussian
 from guerdon.models.maximum_likelihood import NOISE_BOUNDS, Problem, maximize_likelihood
 from guerdon.models.noise_profile import likeliest_noises, noise_profile
+from guerdon.models.party_effects import (
+    Effects,
+    PartyEffects,
+    check_effects,
+    described_effects,
+    effects_are_open,
+    of_shared_weights,
+)
 from guerdon.models.party_noise import (
     BY_PARTY,
     Groups,
     Noise,
+    PartyNoise,
     check_noise,
     described_noise,
     known_noise,
@@ -31,7 +40,8 @@ from guerdon.models.party_noise import (
 )
 from guerdon.models.pool import Pool, check_report, plain_noise, pool_of
 from guerdon.models.protocols import FitReport
-from guerdon.models.statistics import all_statistics, likeliest_noise
+from guerdon.models.statistics import all_statistics, likeliest_noise, rotated_parts
+from guerdon.models.sums_likelihood import SumsLikelihood
 from guerdon.types import Contribution, FloatArray, Progress, Statistics, silent
 
 __all__ = ["BayesianLinear"]
@@ -57,6 +67,10 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         (``guerdon.models.PartyNoise``), which what it declares can only raise.
     features : Features or str, optional
         phi, or a text such as ``"Affine()"``; the inputs themselves when None, so that a constant needs ``Affine()``.
+    effects : PartyEffects or str, optional
+        "by-party" to learn how far each party's own weights are from those that all share, by which its rows count for
+        less (``guerdon.models.PartyEffects``); none when None. Values are then asked of a game, as
+        ``InformationGain(model).game(contributions)``, which integrates the parties' own weights out.
     report : FitReport, optional
         How ``fit`` ended; set by it.
 
@@ -71,11 +85,13 @@ class BayesianLinear(FeatureModel, LinearGaussian):
 
     noise: Noise = None
     features: Features | str | None = None
+    effects: Effects = None
     report: FitReport | None = None
 
     def __post_init__(self) -> None:
         unwrap_scalars(self, "noise")
         check_noise(self.noise)
+        check_effects(self.effects)
         check_report(self.report)
         object.__setattr__(self, "features", as_features(self.features))
 
@@ -93,9 +109,11 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         ValueError
             The noise is open, and a party sent no outputs.
         """
+        if isinstance(self.effects, PartyEffects) and known_noise(self.noise) is not None:
+            return self
+        if self.effects is not None or (all_statistics(contributions) and self.noise == BY_PARTY):
+            return self._fit_rotated(contributions)
         if all_statistics(contributions):
-            if self.noise == BY_PARTY:
-                raise ValueError("a noise variance for each party is learned from rows: from statistics, one for all")
             if self.noise is not None:
                 return self
             noise, report = likeliest_noise(cast(Sequence[Statistics], contributions))
@@ -117,13 +135,51 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         )
         return replace(self, noise=learned_noise(self.noise, fitted.noise, groups), report=fitted.report)
 
+    def _fit_rotated(self, contributions: Sequence[Contribution] | Sequence[Statistics]) -> Self:
+        """The model with noise variances and party effects learned together, from what is left of rows or sums."""
+        likelihood = SumsLikelihood(rotated_parts(contributions, self._features(), self.noise, self.effects))
+        end = likelihood.likeliest()
+        return replace(self._learned(likelihood, end.theta, contributions), report=likelihood.report(end))
+
+    def _learned(
+        self, likelihood: SumsLikelihood, theta: FloatArray, parts: Sequence[Contribution] | Sequence[Statistics]
+    ) -> Self:
+        """The model that theta stands for."""
+        noise, effect = (values.tolist() for values in likelihood.variances(theta))
+        names = [part.party for part in parts]
+        rows = {part.party for part in parts if len(part)}
+        learned: Noise = self.noise
+        if self.noise == BY_PARTY:
+            learned = PartyNoise({name: s for name, s in zip(names, noise, strict=True) if name in rows})
+        elif self.noise is None and likelihood.noises:
+            learned = float(np.exp(theta[0]))
+        effects = (
+            PartyEffects(dict(zip(names, effect, strict=True))) if effects_are_open(self.effects) else self.effects
+        )
+        return replace(self, noise=learned, effects=effects, report=None)
+
+    def of_shared_weights(self, contributions: Sequence[Contribution]) -> tuple[Self, list[Contribution]]:
+        """The same model without effects, and rows that say of the shared weights what each party's rows do.
+
+        Raises
+        ------
+        ValueError
+            The effects are open.
+        """
+        effects = self.effects
+        if not isinstance(effects, PartyEffects):
+            raise ValueError("the model's effects are open: call fit() to learn them, or leave effects='by-party' out")
+        rows = [of_shared_weights(self._features(), c, self.noise_of(c), effects.of(c.party)) for c in contributions]
+        return replace(self.on_computed(), effects=None), rows
+
     def median(self, fitted: Sequence[BayesianLinear], features: int) -> Self:
         """The model with the median, in log, of the fitted ones' noise where that is open (``median_fit``)."""
         return replace(self, noise=median_noise(self.noise, [m.noise for m in fitted]), report=None)
 
     def on_computed(self) -> Self:
         """The model for rows that come as features already, which predicts as this one does."""
-        return replace(self, features=Computed(self._features()))
+        features = self._features()
+        return self if isinstance(features, Computed) else replace(self, features=Computed(features))
 
     def unlearned(self, own: Contribution | Statistics) -> Self:
         """The model with half of the outputs' variance as its noise where that is open: for rows that tell none.
@@ -135,12 +191,15 @@ class BayesianLinear(FeatureModel, LinearGaussian):
             plain = 0.5 * own.square / own.rows if known else 0.5
         else:
             plain = plain_noise(own.y)
-        return replace(self, noise=plain if known_noise(self.noise) is None else self.noise, report=None)
+        noise = plain if known_noise(self.noise) is None else self.noise
+        return replace(self, noise=noise, effects=None, report=None)
 
     def likely(
         self, contributions: Sequence[Contribution], *, drop: float, fitted: BayesianLinear | None = None
     ) -> list[Self]:
         """Models whose noise is within ``drop`` nats as likely as the likeliest, the likeliest first; one if given."""
+        if self.effects is not None:
+            return self._likely_rotated(contributions, drop, fitted)
         pool = pool_of(contributions, self.noise)
         if not np.any(np.isnan(pool.noise)):
             return [self]
@@ -151,6 +210,23 @@ class BayesianLinear(FeatureModel, LinearGaussian):
         inside = values[profile >= profile.max() - drop]
         spread = inside[np.unique(np.linspace(0, len(inside) - 1, LIKELY).round().astype(int))]
         return [replace(self, noise=float(s), report=None) for s in [values[profile.argmax()], *spread]]
+
+    def _likely_rotated(
+        self, contributions: Sequence[Contribution], drop: float, fitted: BayesianLinear | None
+    ) -> list[Self]:
+        likelihood = SumsLikelihood(rotated_parts(contributions, self._features(), self.noise, self.effects))
+        if not likelihood.free:
+            return [self]
+
+        def model(theta: FloatArray) -> Any:
+            return self._learned(likelihood, theta, contributions)
+
+        def value(theta: FloatArray) -> float:
+            there, rows = model(theta).of_shared_weights(contributions)
+            return float(there.information_gains(rows)[-1])
+
+        found = likely_thetas(likelihood, None, drop, value, likelihood.likeliest().theta)
+        return [model(theta) for theta, _ in spread_of_values(found)]
 
     def _likely_by_party(
         self,
@@ -178,4 +254,25 @@ class BayesianLinear(FeatureModel, LinearGaussian):
     def describe(self) -> dict[str, Any]:
         """The features, the noise variance, and how the fit ended."""
         fit = None if self.report is None else asdict(self.report)
-        return {"features": describe_features(self._features()), "noise": described_noise(self.noise), "fit": fit}
+        effects = {} if self.effects is None else {"effects": described_effects(self.effects)}
+        return {
+            "features": describe_features(self._features()),
+            "noise": described_noise(self.noise),
+            **effects,
+            "fit": fit,
+        }
+
+    def _white(self, contribution: Contribution) -> FeatureRows:
+        """L^-1/2 Phi: (m, M).
+
+        Raises
+        ------
+        ValueError
+            The model has party effects, by which rows of a party are not independent given the shared weights.
+        """
+        if self.effects is not None:
+            raise ValueError(
+                "the model has party effects: expected it in a game, such as InformationGain(model).game(contributions)"
+                ", which integrates the parties' own weights out"
+            )
+        return super()._white(contribution)

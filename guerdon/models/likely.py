@@ -7,16 +7,17 @@ singular where a likelihood is flat, and no prior; where the likelihood is Gauss
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from guerdon.linalg import LossOfPrecisionError
-from guerdon.models.maximum_likelihood import CLIMBERS, Problem
+from guerdon.models.maximum_likelihood import CLIMBERS
 from guerdon.threads import one_thread
 from guerdon.types import FloatArray
 
-__all__ = ["likely_thetas", "spread_of_values"]
+__all__ = ["Search", "likely_thetas", "spread_of_values"]
 
 LIKELY = 12
 """Models of about the same likelihood that are looked at more closely."""
@@ -43,8 +44,26 @@ FARTHEST = 40
 """Steps in one direction at most, each 1.5 times as far as the last."""
 
 
+class Search(Protocol):
+    """-log p of hyperparameters theta, in nats, and how it is searched."""
+
+    evaluations: int
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether anything is to be learned."""
+        ...
+
+    def starts(self, X: FloatArray | None, noises: Sequence[float] | None) -> list[FloatArray]: ...
+    def value(self, theta: FloatArray) -> float: ...
+    def climb(self, theta: FloatArray, steps: int) -> tuple[float, FloatArray]: ...
+    def solve(self, theta: FloatArray) -> Any: ...
+    def within(self, theta: FloatArray) -> FloatArray: ...
+    def curvature(self, theta: FloatArray) -> FloatArray: ...
+
+
 def likely_thetas(
-    problem: Problem,
+    problem: Search,
     X: FloatArray | None,
     drop: float,
     value: Callable[[FloatArray], float],
@@ -58,7 +77,7 @@ def likely_thetas(
     known, as ``fit`` finds it, it is not looked for again.
     """
     with one_thread():
-        if not problem.free:
+        if not problem.open_ended:
             theta = np.empty(0)
             return [(theta, value(theta))]
         looked_at = [(problem.value(theta), theta) for theta in problem.starts(X, None)]
@@ -94,7 +113,7 @@ def spread_of_values(found: list[tuple[FloatArray, float]]) -> list[tuple[FloatA
     return [*found[:1], *(ranked[k] for k in places.tolist())]
 
 
-def _walk(problem: Problem, base: FloatArray, limit: float) -> list[FloatArray]:
+def _walk(problem: Search, base: FloatArray, limit: float) -> list[FloatArray]:
     """Thetas along the eigenvectors of the curvature at ``base`` with an objective of at most ``limit``."""
     curvature, vectors = np.linalg.eigh(problem.curvature(base))
     room = max(limit - problem.value(base), 0.0)

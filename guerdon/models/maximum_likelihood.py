@@ -183,6 +183,11 @@ class Problem:
         low, high = (float(np.log(bound * self.variance)) for bound in NOISE_BOUNDS)
         self.bounds += [(low, high)] * self.noises + [(None, None)] * int(self.learns_mean)
 
+    @property
+    def open_ended(self) -> bool:
+        """Whether anything is to be learned."""
+        return bool(self.free)
+
     def starts(self, X: FloatArray | None, noises: Sequence[float] | None) -> list[FloatArray]:
         """The thetas to begin from: the model's own, and those that the data suggest."""
         kernels: list[Start] = [{}]

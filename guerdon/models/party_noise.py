@@ -29,6 +29,7 @@ __all__ = [
     "median_noise",
     "noise_groups",
     "noise_is_open",
+    "noise_of_party",
     "noise_of_rows",
     "row_noise",
 ]
@@ -148,6 +149,20 @@ def known_noise(noise: Noise) -> float | None:
 def described_noise(noise: Noise) -> float | str | dict[str, float] | None:
     """A model's noise as plain numbers and text: by party, where it is."""
     return dict(noise.variances) if isinstance(noise, PartyNoise) else noise
+
+
+def noise_of_party(noise: Noise, party: str) -> float:
+    """The noise variance of a party whose rows bring none of their own.
+
+    Raises
+    ------
+    ValueError
+        It is open.
+    """
+    found = noise.variances.get(party, noise.typical) if isinstance(noise, PartyNoise) else noise
+    if found is None or isinstance(found, str):
+        raise ValueError("the model's noise is open: call fit() to learn it, or give it")
+    return float(found)
 
 
 def noise_of_rows(noise: Noise, contribution: Contribution) -> FloatArray:

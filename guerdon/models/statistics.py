@@ -15,14 +15,26 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from guerdon.models.coalition_sums import gain
+from guerdon.models.features import Features
 from guerdon.models.maximum_likelihood import NOISE_BOUNDS
+from guerdon.models.party_effects import Effects, PartyEffects, effects_are_open, rotated
+from guerdon.models.party_noise import BY_PARTY, Noise, noise_of_party, noise_of_rows
 from guerdon.models.pool import require_known
 from guerdon.models.protocols import FitReport
+from guerdon.models.sums_likelihood import RotatedRows
 from guerdon.row_marks import RowMarks
 from guerdon.scaling import Scaling
 from guerdon.types import Contribution, FloatArray, Statistics
 
-__all__ = ["all_statistics", "as_rows", "in_units", "likeliest_noise", "noiseless_gain", "rows_in_units"]
+__all__ = [
+    "all_statistics",
+    "as_rows",
+    "in_units",
+    "likeliest_noise",
+    "noiseless_gain",
+    "rotated_parts",
+    "rows_in_units",
+]
 
 NOISES = 200
 """Noise variances at which the likelihood is looked at before its highest peaks are followed."""
@@ -53,12 +65,14 @@ def all_statistics(parts: Sequence[Contribution] | Sequence[Statistics]) -> bool
 
 
 def as_rows(model: Any, parts: Sequence[Contribution] | Sequence[Statistics]) -> tuple[Any, Sequence[Contribution]]:
-    """The model and the contributions that it takes: themselves, or for statistics the same model on rows like them.
+    """The model and the contributions that it takes: themselves, or the same model on rows that say what they say.
+
+    Statistics become rows like them. Where the model has party effects, the parties' own weights are integrated out.
 
     Parameters
     ----------
     model : Model
-        With its noise known, where the parts are statistics.
+        With its noise known, where the parts are statistics, and its effects, where it has any.
     parts : sequence of Contribution or of Statistics
 
     Raises
@@ -66,16 +80,19 @@ def as_rows(model: Any, parts: Sequence[Contribution] | Sequence[Statistics]) ->
     ValueError
         The model can't be had from statistics, its noise is open, or the parties' features differ in number.
     """
-    if not all_statistics(parts):
-        return model, parts  # type: ignore[return-value]
-    on_computed = getattr(model, "on_computed", None)
-    if on_computed is None:
-        raise ValueError(
-            f"{type(model).__name__} can't be had from statistics: expected BayesianLinear, on features that the "
-            "parties can compute"
-        )
-    noise = require_known("noise", model.noise)
-    return on_computed(), [_rows_like(part, noise) for part in _alike(cast(Sequence[Statistics], parts))]
+    if all_statistics(parts):
+        on_computed = getattr(model, "on_computed", None)
+        if on_computed is None:
+            raise ValueError(
+                f"{type(model).__name__} can't be had from statistics: expected BayesianLinear, on features that the "
+                "parties can compute"
+            )
+        noise = require_known("noise", model.noise)
+        sums = _alike(cast(Sequence[Statistics], parts))
+        model, parts = on_computed(), [_rows_like(part, noise_of_party(noise, part.party)) for part in sums]
+    if getattr(model, "effects", None) is not None:
+        model, parts = model.of_shared_weights(parts)
+    return model, cast(Sequence[Contribution], parts)
 
 
 def in_units(part: Statistics, scaling: Scaling) -> Statistics:
@@ -165,6 +182,65 @@ def likeliest_noise(parts: Sequence[Statistics]) -> tuple[float, FitReport]:
     at_bound = not values[0] < best < values[-1]
     report = FitReport(likelihood, 0.0 if at_bound else abs(slope), profile.evaluations, len(ends), at_bound)
     return best, report
+
+
+def rotated_parts(
+    parts: Sequence[Contribution] | Sequence[Statistics], features: Features | None, noise: Noise, effects: Effects
+) -> list[RotatedRows]:
+    """What the likelihood of noise variances and party effects needs of rows or sums, one a party.
+
+    Parameters
+    ----------
+    parts : sequence of Contribution or of Statistics
+    features : Features or None
+        phi of the rows.
+    noise : Noise
+        The model's: None is one open variance for all that bring none of their own.
+    effects : Effects
+        The model's; where only one party has rows, its own weights are the shared ones.
+
+    Raises
+    ------
+    ValueError
+        A party sent no outputs, or sums with noise of their own whose outputs' noise is to be learned by party.
+    """
+    every = cast(Sequence[Contribution | Statistics], parts)
+    if all_statistics(parts):
+        _alike(cast(Sequence[Statistics], parts))
+    if silent := [p.party for p in every if isinstance(p, Contribution) and p.y is None]:
+        raise ValueError(f"outputs y are needed, but {', '.join(silent)} sent none")
+    told = sum(len(p) > 0 for p in every) > 1
+    found = []
+    for k, part in enumerate(every):
+        effect = np.nan if effects_are_open(effects) and told and len(part) else 0.0
+        if isinstance(effects, PartyEffects):
+            effect = effects.of(part.party)
+        group = k if noise == BY_PARTY else 0
+        found.append(_rotated_part(part, features, noise, group, effect))
+    return found
+
+
+def _rotated_part(
+    part: Contribution | Statistics, features: Features | None, noise: Noise, group: int, effect: float
+) -> RotatedRows:
+    is_open = noise == BY_PARTY or noise is None
+    if isinstance(part, Statistics):
+        known = np.nan if is_open else noise_of_party(noise, part.party)
+        F, z, beside = part.like_rows()
+        if not part.exact:
+            if noise == BY_PARTY:
+                raise ValueError(f"the sums of {part.party!r} have noise of their own, and do not tell that of outputs")
+            return RotatedRows(F, z, beside, 0.0, 0.0, known, group, effect)
+        turned, z, _ = rotated(None, F, z, np.ones(len(z)))
+        further = len(part) - len(turned)
+        left = max(0.0, part.square - float(np.square(z).sum())) if further else 0.0
+        return RotatedRows(turned, z, np.zeros(len(turned)), further, left, known, group, effect)
+    own = noise is None and part.noise is not None
+    rows = np.ones(len(part)) if is_open and not own else noise_of_rows(noise, part)
+    shared = float(np.exp(np.mean(np.log(rows)))) if len(rows) else 1.0
+    F, z, left = rotated(features, part.X, np.asarray(part.y), np.sqrt(shared / rows))
+    known = np.nan if is_open and not own else shared
+    return RotatedRows(F, z, np.zeros(len(F)), len(part) - len(F), left, known, group, effect)
 
 
 def _alike(parts: Sequence[Statistics]) -> Sequence[Statistics]:

@@ -20,7 +20,7 @@ from guerdon.metrics import expected_mnlp
 from guerdon.models.protocols import Model, NoiseResponse, Posterior
 from guerdon.models.statistics import as_rows
 from guerdon.realization.noise_path import NoisePath
-from guerdon.row_marks import shown
+from guerdon.row_marks import shown, shown_to_others, weights_of
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets, Statistics
 
@@ -29,6 +29,8 @@ __all__ = [
     "NoiseInjection",
     "Responsive",
     "expected_reward_mnlp",
+    "inputs_of",
+    "made_of",
     "noise_responses",
     "noise_variances",
     "others_noise",
@@ -39,7 +41,6 @@ __all__ = [
     "posterior_of",
     "reward_data",
     "solve_noise",
-    "weights_of",
 ]
 
 OWN_ONLY = 1e-10
@@ -264,7 +265,7 @@ def reward_data(game: ModelGame, i: int, eta: float, draws: FloatArray) -> Contr
     Where the others' rows are marked with weights (``RowMarks.weighted``), their noise variances are divided by these.
     """
     parts, start = [], 0
-    for k, c in enumerate(map(shown, game.contributions)):
+    for k, c in enumerate(made_of(game, i)):
         noise = game.model.noise_of(c)
         y = outputs_of(c)
         if k != i:
@@ -272,7 +273,19 @@ def reward_data(game: ModelGame, i: int, eta: float, draws: FloatArray) -> Contr
             start += len(c)
         parts.append((y, noise))
     y, noise = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return Contribution(game.contributions[i].party, game.inputs, y, game.contributions[i].feature_names, noise)
+    return Contribution(game.contributions[i].party, inputs_of(game, i), y, game.contributions[i].feature_names, noise)
+
+
+def made_of(game: ModelGame, i: int) -> list[Contribution]:
+    """The contributions as party i's reward is made of them: its own as they are, the others' as others see them."""
+    return [shown(c) if k == i else shown_to_others(c) for k, c in enumerate(game.contributions)]
+
+
+def inputs_of(game: ModelGame, i: int) -> FloatArray:
+    """All inputs (m, d) of party i's reward: one array for all rewards, where others see what the parties do."""
+    parts = made_of(game, i)
+    alike = all(part is shown(c) for part, c in zip(parts, game.contributions, strict=True))
+    return game.inputs if alike else np.concatenate([c.X for c in parts])
 
 
 def expected_reward_mnlp(
@@ -299,12 +312,6 @@ def others_of(model: Responsive, contributions: Sequence[Contribution], i: int) 
     rest = [c for k, c in enumerate(contributions) if k != i]
     X = np.concatenate([np.empty((0, contributions[i].X.shape[1])), *(c.X for c in rest)])
     return Contribution("(others)", X, noise=np.concatenate([np.empty(0), *(model.noise_of(c) for c in rest)]))
-
-
-def weights_of(contribution: Contribution) -> FloatArray | float:
-    """How heavily each of a contribution's rows counts in what others get: (m,), or 1."""
-    marks = contribution.marks
-    return 1.0 if marks is None or marks.weights is None else marks.weights
 
 
 def own_values(game: ModelGame) -> FloatArray:

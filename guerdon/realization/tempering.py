@@ -31,15 +31,16 @@ from guerdon.models.protocols import NoiseResponse, Posterior
 from guerdon.models.statistics import as_rows
 from guerdon.realization.noise import (
     Responsive,
+    inputs_of,
+    made_of,
     noise_variances,
     others_of,
     outputs_of,
     own_posterior,
     own_values,
     posterior_of,
-    weights_of,
 )
-from guerdon.row_marks import shown
+from guerdon.row_marks import weights_of
 from guerdon.threads import one_thread
 from guerdon.types import Contribution, FloatArray, ModelGame, RewardTargets, Statistics
 
@@ -191,11 +192,11 @@ def tempered_data(game: ModelGame, i: int, kappa: float) -> Contribution:
 
     Where the others' rows are marked with weights (``RowMarks.weighted``), their noise variances are divided by these.
     """
-    parts = [shown(c) for c in game.contributions]
+    parts = made_of(game, i)
     noise = [game.model.noise_of(c) / (1.0 if k == i else kappa * weights_of(c)) for k, c in enumerate(parts)]
     own = game.contributions[i]
     y = np.concatenate([outputs_of(c) for c in parts])
-    return Contribution(own.party, game.inputs, y, own.feature_names, np.concatenate(noise))
+    return Contribution(own.party, inputs_of(game, i), y, own.feature_names, np.concatenate(noise))
 
 
 def mnlp_with_noise_instead(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from guerdon.models.protocols import Model
+from guerdon.models.statistics import as_rows
 from guerdon.types import Contribution
 
 __all__ = ["NoiseSensitivity", "noise_sensitivity"]
@@ -82,6 +83,9 @@ def noise_sensitivity(model: Model, contributions: Sequence[Contribution]) -> No
     >>> round(found.elasticity, 12)
     -0.25
     """
-    X = np.concatenate([c.X for c in contributions])
-    noise = np.concatenate([model.noise_of(c) for c in contributions])
-    return NoiseSensitivity(model.information_gain(X, noise), len(X), model.degrees_of_freedom(contributions))
+    model, rows = as_rows(model, contributions)
+    X = np.concatenate([c.X for c in rows])
+    noise = np.concatenate([model.noise_of(c) for c in rows])
+    return NoiseSensitivity(
+        model.information_gain(X, noise), sum(map(len, contributions)), model.degrees_of_freedom(rows)
+    )

@@ -13,7 +13,7 @@ from guerdon.checks import common_features
 from guerdon.models.protocols import Model, NoiseResponse
 from guerdon.models.statistics import as_rows
 from guerdon.types import Contribution, FloatArray, ModelGame, Progress, Statistics, silent
-from guerdon.valuation.party_game import ModelPartyGame
+from guerdon.valuation.party_game import ModelPartyGame, require_rows
 from guerdon.valuation.sampling_error import arrival_orders
 
 __all__ = ["InformationGain", "InformationGainGame"]
@@ -66,9 +66,9 @@ class InformationGain:
         model = self.model if self.model is not None else model
         if model is None:
             raise ValueError("information gain is on a model: expected one, as InformationGain(model), got none")
-        model, rows = as_rows(model, contributions)
+        valued, rows = as_rows(model, contributions)
         common_features(rows)
-        return InformationGainGame(model, tuple(rows), progress)
+        return InformationGainGame(valued, tuple(rows), progress, valued is model)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +78,8 @@ class InformationGainGame(ModelPartyGame):
     model: Model
     contributions: tuple[Contribution, ...]
     progress: Progress = field(default=silent, repr=False)
+    of_rows: bool = True
+    """Whether the contributions are the parties' rows; else rows that say what all of a party's say together."""
 
     def row_influences(self) -> list[tuple[int, FloatArray]]:
         """phi less phi without a row, of each party: see ``guerdon.valuation.sampling_error``.
@@ -85,14 +87,21 @@ class InformationGainGame(ModelPartyGame):
         Exact for up to four parties, from some orders of arrival beyond. Empty for a model that has no
         ``row_influences``.
         """
-        influences_of = getattr(self.model, "row_influences", None)
+        influences_of = getattr(self.model, "row_influences", None) if self.of_rows else None
         if influences_of is None:
             return []
         influences = influences_of(self.contributions, arrival_orders(self.n))
         return [(len(c), U) for c, U in zip(self.contributions, influences, strict=True)]
 
     def row_gains(self, orders: NDArray[np.intp]) -> FloatArray:
-        """What each row adds in nats when all rows arrive in an order: (k, m) for orders (k, m), rows as they are."""
+        """What each row adds in nats when all rows arrive in an order: (k, m) for orders (k, m), rows as they are.
+
+        Raises
+        ------
+        ValueError
+            The contributions are not the parties' rows.
+        """
+        require_rows(self.of_rows)
         gains: FloatArray = self.model.row_gains(self.contributions, orders)  # type: ignore[attr-defined]
         return gains
 

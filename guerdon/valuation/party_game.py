@@ -13,7 +13,7 @@ from guerdon.row_marks import shown
 from guerdon.shapley.exact import MAX_EXACT_PARTIES
 from guerdon.types import Contribution, FloatArray, Progress
 
-__all__ = ["ModelPartyGame", "PartyGame"]
+__all__ = ["ModelPartyGame", "PartyGame", "require_rows"]
 
 
 class PartyGame:
@@ -86,3 +86,18 @@ class ModelPartyGame(PartyGame, ABC):
         table = self._all_values()
         table.setflags(write=False)
         return table
+
+
+def require_rows(of_rows: bool) -> None:
+    """Refuse to tell of single rows where all of a party's were taken together.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not of_rows:
+        raise ValueError(
+            "single rows have no value of their own here: statistics are sums over a party's rows, and where parties "
+            "have weights of their own (effects='by-party') all of a party's rows count together. Take the Shapley "
+            'values of parties, shapley = "Auto()"'
+        )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.checks import common_features
-from guerdon.models.party_noise import PartyNoise
+from guerdon.models.features import Computed
+from guerdon.models.party_noise import PartyNoise, noise_of_party
 from guerdon.models.protocols import NoiseResponse
 from guerdon.models.references import PredictiveResponse, References
-from guerdon.types import Contribution, FloatArray, ModelGame, Progress, silent
-from guerdon.valuation.party_game import ModelPartyGame
+from guerdon.models.statistics import all_statistics, as_rows
+from guerdon.types import Contribution, FloatArray, ModelGame, Progress, Statistics, silent
+from guerdon.valuation.party_game import ModelPartyGame, require_rows
 
 __all__ = ["PredictiveInformation", "PredictiveInformationGame", "PredictiveModel"]
 
@@ -79,7 +81,7 @@ class PredictiveInformation:
 
     def game(
         self,
-        contributions: Sequence[Contribution],
+        contributions: Sequence[Contribution] | Sequence[Statistics],
         *,
         model: Any = None,
         references: Sequence[FloatArray] | None = None,
@@ -89,7 +91,8 @@ class PredictiveInformation:
 
         Parameters
         ----------
-        contributions : sequence of Contribution
+        contributions : sequence of Contribution or of Statistics
+            Statistics give the game of the rows that they are sums over.
         model : PredictiveModel, optional
             Taken where the valuation has none of its own.
         references : sequence of (q_j, d) array, optional
@@ -101,7 +104,6 @@ class PredictiveInformation:
         ValueError
             There is no party, no model or no references, or the number of features differs.
         """
-        common_features(contributions)
         model = self.model if self.model is not None else model
         inputs = self.references if self.references is not None else references
         if model is None or inputs is None:
@@ -109,17 +111,26 @@ class PredictiveInformation:
         if not hasattr(model, "predictive_gains"):
             raise ValueError(f"{type(model).__name__} does not say what data tell of new outputs: predictive_gains")
         at = References.of(inputs, self.weights, _noise_by_party(model, contributions, inputs))
-        if at.X.shape[1] != contributions[0].X.shape[1]:
-            raise ValueError(f"references have {at.X.shape[1]} features, the parties {contributions[0].X.shape[1]}")
-        return PredictiveInformationGame(model, tuple(contributions), at, progress)
+        computed = isinstance(getattr(model, "features", None), Computed)
+        if not (computed or all_statistics(contributions)):
+            width = common_features(cast(Sequence[Contribution], contributions))
+            if at.X.shape[1] != width:
+                raise ValueError(f"references have {at.X.shape[1]} features, the parties {width}")
+        valued, rows = as_rows(model, contributions)
+        return PredictiveInformationGame(valued, tuple(rows), at, progress, valued is model)
 
 
-def _noise_by_party(model: Any, contributions: Sequence[Contribution], inputs: Sequence[FloatArray]) -> Any:
+def _noise_by_party(
+    model: Any, contributions: Sequence[Contribution] | Sequence[Statistics], inputs: Sequence[FloatArray]
+) -> Any:
     """The noise VARIANCE of new outputs of each party, where the model has one for each; else None."""
     noise = getattr(model, "noise", None)
     if not isinstance(noise, PartyNoise) or len(inputs) != len(contributions):
         return None
-    return [float(np.mean(noise.of(c))) for c in contributions]
+    return [
+        noise_of_party(noise, c.party) if isinstance(c, Statistics) else float(np.mean(noise.of(c)))
+        for c in contributions
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,9 +144,18 @@ class PredictiveInformationGame(ModelPartyGame):
     contributions: tuple[Contribution, ...]
     references: References
     progress: Progress = field(default=silent, repr=False)
+    of_rows: bool = True
+    """Whether the contributions are the parties' rows; else rows that say what all of a party's say together."""
 
     def row_gains(self, orders: NDArray[np.intp]) -> FloatArray:
-        """What each row adds when all rows arrive in an order: (k, m) for orders (k, m), rows as they are."""
+        """What each row adds when all rows arrive in an order: (k, m) for orders (k, m), rows as they are.
+
+        Raises
+        ------
+        ValueError
+            The contributions are not the parties' rows.
+        """
+        require_rows(self.of_rows)
         return self.model.predictive_row_gains(self.contributions, self.references, orders)
 
     def noise_of(self, contribution: Contribution) -> FloatArray:

@@ -30,7 +30,7 @@ from guerdon.generators import (
     grow_until_feasible,
 )
 from guerdon.metrics import mmd2_biased
-from guerdon.models import Model
+from guerdon.models import BayesianLinear, Model
 from guerdon.models.party_noise import BY_PARTY
 from guerdon.pipeline import Allocation, Given, allocate
 from guerdon.realization import noise_variances
@@ -46,7 +46,10 @@ from strategies import ModelRewards, SyntheticDataRewards
 __all__ = ["Collaboration", "Earned", "Rules"]
 
 UNSEEN = 0.2
-"""The share of each party's rows that utility is told on, where the data set brings none for it."""
+"""The share of each party's rows that nobody sends, where the data set brings none for it."""
+
+PUBLIC = 1 / 3
+"""The share of the rows that nobody sends whose inputs are public; utility is told on the others."""
 
 REFERENCES = 0.1
 """The share of each party's rows that it holds out and whose inputs it sends as references."""
@@ -64,6 +67,11 @@ class Rules:
         By their keys in the run config, in the place of the scenario's.
     by_party : bool
         Whether a noise variance is learned for each party.
+    effects : bool
+        Whether party effects are learned; of linear models only.
+    public : bool
+        Whether predictions are valued at public inputs, so that nobody holds rows out for it; else at inputs of rows
+        that each party holds out.
     copies_once : bool
         Whether of a party's equal rows, and of its near-copies, one is taken before anything else.
     """
@@ -71,6 +79,8 @@ class Rules:
     name: str
     parts: Mapping[str, Any]
     by_party: bool = False
+    effects: bool = False
+    public: bool = False
     copies_once: bool = False
 
 
@@ -128,7 +138,7 @@ class Collaboration:
         ValueError
             The strategy gives other rewards than models of numbers and synthetic rows, or a part refuses what it gets.
         """
-        sent = self._sent(lie)
+        sent = self._sent(lie, rules)
         if rules.copies_once:
             sent = [without_near_copies(without_repeats(c)) for c in sent]
         parts = {**self._built.parts, **rules.parts}
@@ -149,8 +159,8 @@ class Collaboration:
         return self.plan.config.parties.split(",")
 
     @cached_property
-    def _dealt(self) -> tuple[list[Contribution], tuple[FloatArray, FloatArray]]:
-        """Each party's true rows, with those whose inputs it holds out for reference; and rows that nobody has."""
+    def _dealt(self) -> tuple[list[Contribution], tuple[FloatArray, FloatArray], FloatArray]:
+        """Each party's true rows; rows that nobody has; and public inputs."""
         rng = np.random.default_rng([self.plan.config.seed, 11])
         data, of_all = self.plan.dataset, []
         unseen: list[tuple[Any, Any]] = []
@@ -162,16 +172,17 @@ class Collaboration:
             of_all.append(Contribution(name, data.features[rows], data.target[rows], data.feature_names))
         if data.held_out is not None:
             unseen.append((data.held_out.features, data.held_out.target))
-        X, y = (np.concatenate(columns) for columns in zip(*unseen, strict=True))
-        return of_all, (np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64))
+        X, y = (np.concatenate(columns).astype(np.float64) for columns in zip(*unseen, strict=True))
+        public, rest = np.split(rng.permutation(len(X)), [round(PUBLIC * len(X))])
+        return of_all, (X[rest], y[rest]), X[public]
 
-    def _sent(self, lie: Lie) -> list[Contribution]:
+    def _sent(self, lie: Lie, rules: Rules) -> list[Contribution]:
         """What is sent, sorted by party: a party lies in its file, of which the rows that it holds out come too."""
         sent: list[Contribution] = []
         for i, true in enumerate(self._dealt[0]):
             rng = np.random.default_rng([self.plan.config.seed, 12, i])
             files = lie(true, rng=rng) if i == self.liar else (true,)
-            sent += [_with_references(c, rng) for c in files]
+            sent += [c if rules.public else _with_references(c, rng) for c in files]
         return sorted(sent, key=lambda c: c.party)
 
     def _mine(self, sent: Sequence[Contribution]) -> list[int]:
@@ -181,13 +192,17 @@ class Collaboration:
     def _model(self, sent: Sequence[Contribution], parts: Mapping[str, Any], rules: Rules) -> Earned:
         scaling = self._scaling(sent)
         scaled = [scaling.apply(c) for c in sent]
-        model = _with_noise(parts["model"], rules).fit(scaled)
-        references = [np.empty((0, c.X.shape[1])) if c.references is None else c.references for c in scaled]
+        model = _by_rules(parts["model"], rules).fit(scaled)
+        if rules.public:
+            references = [scaling.features(self._dealt[2])]
+        else:
+            references = [np.empty((0, c.X.shape[1])) if c.references is None else c.references for c in scaled]
         value = Given(parts["valuation"], {"model": model, "references": references})
         rng = np.random.default_rng(self.plan.config.seed)
         allocation = allocate(scaled, value, parts["shapley"], parts["scheme"], None, rng=rng)
         alone = np.asarray(allocation.game(np.eye(len(scaled), dtype=bool)))
-        eta = noise_variances(allocation.game, scaled, allocation.targets, alone=alone)  # type: ignore[arg-type]
+        game: Any = allocation.game
+        eta = noise_variances(game, game.contributions, allocation.targets, alone=alone)
         mine = self._mine(sent)
         least = float(min(eta[i] for i in mine)) * scaling.target_scale**2
         return self._told(allocation, sent, mine, self._log_loss(least, parts, rules))
@@ -202,10 +217,11 @@ class Collaboration:
     def _truth(self, parts: Mapping[str, Any], rules: Rules) -> tuple[Any, Scaling]:
         """The game of the true rows, with hyperparameters learned from them; once for each set of rules."""
         if rules.name not in self._truths:
-            true = [_with_references(c, np.random.default_rng(0)) for c in self._dealt[0]]
+            rng = np.random.default_rng(0)
+            true = [c if rules.public else _with_references(c, rng) for c in self._dealt[0]]
             scaling = self._scaling(true)
             scaled = [scaling.apply(c) for c in true]
-            model = _with_noise(parts["model"], rules).fit(scaled)
+            model = _by_rules(parts["model"], replace(rules, effects=False)).fit(scaled)
             self._truths[rules.name] = InformationGain(model).game(scaled), scaling
         return self._truths[rules.name]
 
@@ -285,5 +301,12 @@ def _with_references(contribution: Contribution, rng: np.random.Generator) -> Co
     )
 
 
-def _with_noise(model: Model, rules: Rules) -> Any:
-    return replace(model, noise=BY_PARTY) if rules.by_party else model  # type: ignore[type-var]
+def _by_rules(model: Model, rules: Rules) -> Any:
+    """The model with noise and effects by party, where the rules say so."""
+    if rules.effects and not isinstance(model, BayesianLinear):
+        raise ValueError(
+            f"party effects are of linear models, and the scenario's is {type(model).__name__}: take one, such as "
+            "--set \"model=BayesianLinear(features='Affine()')\""
+        )
+    learned = {**({"noise": BY_PARTY} if rules.by_party else {}), **({"effects": BY_PARTY} if rules.effects else {})}
+    return replace(model, **learned)  # type: ignore[type-var]

@@ -32,7 +32,7 @@ def draw(rows: Sequence[Mapping[str, Any]], title: str, folder: Path, name: str)
                 of_rule = {row["lie"]: row for row in rows if row["rules"] == rule}
                 means = np.array([of_rule.get(lie, {}).get(measure, np.nan) for lie in lies], dtype=np.float64)
                 errors = np.array([of_rule.get(lie, {}).get(f"{measure}_error", np.nan) for lie in lies], dtype=float)
-                places = np.arange(len(lies)) + 0.24 * (k - (len(rules) - 1) / 2)
+                places = np.arange(len(lies)) + 0.72 / len(rules) * (k - (len(rules) - 1) / 2)
                 axis.errorbar(
                     means,
                     places,

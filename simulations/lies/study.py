@@ -32,10 +32,6 @@ SEEDS, QUICK = 20, 2
 
 NAMES = tuple(name for name in OFFER if name != "Honest")
 
-ORDERS = 128
-"""Of rows, from which their values are sampled: errors of about one percent."""
-
-
 NUMBERS = ("reward", "reward_honest", "share", "share_honest", "utility", "utility_honest", "alpha_change")
 
 
@@ -55,12 +51,12 @@ def rules_of(synthetic: bool) -> tuple[Rules, ...]:
             Rules("even reference, copies once", {"valuation": even}, copies_once=True),
             Rules("the same by rows", {"valuation": even, "shapley": RowShapley()}, copies_once=True),
         )
-    predictive, by_rows = PredictiveInformation(), RowShapley(orders=ORDERS)
+    predictive = {"valuation": PredictiveInformation()}
     return (
         paper,
-        Rules("predictive, noise by party", {"valuation": predictive}, by_party=True),
-        Rules("predictive, noise by party, copies once", {"valuation": predictive}, by_party=True, copies_once=True),
-        Rules("the same by rows", {"valuation": predictive, "shapley": by_rows}, by_party=True, copies_once=True),
+        Rules("predictive, noise by party, copies once", predictive, by_party=True, copies_once=True),
+        Rules("with party effects", predictive, by_party=True, effects=True, copies_once=True),
+        Rules("recommended", predictive, by_party=True, effects=True, copies_once=True, public=True),
     )
 
 

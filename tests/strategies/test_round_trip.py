@@ -672,6 +672,10 @@ def test_repeated_rows_are_reported_and_removed_where_asked(data: Path) -> None:
     removed = run(config(data, run_dir=str(data.parent / "removed"), holdout=0.0, deduplicate=True))
     counts = [{p["party"]: p["rows"] for p in d.read_allocation()["parties"]}["north"] for d in (kept, removed)]
     assert counts == [72, 24]
+    jittered = pl.concat([table, *(table.with_columns(pl.col(pl.Float64) * (1.0 + k * 1e-4)) for k in range(1, 6))])
+    bad_file(data, "north", jittered)
+    near = run(config(data, run_dir=str(data.parent / "near"), holdout=0.0, deduplicate="near"))
+    assert next(p["rows"] for p in near.read_allocation()["parties"] if p["party"] == "north") < 48
     bad_file(data, "west", pl.concat([table.head(1)] * 30))
     strict = run(config(data, run_dir=str(data.parent / "strict"), holdout=0.0, deduplicate=True))
     assert refused(strict)["west"] == "at least 2 different rows are needed, got 1"

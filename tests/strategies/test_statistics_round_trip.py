@@ -213,8 +213,7 @@ class TestRefused:
             ({"model": "GaussianProcess(kernel='rbf')", "discloses_rows": True}, "can't be had from sums"),
             ({"model": "SparseGaussianProcess(kernel='rbf')"}, "BayesianLinear"),
             ({"model": "BayesianLinear()"}, "features that each party computes|each party computes by itself"),
-            ({"model": "BayesianLinear(features='Affine()', noise='by-party')"}, "one for all"),
-            ({"valuation": "PredictiveInformation()"}, "values rows"),
+            ({"valuation": "PredictiveInformation()"}, 'references = "public"'),
             ({"shapley": "RowShapley()"}, "values single rows"),
             ({"strategy": "SyntheticDataRewards()"}, "can't be had from statistics"),
             ({"strategy": "CosineGradientRewards()"}, "can't be had from statistics"),
@@ -407,3 +406,41 @@ class TestPrivacy:
     def test_a_node_config_that_promises_nothing(self, data: Path, own: dict[str, Any], reason: str) -> None:
         directory = run(config(data, **public(data)), own={0: own})
         assert reason in " ".join(refusals(directory).values())
+
+
+EFFECTS = "BayesianLinear(features='Affine()', noise='by-party', effects='by-party')"
+
+
+def test_party_effects_are_those_of_rows_and_find_who_says_something_else(data: Path) -> None:
+    told = table(7, 60)  # west's outputs belong to other rows: its weights are not those of the others
+    shuffled = told.with_columns(outcome=pl.col("outcome").reverse(), age=3.0 * pl.col("age").clip(-2, 2))
+    shuffled.write_parquet(data / "west.parquet")
+    shared = {"model": EFFECTS, "valuation": "PredictiveInformation()", "references": "public", **public(data)}
+    by_rows = run(config(data, "rows", contribute="rows", **shared))
+    by_sums = run(config(data, "sums", **shared))
+    rows, sums = by_rows.read_allocation(), by_sums.read_allocation()
+    for key in ("alpha", "target", "reached"):
+        assert of_party(sums, key) == pytest.approx(of_party(rows, key), rel=1e-4)
+    for record, directory in ((rows, by_rows), (sums, by_sums)):
+        effects = {entry["party"]: entry["effect"] for entry in record["parties"]}
+        assert effects["west"]["share"] < 0.6 < 0.9 < min(effects["east"]["share"], effects["north"]["share"])
+        assert any("west" in sentence and "different things" in sentence for sentence in record["diagnostics"])
+        entry = next(e for e in record["parties"] if e["party"] == "west")
+        view = json.loads((Path(entry["store"]) / "reward.json").read_text())
+        assert view["model"]["effects"] == pytest.approx(effects["west"]["variance"])
+        assert any("different things" in finding for finding in view["findings"])
+        assert refusals(directory) == {}
+
+
+def test_sums_with_noise_tell_effects_where_the_noise_of_outputs_is_known(data: Path) -> None:
+    known = "BayesianLinear(noise=0.01, features='Affine()', effects='by-party')"
+    shared = {"model": known, "private": "3.0,3.0,3.0", **bounded(data)}
+    record = run(config(data, **shared)).read_allocation()
+    assert all(entry["effect"]["variance"] >= 0.0 for entry in record["parties"])
+    with pytest.raises(ValueError, match="needs a noise"):
+        run(config(data, "open", **{**shared, "model": EFFECTS}))
+
+
+def test_single_rows_have_no_value_where_all_of_a_party_count_together(data: Path) -> None:
+    with pytest.raises(ConfigError, match="takes all rows of a party together"):
+        run(config(data, contribute="rows", model=EFFECTS, shapley="RowShapley(orders=8)"))
