@@ -39,6 +39,7 @@ STAGES = {
     "shapley": "Shapley values",
     "rewards": "deciding rewards",
     "realize": "realizing",
+    "audit": "auditing rewards",
     "alone": "scoring alone",
     "deliver": "delivering rewards",
     "score": "scoring rewards",

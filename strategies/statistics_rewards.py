@@ -34,6 +34,7 @@ from guerdon.shapley import RowShapley
 from guerdon.types import Contribution, Game, Statistics
 from guerdon.valuation import InformationGain, NoiseSensitivity, noise_sensitivity
 from strategies.alone import alone_model, told
+from strategies.auditing import audit_statistics
 from strategies.conversation import Answer, Conversation
 from strategies.errors import Errors
 from strategies.fitting import check_made
@@ -238,7 +239,12 @@ class StatisticsRewards(ModelRewards):
             )
         record = self._record(allocation, made_of, computed, errors)
         self._say_of_sums(record, contributions, noise, noise_sensitivity(computed, rows))
-        return Outcome(record=record, alone=self._alone_of_sums(unfitted, model, contributions), rewards=rewards)
+        return Outcome(
+            record=record,
+            alone=self._alone_of_sums(unfitted, model, contributions),
+            rewards=rewards,
+            audit=lambda: audit_statistics(contributions, allocation.rewards),
+        )
 
     def _noise_known(self, model: BayesianLinear, sums: Sequence[PartySums]) -> BayesianLinear:
         """The model, with its noise from public rows where it is open and some sums have noise of their own.
