@@ -339,7 +339,8 @@ class RunConfig(BaseModel):
     def _what_is_limited_is_audited(self) -> Self:
         if self.max_disclosure < 1.0 and self.audit is False:
             raise ValueError(
-                f"max-disclosure = {self.max_disclosure:g} is held against what the audit finds: leave audit = false out"
+                f"max-disclosure = {self.max_disclosure:g} is held against what the audit finds: leave out "
+                "audit = false"
             )
         return self
 

@@ -1,5 +1,5 @@
-"""The audit of rewards before they are delivered: twins of each are attacked (``guerdon.audit``), and what that found is
-written down, told, and held against ``max-disclosure``."""
+"""The audit of rewards before they are delivered: twins of each are attacked (``guerdon.audit``), and what that found
+is written down, told, and held against ``max-disclosure``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ from guerdon.privacy import noise_multiplier
 from guerdon.row_marks import shown
 from guerdon.tables import Columns
 from guerdon.types import Contribution, FloatArray, Progress
-from strategies.synthetic_view import rows_drawn
 from wire.kinds.withheld import Withheld
 from wire.messages import Reward
 
@@ -147,7 +146,8 @@ def audit_synthetic(
                 _synthetic_scores(rows, made.drawn[i], pool[i], inside, columns=columns, units=units, rng=own[2 + i])
                 for made, inside in zip(twins, (targets.first, ~targets.first), strict=True)
             ]
-            found.append(judge_attacks(party, allocation.parties, targets, scored))
+            judged = judge_attacks(party, allocation.parties, targets, scored)
+            found.append(replace(judged, closest=_closest(_pixels_or_points(drawn[i]) / units, rows.X / units)))
         progress("audit", i + 3, n + 2)
     return found
 
@@ -235,7 +235,7 @@ def _synthetic_scores(
     units: FloatArray,
     rng: np.random.Generator,
 ) -> dict[str, Scored]:
-    S = drawn.points if drawn.pixels is None else from_pixels(drawn.pixels)
+    S = _pixels_or_points(drawn)
     scored = {"nearest row": nearest(rows.X / units, S / units)}
     if min(len(S), len(own.X)) > 1:
         scored["density ratio"] = density_ratio(rows.X / units, S / units, own.X / units)
@@ -246,6 +246,19 @@ def _synthetic_scores(
         scored["singling out"] = singling_out(ours, inside, theirs, rng)
         scored["guessing cells"] = guesses(ours, theirs)
     return scored
+
+
+def _pixels_or_points(drawn: SyntheticData) -> FloatArray:
+    return drawn.points if drawn.pixels is None else from_pixels(drawn.pixels)
+
+
+def _closest(drawn: FloatArray, rows: FloatArray) -> tuple[float, float]:
+    """The median distance of a row drawn to the nearest of others, and of one of these to its nearest other."""
+    to_rows = float(np.median(-nearest(drawn, rows).scores))
+    squares = np.square(rows).sum(axis=1)
+    between = np.maximum(squares[:, None] + squares - 2.0 * rows @ rows.T, 0.0)
+    np.fill_diagonal(between, np.inf)
+    return to_rows, float(np.median(np.sqrt(between.min(axis=1))))
 
 
 # What is said of it.
@@ -260,6 +273,7 @@ def disclosure_record(found: Disclosure) -> dict[str, Any]:
         "harmless": found.harmless,
         "reason": found.reason,
         "rows": found.rows,
+        "closest": None if found.closest is None else {"to_rows": found.closest[0], "between_rows": found.closest[1]},
         "strongest": None if strongest is None else _said(strongest),
         "attacks": [_said(attack) for attack in found.attacks],
         "exposed": {
@@ -299,8 +313,8 @@ def why_held_back(found: Disclosure, limit: float) -> str:
     worst = max(found.attacks, key=lambda attack: attack.area.high)
     auc, low, high = worst.area
     how = (
-        f"{said}, and which of {found.rows:,} rows of others were in can be told with an AUC of {auc:.2f} ({low:.2f} to "
-        f"{high:.2f}), by {worst.name}"
+        f"{said}, and which of {found.rows:,} rows of others were in can be told with an AUC of {auc:.2f} "
+        f"({low:.2f} to {high:.2f}), by {worst.name}"
     )
     return how if low > limit else f"{how}; the upper end decides, and on so few rows it is no lower"
 

@@ -100,8 +100,8 @@ class Conversation(Strategy):
         if self.settings.limits_disclosure and not self.audits:
             raise ValueError(
                 f"max-disclosure = {limit:g}: {type(self).__name__} does not find out what its rewards give away, so "
-                'that none could go out; leave it out, or take strategy = "ModelRewards()", "ClassificationRewards()" or '
-                '"SyntheticDataRewards()"'
+                'that none could go out; leave it out, or take strategy = "ModelRewards()", "ClassificationRewards()" '
+                'or "SyntheticDataRewards()"'
             )
         self.journal: Journal = session.journal
         self.seal = session.seal

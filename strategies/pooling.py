@@ -372,7 +372,7 @@ class PoolingMediator(Conversation):
             if reason:
                 rewards[own.party] = withheld(reward, reason)
                 entries[own.party]["held_back"] = reason
-                self.note(f"{own.party}: its reward is held back: {reason}")
+                self.journal.event("held back", party=own.party, reason=reason)
                 self.journal.ledger("held back", party=own.party, reason=reason)
         return replace(outcome, rewards=rewards)
 

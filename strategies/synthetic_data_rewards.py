@@ -190,15 +190,16 @@ class SyntheticDataRewards(PoolingMediator):
         self.stage("audit", len(pool) + 2)
         drawn = [_some_rows(work.grown.synthetic, rows_drawn(made)) for made in allocation.rewards]
         refits = isinstance(generator, FittedGenerator) and self.session.generator is None
-        carrier = MaximumMeanDiscrepancy(lengthscale="auto")
+        carrier, whole = MaximumMeanDiscrepancy(lengthscale="auto"), len(work.grown.synthetic)
+        # Half as many as for all rows, but enough for the largest reward; those that were given stay as many.
+        size = min(whole, max(whole // 2, *map(len, drawn))) if isinstance(generator, FittedGenerator) else whole
 
         def twin(half: Sequence[Contribution], rng: np.random.Generator) -> SyntheticTwin:
             rng_fit, rng_draw, rng_rewards, rng_more = rng.spawn(4)
             source: Any = self._fitted_to_half(half, rng_fit, pixels=work.features is not None) if refits else generator
             if work.features is None:
-                synthetic = source.sample(len(work.grown.synthetic), rng=rng_draw)
+                synthetic = source.sample(size, rng=rng_draw)
             else:
-                size = len(work.grown.synthetic)
                 represented = work.features.fit(half, source, size, rng=rng_draw, progress=lambda *_: None)
                 half, synthetic = represented.contributions, represented.first
             things = {"synthetic": synthetic.points}

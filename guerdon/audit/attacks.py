@@ -158,7 +158,10 @@ def _log_density(points: FloatArray, sample: FloatArray) -> FloatArray:
 
 
 def _predicate(S: Cells, rng: np.random.Generator) -> Callable[[Cells], NDArray[np.bool_]]:
-    """A conjunction that a row of S, drawn at random, fulfils: of several columns, or the extreme of a single one."""
+    """A conjunction that a row of S, drawn at random, fulfils: of several columns, or the extreme of a single one.
+
+    Of a number either a bound, on the side where fewer rows of S lie, or that it is close to the row's own.
+    """
     p, q = S.numbers.shape[1], S.codes.shape[1]
     row = int(rng.integers(len(S.numbers)))
     count = int(rng.integers(1, min(p + q, WIDEST) + 1))
@@ -168,13 +171,17 @@ def _predicate(S: Cells, rng: np.random.Generator) -> Callable[[Cells], NDArray[
         order = S.numbers[:, chosen[0]]
         row = int(order.argmax() if rng.random() < 0.5 else order.argmin())
         high = S.numbers[row] >= np.median(S.numbers, axis=0)
+    near, reach = rng.random(p) < (0.5 if count > 1 else 0.0), CLOSE * S.numbers.std(axis=0)
 
     def holds(rows: Cells) -> NDArray[np.bool_]:
         matched = np.ones(len(rows.numbers), dtype=bool)
         for j in chosen:
             if j < p:
                 bound = S.numbers[row, j]
-                matched &= rows.numbers[:, j] >= bound if high[j] else rows.numbers[:, j] <= bound
+                if near[j]:
+                    matched &= np.abs(rows.numbers[:, j] - bound) <= reach[j]
+                else:
+                    matched &= rows.numbers[:, j] >= bound if high[j] else rows.numbers[:, j] <= bound
             else:
                 matched &= rows.codes[:, j - p] == S.codes[row, j - p]
         return matched

@@ -6,9 +6,9 @@ With s_k(x) a row's score in twin k, n members and n' others there,
     AUC_k = 1/(n n') sum_{x in, y out} [s_k(x) > s_k(y)] + 1/2 [s_k(x) = s_k(y)],        AUC = (AUC_1 + AUC_2) / 2.
 
 By how much one row moves it is known from its placements (DeLong, DeLong and Clarke-Pearson 1988), here in both twins
-together: rows that are easy to attack whatever they are in raise the one AUC and lower the other, and the sum of squares
-sees that. The interval is taken on the logit's scale, so that it stays within 0 and 1. It is over the rows, given the
-twins.
+together: rows that are easy to attack whatever they are in raise the one AUC and lower the other, and the sum of
+squares sees that. The interval is taken on the logit's scale, so that it stays within 0 and 1. It is over the rows,
+given the twins.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def area_with_interval(
     distinct = np.bincount(groups) > 0
     n = max(int(distinct.sum()), 2)
     error = float(np.sqrt(np.square(single[distinct]).sum() * n / (n - 1)))
-    # Where all rows are told apart, or none, the placements say nothing of what one row more would do: as if half of one
-    # were told wrongly.
+    # Where all rows are told apart, or none, the placements say nothing of what one row more would do: as if half of
+    # one were told wrongly.
     edge = 0.5 / (min(counts) + 1)
     middle = float(np.clip(auc, edge, 1.0 - edge))
     reach = NORMAL * max(error, float(np.sqrt(edge * (1.0 - edge) / n))) / (middle * (1.0 - middle))

@@ -67,6 +67,9 @@ class Disclosure:
         Nothing of the others is in it.
     rows : int
         Rows of others that were attacked.
+    closest : tuple of float, optional
+        Of synthetic rows, for information: the median distance from one in the reward itself to the nearest row of
+        others, and from one of these to its nearest other, in standard units. It is evidence of nothing.
     """
 
     party: str
@@ -76,6 +79,7 @@ class Disclosure:
     reason: str = ""
     harmless: bool = False
     rows: int = 0
+    closest: tuple[float, float] | None = None
 
     @property
     def most(self) -> float:
