@@ -152,7 +152,8 @@ def keep_reward(message: Message, context: Context) -> Message:
         folder = save_reward(party.file.store, party.proposal.run, reward, _columns(party.file))
         _report(folder, lambda: write_report(folder, reward))
         sha256 = load_reward(folder).hash
-        party.note("rewarded", sha256=sha256, **(party.proof.fields() if party.proof else {}))
+        action = "rewarded" if kind_of(reward.about).gives else "held back"
+        party.note(action, sha256=sha256, **(party.proof.fields() if party.proof else {}))
         return messages.encode_receipt(sha256, str(folder))
 
     return answered(message, context, answer)

@@ -175,6 +175,16 @@ class RunConfig(BaseModel):
     )
     on_finding: Literal["note", "refuse"] = Settings.on_finding
     evidence: bool = Field(Settings.evidence, description="what speaks for and against each party's data, told too")
+    audit: Literal[True, False, "tables"] = Field(
+        Settings.audit,
+        description="what rewards give away of single rows is found out before they are delivered; of images with true",
+    )
+    max_disclosure: float = Field(
+        Settings.max_disclosure,
+        gt=0.5,
+        le=1.0,
+        description="a reward of which the audit can't exclude a larger AUC of telling who was in is held back",
+    )
     uncertainty: bool = Field(Settings.uncertainty, description="how far hyperparameters leave values open, told too")
     parties: str = ""
     min_parties: int = Field(Settings.min_parties, ge=1)
@@ -326,6 +336,15 @@ class RunConfig(BaseModel):
     def _one_source_of_synthetic_rows(self) -> Self:
         if self.synthetic_file and self.generator_file:
             raise ValueError("synthetic-file and generator-file both say where synthetic rows come from: give one")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_limited_is_audited(self) -> Self:
+        if self.max_disclosure < 1.0 and self.audit is False:
+            raise ValueError(
+                f"max-disclosure = {self.max_disclosure:g} is held against what the audit finds: leave out "
+                "audit = false"
+            )
         return self
 
     @property

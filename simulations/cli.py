@@ -576,7 +576,7 @@ def _launch(prepared: Prepared) -> None:
     console.print()
     add_to_run(prepared.run)
     if _show(prepared.run) == "rewarded":
-        _complain("The run did not complete: not every party took its reward.")
+        _complain(_why_incomplete(prepared.run))
         raise typer.Exit(1)
 
 
@@ -593,6 +593,16 @@ def _show(run: Path) -> str:
     allocation = directory.read_allocation()
     present(allocation, run.resolve(), Screen())
     return str(allocation["stage"])
+
+
+def _why_incomplete(run: Path) -> str:
+    from server.run_directory import RunDirectory
+
+    parties = RunDirectory(run).read_allocation()["parties"]
+    held = [str(party["party"]) for party in parties if party.get("held_back")]
+    if held:
+        return f"The run did not complete: max-disclosure held the reward of {', '.join(held)} back."
+    return "The run did not complete: not every party took its reward."
 
 
 def _complain(text: str) -> None:

@@ -58,7 +58,7 @@ FIXED_BY_THE_RUN = dict.fromkeys(
         *("dataset", "partition", "parties", "target", "noise-column", "holdout", "seed"),
         *("synthetic-file", "generator-file", "public-file", "schema-file"),
         *("strategy", "model", "generator", "features", "valuation", "shapley", "standardize", "deduplicate"),
-        *("contribute", "private", "on-finding", "references", "fit"),
+        *("contribute", "private", "on-finding", "references", "fit", "max-disclosure"),
         *("run-dir", "data-dir", "output-dir", "resume"),
     ),
     "a resumed run keeps its data, its values and its place; prepare a new run to change them",

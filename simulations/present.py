@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wire.kinds import Column, columns_of, kind_of
+from wire.kinds.columns import DISCLOSURE, NOTHING
 from wire.pages.numbers import count_text, number_text
 from wire.terminal import fitted
 from wire.text import cleaned
@@ -37,7 +38,8 @@ def present(allocation: Record, run: Path, console: Console) -> None:
     allocation = cleaned(allocation)
     unit = str(allocation.get("unit", "nats"))
     tables = _tables(allocation["parties"], unit, columns_of(allocation), console)
-    parts: list[RenderableType] = [*tables, *_refusals(allocation.get("refused") or []), ""]
+    tables += _disclosure(allocation["parties"], console)
+    parts: list[RenderableType] = [*tables, *_refusals(allocation.get("refused") or []), *_held_back(allocation), ""]
     parts += [_summary(allocation, unit)] if allocation.get("facts", True) else []
     if allocation.get("certificate") or "columns" not in allocation:
         parts += ["", _certificate(allocation.get("certificate") or [])]
@@ -107,6 +109,16 @@ def _tables(parties: Sequence[Record], unit: str, columns: Sequence[Column], con
     ]
 
 
+def _disclosure(parties: Sequence[Record], console: Console) -> list[Table]:
+    """What each reward gives away, where it was found out."""
+    columns = [column for column in DISCLOSURE if any(column.cell(party) != NOTHING for party in parties)]
+    if not columns:
+        return []
+    longest = max([len("party"), *(len(str(party["party"])) for party in parties)])
+    title = "What a reward gives away (0.5 is chance, 1 is certain)"
+    return [_table(title, columns, parties, min(longest, NAME_WIDTH), console.encoding)]
+
+
 def _width(table: Table, console: Console) -> int:
     """The columns that the table takes where nothing limits it."""
     return Measurement.get(console, console.options.update(max_width=10_000), table).maximum
@@ -142,6 +154,14 @@ def _refusals(refused: Sequence[Record]) -> list[RenderableType]:
     ]
 
 
+def _held_back(allocation: Record) -> list[RenderableType]:
+    return [
+        Text.assemble(("✗ held back ", "bold red"), (str(entry["party"]), "bold"), f": {entry['held_back']}")
+        for entry in allocation["parties"]
+        if entry.get("held_back")
+    ]
+
+
 def _certificate(checks: Sequence[Record]) -> RenderableType:
     """One line a check: whether it holds, its title, and the witness."""
     if not checks:
@@ -170,7 +190,11 @@ def _what_is_left(allocation: Record, run: Path) -> list[str]:
     """What a later ``resume`` would do."""
     if allocation.get("stage") == "valued":
         return [f"Valued only, nothing was given yet. To go on: python -m simulations resume {run}"]
-    missed = [str(party["party"]) for party in allocation["parties"] if not party.get("delivered")]
+    missed = [
+        str(party["party"])
+        for party in allocation["parties"]
+        if not party.get("delivered") and not party.get("held_back")
+    ]
     if not missed:
         return []
     return [f"Not delivered to {', '.join(missed)}. To try again: python -m simulations resume {run}"]

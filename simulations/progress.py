@@ -39,6 +39,7 @@ STAGES = {
     "shapley": "Shapley values",
     "rewards": "deciding rewards",
     "realize": "realizing",
+    "audit": "auditing rewards",
     "alone": "scoring alone",
     "deliver": "delivering rewards",
     "score": "scoring rewards",
@@ -106,6 +107,9 @@ class Progress:
             case "refused":
                 reason = escape(str(event.get("reason")))
                 self._line(f"[bold red]✗ refused[/] [bold]{escape(str(event.get('party')))}[/]: {reason}")
+            case "held back":
+                reason = escape(str(event.get("reason")))
+                self._line(f"[bold red]✗ held back[/] [bold]{escape(str(event.get('party')))}[/]: {reason}")
             case "note":
                 self._line(f"[dim]·[/] {escape(str(event.get('text')))}")
             case "finished":

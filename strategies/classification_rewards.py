@@ -11,7 +11,7 @@ from guerdon.models import Classifier, ClassPredictor
 from guerdon.models import Model as BayesianModel
 from guerdon.realization import NoiseInjection
 from guerdon.scaling import Scaling
-from guerdon.types import Contribution, Game
+from guerdon.types import Contribution, FloatArray, Game
 from strategies.model_rewards import ModelRewards
 from strategies.session import Outcome, Session
 from wire.kinds.classification import Classification
@@ -130,6 +130,11 @@ class ClassificationRewards(ModelRewards):
 
     def predictor(self, posterior: Any, scaling: Scaling, own: Contribution) -> ClassPredictor:
         return ClassPredictor(posterior, scaling, own.feature_names or (), self.target, self.labels)
+
+    def losses(self, posterior: Any, rows: Contribution) -> dict[str, FloatArray]:
+        p = posterior.predict_proba(rows.X)
+        truth = p[np.arange(len(p)), np.asarray(rows.y).astype(np.int64)]
+        return {"log loss": -np.log(np.maximum(truth, np.finfo(np.float64).tiny))}
 
     def evidence(
         self, model: BayesianModel, game: Game, scaled: Sequence[Contribution]

@@ -32,6 +32,7 @@ from strategies.memory import free_memory
 from strategies.session import Journal, Outcome, Session
 from wire import messages
 from wire.handlers import Handler
+from wire.kinds import kind_of
 from wire.messages import Introduction, MessageError, Proposal
 from wire.signing import Proof
 
@@ -70,10 +71,13 @@ class Conversation(Strategy):
         What it brings for the parties' side, by the type of message that they answer (``wire.handlers``).
     gathers_evidence : bool
         Whether it knows what ``evidence = true`` asks for.
+    audits : bool
+        Whether it knows what its rewards give away, which ``max-disclosure`` is held against.
     """
 
     rounds: int = 2
     gathers_evidence: ClassVar[bool] = False
+    audits: ClassVar[bool] = False
     parts: ClassVar[Mapping[str, str]] = {}
     handlers: ClassVar[Mapping[str, Handler]] = {}
 
@@ -92,6 +96,13 @@ class Conversation(Strategy):
                 f"evidence = true: {type(self).__name__} gathers none, which is on outputs that models foresee; leave "
                 'it out, or take strategy = "ModelRewards()"'
             )
+        limit = self.settings.max_disclosure
+        if self.settings.limits_disclosure and not self.audits:
+            raise ValueError(
+                f"max-disclosure = {limit:g}: {type(self).__name__} does not find out what its rewards give away, so "
+                'that none could go out; leave it out, or take strategy = "ModelRewards()", "ClassificationRewards()" '
+                'or "SyntheticDataRewards()"'
+            )
         self.journal: Journal = session.journal
         self.seal = session.seal
         self.proposal = Proposal(
@@ -99,6 +110,7 @@ class Conversation(Strategy):
             terms={
                 **session.texts,
                 **self.discloses(),
+                **({"max-disclosure": _limit_term(limit)} if self.settings.limits_disclosure else {}),
                 "retain-until": self.settings.retain_until or "not said",
             },
             parties=self.settings.parties,
@@ -368,6 +380,9 @@ class Conversation(Strategy):
             except MessageError as error:
                 self._missed(party, str(error))
                 continue
+            if not kind_of(rewards[party].about).gives:
+                self.journal.ledger("told", party=party, node=str(self.nodes[party]), sha256=sha256, **answer.signed)
+                continue
             entries[party].update(delivered=True, store=place)
             self.journal.ledger("delivered", party=party, node=str(self.nodes[party]), sha256=sha256, **answer.signed)
         if rewards and all(entry["delivered"] for entry in entries.values()):
@@ -489,3 +504,11 @@ class Conversation(Strategy):
             for party, (stage, reason) in sorted(self.refused.items())
         ]
         self.journal.save_allocation(record)
+
+
+def _limit_term(limit: float) -> str:
+    """The term of a proposal whose rewards are held back where they give away more."""
+    return (
+        f"{limit:g}: a reward is held back unless the audit shows that no attack of its own tells who was in with a "
+        "larger AUC"
+    )

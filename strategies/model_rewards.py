@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
+from guerdon.audit import Disclosure
 from guerdon.evidence import PartyEvidence, gather_evidence
 from guerdon.models import Classifier, ClassPredictor, FitReport, GaussianProcessPosterior, Predictor, Pretrainable
 from guerdon.models import Model as BayesianModel
@@ -30,6 +31,7 @@ from guerdon.valuation import (
 )
 from guerdon.valuation.uncertainty import Learnable
 from strategies.alone import alone_model, told
+from strategies.auditing import audit_models
 from strategies.conversation import Conversation
 from strategies.errors import Errors
 from strategies.fitting import check_made, check_parts, unit_of
@@ -48,6 +50,9 @@ WORDS = "the information gain of a model"
 
 WEIGHTS = 2
 """Beside the mediator's key, what seeds the weights that blur rewards."""
+
+AUDITED = 4
+"""Beside the run's secret seed, what seeds the halves and twins of the audit."""
 
 PRETRAINING = 1
 """Beside the run's seed, what seeds the training on public rows; nothing about it is secret."""
@@ -76,6 +81,7 @@ class ModelRewards(PoolingMediator):
 
     kind: ClassVar[str] = Model.name
     gathers_evidence: ClassVar[bool] = True
+    audits: ClassVar[bool] = True
     parts: ClassVar[Mapping[str, str]] = {
         "model": "BayesianLinear(features='Affine()')",
         "valuation": "InformationGain()",
@@ -173,6 +179,12 @@ class ModelRewards(PoolingMediator):
         noise = None if own.noise is None else float(np.mean(own.noise))
         return Predictor(posterior, scaling, own.feature_names or (), self.target, noise)
 
+    def losses(self, posterior: Any, rows: Contribution) -> dict[str, FloatArray]:
+        """How badly a model predicts each row (m,), by name, as who asks whether it was trained on them would look."""
+        mean, variance = posterior.predict(rows.X)
+        squared = np.square(np.asarray(rows.y) - mean)
+        return {"log loss": 0.5 * (np.log(variance) + squared / variance), "squared error": squared}
+
     def evidence(
         self, model: BayesianModel, game: Game, scaled: Sequence[Contribution]
     ) -> tuple[dict[str, Any], list[tuple[str, bool]]]:
@@ -263,6 +275,20 @@ class ModelRewards(PoolingMediator):
             progress=self._tell,
         )
         check_made(allocation)
+
+        def audit() -> list[Disclosure]:
+            self.stage("audit", len(contributions) + 2)
+            return audit_models(
+                allocation,
+                work.scaled,
+                self._valued_by(model, work, public),
+                parts["realization"],
+                carrier=InformationGain(model),
+                losses=self.losses,
+                rng=np.random.default_rng([self.journal.secret_seed(), AUDITED]),
+                progress=self.progress,
+            )
+
         if not self.settings.discloses_rows and not hasattr(self.session.parts["model"], "discloses_rows"):
             _check_rows_stay(allocation.rewards, [shown(c) for c in work.scaled])
         if self.carried and allocation.rewards:
@@ -291,6 +317,7 @@ class ModelRewards(PoolingMediator):
                 made.party: self._reward(work, i, model, _posterior(made), abouts[i])
                 for i, made in enumerate(allocation.rewards)
             },
+            audit=audit,
         )
 
     def _public(self, features: Sequence[str]) -> Contribution | None:

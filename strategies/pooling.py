@@ -26,10 +26,11 @@ from guerdon.images import image_shape
 from guerdon.pipeline import asks
 from guerdon.plausibility import Finding, find_implausible, overflow
 from guerdon.types import Contribution
+from strategies.auditing import disclosure_record, exposure_of, nothing_found, why_held_back, withheld
 from strategies.blame import BROKEN, culprit
 from strategies.conversation import Answer, Conversation
 from strategies.schema_check import breach
-from strategies.session import Outcome, Session, Unwritten
+from strategies.session import Outcome, Session, Settings, Unwritten
 from wire import messages
 from wire.decoding import columns_of
 from wire.defaults import CHOSEN_LATER
@@ -178,7 +179,7 @@ class PoolingMediator(Conversation):
             self.outcome = made
             return
         pool = self._pool if self._pool is not None else self._collect(replies)
-        self._conclude(self._valued(self.described(pool)))
+        self._conclude(self._audited(self._valued(self.described(pool))))
 
     def alone_requests(self) -> list[Message]:
         alone, receipts = self.concluded.alone, self._receipts()
@@ -197,7 +198,8 @@ class PoolingMediator(Conversation):
     def _take_up(self, pool: list[Contribution], about: dict[str, Any]) -> None:
         """Go on with the pool of an earlier part of this run, under what was fixed then."""
         now = self._fixed()
-        before = {"contribute": "rows", **about["fixed"]}  # before anybody could contribute anything else
+        # What was so before there was a key for it.
+        before = {"contribute": "rows", "max-disclosure": Settings.max_disclosure, **about["fixed"]}
         changed = [
             f"{name} was {old!r} and is {now.get(name)!r}" for name, old in before.items() if now.get(name) != old
         ]
@@ -342,6 +344,37 @@ class PoolingMediator(Conversation):
             _finite(self.value(pool))
         finally:
             self.session, self.journal, self.notes = session, session.journal, notes
+
+    def _audited(self, outcome: Outcome) -> Outcome:
+        """The outcome with what its rewards give away: in the record, to each party of its own rows, and without the
+        rewards that give away more than the run allows."""
+        settings, parties = self.settings, list(outcome.rewards)
+        if not parties or outcome.audit is None or settings.audit is False:
+            return outcome
+        try:
+            found = outcome.audit()
+        except BROKEN as error:  # what twins of half the rows can't be made of, rewards of all can
+            found = nothing_found(parties, f"{error}".rstrip("."))
+        for reason in dict.fromkeys(own.reason for own in found if own.reason):
+            whose = listed([own.party for own in found if own.reason == reason])
+            outcome.record.setdefault("diagnostics", []).append(
+                f"what rewards give away was not found out of {whose}: {reason}"
+            )
+        rewards = dict(outcome.rewards)
+        entries = {entry["party"]: entry for entry in outcome.record["parties"]}
+        for own in found:
+            exposed = exposure_of(own.party, found)
+            entries[own.party] |= {"disclosure": disclosure_record(own), "exposed": exposed or None}
+            reward = rewards[own.party]
+            if exposed:
+                rewards[own.party] = reward = replace(reward, about={**reward.about, "exposed": exposed})
+            reason = why_held_back(own, settings.max_disclosure) if settings.limits_disclosure else ""
+            if reason:
+                rewards[own.party] = withheld(reward, reason)
+                entries[own.party]["held_back"] = reason
+                self.journal.event("held back", party=own.party, reason=reason)
+                self.journal.ledger("held back", party=own.party, reason=reason)
+        return replace(outcome, rewards=rewards)
 
     def _conclude(self, outcome: Outcome) -> None:
         """With the findings in the record, and in each party's reward those about its own data."""

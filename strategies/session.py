@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -15,6 +15,7 @@ from wire.schema import Schema
 from wire.signing import MediatorSeal
 
 if TYPE_CHECKING:
+    from guerdon.audit import Disclosure
     from guerdon.models.protocols import Arrays
 
 __all__ = ["Journal", "Outcome", "Session", "Settings", "Unwritten"]
@@ -146,6 +147,8 @@ class Settings:
     uncertainty: bool = True
     fit: Literal["pool", "leave-one-out median", "party median", "public"] = "pool"
     evidence: bool = False
+    audit: bool | Literal["tables"] = "tables"
+    max_disclosure: float = 1.0
     private: str = ""
     references: int | Literal["held-out", "public"] = "held-out"
     holdout: float = HOLDOUT
@@ -160,11 +163,16 @@ class Settings:
     agreed_before: bool = False
 
     @property
+    def limits_disclosure(self) -> bool:
+        """Whether a reward can be held back for what it gives away."""
+        return self.max_disclosure < 1.0
+
+    @property
     def fixed(self) -> dict[str, Any]:
         """What a resumed run may not change: what was pooled, and how."""
         names = (
             *("seed", "holdout", "standardize", "contribute", "deduplicate", "on_finding", "discloses_rows"),
-            *("generator_file", "public_file", "references", "fit"),
+            *("generator_file", "public_file", "references", "fit", "max_disclosure"),
         )
         fixed = {name.replace("_", "-"): getattr(self, name) for name in names}
         return {**fixed, "schema": self.schema.hash if self.schema else ""}
@@ -195,9 +203,11 @@ class Outcome:
     """What valuation and realization came to.
 
     record : the run's allocation as it goes into allocation.json; alone : what each party could have done by itself;
-    rewards : what each party gets, empty where the run stops after valuation.
+    rewards : what each party gets, empty where the run stops after valuation; audit : what they give away, one
+    ``Disclosure`` a party, found out when it is called; None where nobody knows how.
     """
 
     record: dict[str, Any]
     alone: Mapping[str, Reward]
     rewards: Mapping[str, Reward]
+    audit: Callable[[], Sequence[Disclosure]] | None = None

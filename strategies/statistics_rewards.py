@@ -34,6 +34,7 @@ from guerdon.shapley import RowShapley
 from guerdon.types import Contribution, FloatArray, Game, Statistics
 from guerdon.valuation import InformationGain, NoiseSensitivity, PredictiveInformation, noise_sensitivity
 from strategies.alone import alone_model, told
+from strategies.auditing import audit_statistics
 from strategies.conversation import Answer, Conversation
 from strategies.errors import Errors
 from strategies.fitting import check_made
@@ -240,7 +241,12 @@ class StatisticsRewards(ModelRewards):
                 {**about, **found, "contains": f"{made.contains}, and {self._units_of_sums(work)}"},
             )
         self._say_of_sums(record, contributions, noise, noise_sensitivity(computed, rows))
-        return Outcome(record=record, alone=self._alone_of_sums(unfitted, model, contributions), rewards=rewards)
+        return Outcome(
+            record=record,
+            alone=self._alone_of_sums(unfitted, model, contributions),
+            rewards=rewards,
+            audit=lambda: audit_statistics(contributions, allocation.rewards),
+        )
 
     def _public_references(self, work: _Sums) -> list[FloatArray]:
         """The run's public inputs, in the units that the model sees."""

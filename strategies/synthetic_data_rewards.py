@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from guerdon.audit import Disclosure, twin_rewards
 from guerdon.features import ImageFeatures
 from guerdon.generators import (
     AdversarialForest,
@@ -23,11 +24,12 @@ from guerdon.generators import (
     grow_until_feasible,
 )
 from guerdon.images import ImageShape, from_pixels, image_shape
-from guerdon.pipeline import Allocation, MadeReward
+from guerdon.pipeline import Allocation, Given, MadeReward
 from guerdon.scaling import Scaling
-from guerdon.tables import Boolean, infer_columns
+from guerdon.tables import Boolean, Columns, infer_columns
 from guerdon.types import Contribution, FloatArray
 from guerdon.valuation import MaximumMeanDiscrepancy
+from strategies.auditing import SyntheticTwin, audit_synthetic, nothing_found
 from strategies.errors import Errors
 from strategies.fidelity import PoolFidelity, fidelity_averages
 from strategies.fitting import check_made, check_parts, unit_of
@@ -46,6 +48,9 @@ __all__ = ["SyntheticDataRewards"]
 
 WORDS = "the maximum mean discrepancy to all data"
 """What rewards are made by, whatever the data are valued by."""
+
+AUDITED = 4
+"""Beside the run's secret seed, what seeds the halves and twins of the audit."""
 
 EVENING = 3
 """Beside the run's seed, what seeds which rows of a large party a generator is fitted to."""
@@ -71,6 +76,7 @@ class SyntheticDataRewards(PoolingMediator):
     limit : how many at most, where the scheme's bounds conflict and more rows might help; ``size`` when None
     """
 
+    audits: ClassVar[bool] = True
     numbers: ClassVar[bool] = False  # labels
     parts: ClassVar[Mapping[str, str]] = {
         "generator": "",  # a Gaussian mixture of numbers, an adversarial forest of other tables: see begin
@@ -141,7 +147,7 @@ class SyntheticDataRewards(PoolingMediator):
             self.note(f"the synthetic rows are {discloses}: agree to that before rewards are given")
         if self.carried and grown.allocation.rewards:
             self.note(self.carried)
-        work = _Work(contributions, self.target, scaling, features, grown, quality, discloses)
+        work = _Work(contributions, scaled, self.target, scaling, features, grown, quality, discloses)
         for sentence in _lost_classes(work, self.settings.schema):
             self.note(sentence)
         allocation = grown.allocation
@@ -172,7 +178,64 @@ class SyntheticDataRewards(PoolingMediator):
                 )
                 for i, made in enumerate(allocation.rewards)
             },
+            audit=lambda: self._audit(work, generator),
         )
+
+    def _audit(self, work: _Work, generator: FittedGenerator | GivenRows) -> list[Disclosure]:
+        """What the synthetic rows of each party give away of the others': twins come from generators fitted anew."""
+        allocation, pool, parts = work.grown.allocation, work.scaled, self.session.parts
+        if work.shape is not None and self.settings.audit is not True and not self.settings.limits_disclosure:
+            why = "not looked into, since twins of images take as long as they do: audit = true asks for it"
+            return nothing_found(allocation.parties, why)
+        self.stage("audit", len(pool) + 2)
+        drawn = [_some_rows(work.grown.synthetic, rows_drawn(made)) for made in allocation.rewards]
+        refits = isinstance(generator, FittedGenerator) and self.session.generator is None
+        carrier, whole = MaximumMeanDiscrepancy(lengthscale="auto"), len(work.grown.synthetic)
+        # Half as many as for all rows, but enough for the largest reward; those that were given stay as many.
+        size = min(whole, max(whole // 2, *map(len, drawn))) if isinstance(generator, FittedGenerator) else whole
+
+        def twin(half: Sequence[Contribution], rng: np.random.Generator) -> SyntheticTwin:
+            rng_fit, rng_draw, rng_rewards, rng_more = rng.spawn(4)
+            source: Any = self._fitted_to_half(half, rng_fit, pixels=work.features is not None) if refits else generator
+            if work.features is None:
+                synthetic = source.sample(size, rng=rng_draw)
+            else:
+                represented = work.features.fit(half, source, size, rng=rng_draw, progress=lambda *_: None)
+                half, synthetic = represented.contributions, represented.first
+            things = {"synthetic": synthetic.points}
+            made = twin_rewards(
+                allocation,
+                half,
+                Given(parts["valuation"], things),
+                parts["realization"],
+                carrier=Given(carrier, things),
+                rng=rng_rewards,
+            )
+            chosen = [
+                _as_many(rows_drawn(m), len(real), len(synthetic), rng_more)
+                for m, real in zip(made, drawn, strict=True)
+            ]
+            return SyntheticTwin([_some_rows(synthetic, rows) for rows in chosen])
+
+        return audit_synthetic(
+            allocation,
+            pool,
+            drawn,
+            twin,
+            columns=None if work.shape is not None else _columns_of(pool),
+            rng=np.random.default_rng([self.journal.secret_seed(), AUDITED]),
+            progress=self.progress,
+        )
+
+    def _fitted_to_half(
+        self, half: Sequence[Contribution], rng: np.random.Generator, *, pixels: bool
+    ) -> FittedGenerator:
+        """The run's generator, fitted to one half of the rows as it was to all."""
+        if (rows := getattr(self.session.parts["valuation"], "fitted_to", None)) is not None:
+            half = rows(half, rng=np.random.default_rng([self.settings.seed, EVENING]))
+        unlabelled = [replace(c, y=None) for c in half] if pixels else half
+        fitted: FittedGenerator = self.session.parts["generator"].fit(unlabelled, rng=rng)
+        return replace(fitted, columns=half[0].columns)
 
     def judge(self) -> None:
         kind = Synthetic()
@@ -369,16 +432,37 @@ def _lost_classes(work: _Work, schema: Schema | None) -> list[str]:
     return said
 
 
+def _some_rows(synthetic: SyntheticData, rows: NDArray[np.int64]) -> SyntheticData:
+    labels, pixels = synthetic.labels, synthetic.pixels
+    return SyntheticData(
+        synthetic.points[rows],
+        None if labels is None else labels[rows],
+        None if pixels is None else pixels[rows],
+    )
+
+
+def _as_many(chosen: NDArray[np.int64], count: int, of: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The first ``count`` rows chosen, with others at random where they are fewer."""
+    left = np.setdiff1d(np.arange(of), chosen)
+    return np.concatenate([chosen[:count], rng.permutation(left)[: max(0, count - len(chosen))]])
+
+
+def _columns_of(pool: Sequence[Contribution]) -> Columns:
+    """What the features of the pool are; by what they hold, where it is not known."""
+    return pool[0].columns or infer_columns(np.concatenate([c.X for c in pool]), pool[0].feature_names or ())
+
+
 def _short(missing: float, target: float) -> str:
     return f"{max(missing, 0.0):.3g} short of its target {target:.6g}"
 
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """The pool as it came, its scaling and what it is valued by, the synthetic pool with its game and quality, and what
-    its generator discloses."""
+    """The pool as it came and in standard units, its scaling and what it is valued by, the synthetic pool with its game
+    and quality, and what its generator discloses."""
 
     contributions: Sequence[Contribution]
+    scaled: Sequence[Contribution]
     target: str
     scaling: Scaling
     features: Any

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from server.report.disclosed import DISCLOSED, disclosed
 from server.report.mathematics import MATHEMATICS
 from server.report.negotiation import NEGOTIATION, SCRIPT, STYLE, negotiation_data
 from server.report.words import number_word, summary, tells
@@ -27,7 +28,7 @@ TEMPLATE = (
 {% if record.shapley_method is defined %}<li>Shapley values: <b>{{ record.shapley_method }}</b></li>{% endif %}</ul>
 {% endblock %}
 {% block navigation %}<nav aria-label="sections"><ul><li><a href="#outcome">Outcome</a></li>{% if negotiation %}<li><a href="#negotiation">Negotiate ρ</a></li>{% endif %}
-{% if record.certificate %}<li><a href="#certificate">Certificate</a></li>{% endif %}<li><a href="#pictures">Pictures</a></li><li><a href="#details">Details</a></li></ul></nav>{% endblock %}
+{% if record.certificate %}<li><a href="#certificate">Certificate</a></li>{% endif %}{% if disclosed %}<li><a href="#disclosed">What it gives away</a></li>{% endif %}<li><a href="#pictures">Pictures</a></li><li><a href="#details">Details</a></li></ul></nav>{% endblock %}
 {% block content %}
 <style>{{ extra_style | safe }}</style>
 <section id="outcome">
@@ -57,6 +58,9 @@ aria-label="{{ 'holds' if check.holds else 'fails' if check.holds is false else 
 <details><summary>What the conditions mean</summary><dl>{% for check in record.certificate %}{% if check.name in conditions %}
 <dt>{{ check.name }}, {{ check.title }}</dt><dd>{{ conditions[check.name][1] }}</dd>{% endif %}{% endfor %}</dl></details>
 </section>{% endif %}
+"""
+    + DISCLOSED
+    + """
 <section id="pictures">
 <h2>Pictures</h2>
 <div class="figures">{% for picture in pictures %}{{ part.figure(picture) }}{% endfor %}</div>
@@ -118,6 +122,7 @@ def mediator_page(
         tables=_tables(columns_of(record)),
         valued=tells(record, "value"),
         shows=f" and {kind_of(record).report_shows}" if kind_of(record).report_shows else "",
+        disclosed=disclosed(record),
         negotiation=negotiation,
         no_negotiation="Rewards of this kind have no ρ to negotiate.",
         meanings=MEANINGS,

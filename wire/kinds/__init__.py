@@ -16,12 +16,13 @@ from wire.kinds.columns import Column
 from wire.kinds.kind import Kind, understood
 from wire.kinds.model import Model
 from wire.kinds.synthetic import Synthetic
+from wire.kinds.withheld import Withheld
 from wire.pages.glossary import MEANINGS
 
 __all__ = ["KINDS", "Brought", "Column", "Kind", "brought", "columns_of", "kind_of", "understood"]
 
 KINDS: Mapping[str, Kind] = {
-    **{kind.name: kind for kind in (Model(), Classification(), Synthetic(), Classifier())},
+    **{kind.name: kind for kind in (Model(), Classification(), Synthetic(), Classifier(), Withheld())},
     "learning": Classifier(),  # as records of federated learning said until 0.1
 }
 """What is known of the kinds of rewards, by the name that ``about["kind"]`` and ``record["kind"]`` have."""

@@ -17,9 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from wire.pages.glossary import MEANINGS
 from wire.pages.numbers import count_text, number_text, with_error
 
-__all__ = ["NOTHING", "Column", "Group"]
+__all__ = ["DISCLOSURE", "NOTHING", "Column", "Group"]
 
 NOTHING = "–"
 """What stands where a party has no such number."""
@@ -102,3 +103,18 @@ class Column:
         if (self.count and isinstance(value, int | float)) or type(value) is int:
             return count_text(int(value))
         return number_text(value, self.decimals)
+
+
+DISCLOSURE = (
+    Column("rows\nattacked", "disclosure.rows", "rows attacked", MEANINGS["attacked"], count=True),
+    Column("strongest attack", "disclosure.strongest.name", "strongest attack"),
+    Column(
+        "AUC of telling\nothers' rows",
+        "disclosure.strongest.auc | disclosure.bound in disclosure.strongest.interval",
+        "AUC of telling others' rows",
+        MEANINGS["disclosure"],
+        decimals=2,
+    ),
+    Column("of its own rows,\nby others' rewards", "exposed.auc in exposed", "", MEANINGS["exposed"], decimals=2),
+)
+"""What each party's reward gives away of the others' rows, and the others' of its own, as the audit found it."""

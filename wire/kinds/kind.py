@@ -136,6 +136,8 @@ class Kind:
         The most that a reward can be, in words, where that is not the value of all data.
     predicts : bool
         Whether ``predict`` works.
+    gives : bool
+        Whether the party has its reward with it, and not the word that it is held back.
     report_shows : str
         What the mediator's report shows besides the values, to go on with "and ..."; "" where nothing is.
     scores : sequence of Score
@@ -149,6 +151,7 @@ class Kind:
     scheme: ClassVar[str] = ""
     ceiling: ClassVar[str] = "as the valuation has it"
     predicts: ClassVar[bool] = False
+    gives: ClassVar[bool] = True
     report_shows: ClassVar[str] = ""
     scores: ClassVar[Sequence[Score]] = (MNLP, RMSE, ACCURACY)
     given: ClassVar[Sequence[Column]] = ()

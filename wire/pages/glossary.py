@@ -61,6 +61,12 @@ MEANINGS: dict[str, str] = {
     "membership_auc": "How often a row that the party contributed lies nearer to a synthetic row of its reward than "
     "one that it held out, ties counting half: the AUC of telling who was in. 0.5 is chance, 1 is certain. "
     "Others' rows, which its reward was drawn for, can be easier to tell.",
+    "disclosure": "How well whoever holds the reward can tell which rows of other parties it was made of, by the "
+    "strongest of the attacks that were tried: how often a row that was in is scored above one that was not, ties "
+    "counting half. 0.5 is chance, 1 is certain. Below, the 95 % interval over the rows. Found out on twins of the "
+    "reward, each made of one half of the rows.",
+    "exposed": "The same of this party's own rows, by the one of the other parties' rewards that tells most of them.",
+    "attacked": "Rows of other parties that the reward was attacked with.",
     "log_loss": "Mean negative log probability (nats) given to the true class on rows that it held out, with its own "
     "data, then with its reward; lower is better.",
     "auc": "How often a held-out row of a class is given more of it than a row of another, ties counting half, with "

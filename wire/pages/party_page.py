@@ -28,6 +28,8 @@ UNSAID: View = {
     **dict.fromkeys(("unit", "scheme", "strategy", "contains"), ""),
     "parties": (),
     "findings": (),
+    "held_back": "",
+    "exposed": None,
 }
 """What a strategy of one's own need not say of a reward."""
 
@@ -47,6 +49,8 @@ TEMPLATE = """{% extends "skeleton" %}
 {% if view.rho is not none %}<li title="{{ meanings.rho }}">ρ = <b>{{ view.rho | number }}</b></li>{% endif %}</ul>
 {% endblock %}
 {% block content %}
+{% if view.held_back %}<section><h2>Why it is held back</h2><p class="warning">{{ view.held_back[:1] | upper }}{{ view.held_back[1:] }}.</p>
+<p>Nothing of your reward was sent. That rewards which give away more than this are held back was a term of the run, and holds for all parties.</p></section>{% endif %}
 <section>
 <h2>What you {{ 'get' if given else 'would get' }}</h2>
 {% if view.target is not none %}<div class="tiles">
@@ -79,6 +83,12 @@ place of those that were sent, it would be {{ view.synthetic_rows_range.least | 
 {% if undefined %}<p class="note">{{ undefined[:1] | upper }}{{ undefined[1:] }}.</p>{% endif %}
 </section>
 {% endif %}
+{% if exposed %}<section>
+<h2>What the others' rewards tell of your rows</h2>
+<p>{{ exposed }}</p>
+<p class="note">Found by the mediator before any reward went out, on twins of the rewards that were each made of one half of all rows. These attacks
+were tried and no others: that they fail is no guarantee.</p>
+</section>{% endif %}
 {% if disclosed %}<section>
 <h2>What it tells of who was in</h2>
 <p>{{ disclosed }}</p>
@@ -183,6 +193,7 @@ def party_page(
         predicts=kind.predicts,
         scores=scores,
         undefined=kind.undefined({view["party"]: reward or {}}),
+        exposed=_exposed(view["exposed"]),
         disclosed=kind.disclosed({view["party"]: reward or {}}),
         pictures=list(pictures),
         slider=_slider(view),
@@ -247,7 +258,22 @@ def _told(view: View) -> dict[str, Any]:
     return view
 
 
+def _exposed(found: Any) -> str:
+    """What the mediator's audit says of the party's own rows, in a sentence; "" where it says nothing."""
+    if not isinstance(found, Mapping) or not all(is_number(found.get(key)) for key in ("auc", "least", "most")):
+        return ""
+    rewards = found.get("rewards")
+    of = f"of {rewards} rewards of others" if is_number(rewards) and rewards != 1 else "reward of another"
+    said = f"an AUC of {found['auc']:.2f} ({found['least']:.2f} to {found['most']:.2f})"
+    return (
+        f"Which of your rows were in is told by the strongest attack, on whichever {of} tells most, with {said}: 0.5 is "
+        "chance, 1 is certain."
+    )
+
+
 def _opening(view: View, given: bool) -> str:
+    if view["held_back"]:
+        return "Your reward was made, and is held back."
     what, verb = kind_of(view).words, "is" if given else "would be"
     if view["target"] is None:
         alpha = next((row.get("alpha") for row in view["parties"] if row["party"] == view["party"]), None)
@@ -267,7 +293,8 @@ def _slider(view: View) -> str | None:
     """
     thresholds = view["thresholds"]
     if (
-        not is_number(view["rho"])
+        view["held_back"]
+        or not is_number(view["rho"])
         or view["target"] is None
         or not thresholds
         or str(view["scheme"]).partition("(")[0] != "RhoShapley"
