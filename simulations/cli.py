@@ -1,4 +1,4 @@
-"""The commands: run, list, prepare, show, report, compare, export, resume, purge, paper and lies.
+"""The commands: run, list, prepare, show, report, compare, export, resume, purge, paper, lies and foresee.
 
 Each imports what it needs when it is called, so that ``--help`` and ``list`` answer at once.
 """
@@ -58,6 +58,10 @@ Draw the report again, or several runs side by side:
 Draw the papers' figures and tables again:
 
   python -m simulations paper sim2020-fig2 --quick
+
+Who would gain, from sizes and epsilons alone:
+
+  python -m simulations foresee --rows 227,220,91,107 --features 15 --epsilon 1,1,3,inf
 """,
     rich_markup_mode="rich",
     no_args_is_help=True,
@@ -442,6 +446,78 @@ def lies(
         _complain(f"Missing: {reason}")
     if missing:
         raise typer.Exit(1)
+
+
+@app.command()
+def foresee(
+    rows: Annotated[str, typer.Option("--rows", metavar="M,M,...", help="Rows that each party contributes.")],
+    features: Annotated[
+        int, typer.Option("--features", metavar="M", help="Features of the model, the constant among them.")
+    ],
+    epsilon: Annotated[
+        str,
+        typer.Option("--epsilon", metavar="E,E,...", help="Each party's epsilon, inf without noise; one for all."),
+    ] = "inf",
+    delta: Annotated[float, typer.Option("--delta", help="Of all epsilons.")] = 1e-5,
+    noise: Annotated[
+        float,
+        typer.Option("--noise", help="Variance of outputs that features do not explain, where outputs have 1."),
+    ] = 0.5,
+    weights: Annotated[
+        float | None,
+        typer.Option("--weights", help="What features explain, |w|^2; 1 - noise if left out.", show_default=False),
+    ] = None,
+    norm: Annotated[
+        float | None,
+        typer.Option(
+            "--norm",
+            help="Length that rows are clipped to, in standard deviations; what nine in ten are within if left out.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[float, typer.Option("--output", help="What outputs are clipped to, likewise.")] = 3.0,
+    rho: Annotated[
+        str, typer.Option("--rho", help="Of the scheme: stable, rational or a number in 0 to 1.")
+    ] = "stable",
+    draws: Annotated[int, typer.Option("--draws", help="Collaborations that are drawn and averaged.")] = 32,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same numbers.")] = 0,
+) -> None:
+    """Who can expect to gain from pooling sums over rows, before anything is signed or sent.
+
+    From sizes and epsilons alone: no data is needed, and none is looked at.
+    Says for each party what its rows are worth to itself, what its reward
+    would be, how well each would predict, and from which epsilon of its own,
+    or how many rows of everybody's, it begins to gain.
+
+    The error is that of the weights, against the weights: 1 is as bad as
+    predicting the mean. A party gains where its reward's is smaller than that
+    of its model alone, by more than 1 %. What is assumed is printed, and can
+    be set: standardized features, the model's belief w ~ N(0, I).
+
+      python -m simulations foresee --rows 227,220,91,107 --features 15 --epsilon 1,1,3,inf
+
+    Exit status: 0 if there is a verdict, whatever it is; 2 if something can't
+    be used.
+    """
+    from simulations.foresight import present_foreseen, read_setting
+
+    try:
+        setting = read_setting(
+            rows=rows,
+            epsilon=epsilon,
+            features=features,
+            delta=delta,
+            noise=noise,
+            weights=weights,
+            norm=norm,
+            output=output,
+            rho=rho,
+            draws=draws,
+            seed=seed,
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    present_foreseen(setting, Screen())
 
 
 class _Own(NamedTuple):
