@@ -125,6 +125,11 @@ class Collaboration:
         """Whether rewards are synthetic rows; else they are models."""
         return isinstance(self._built.strategy, SyntheticDataRewards)
 
+    @property
+    def valuation(self) -> Any:
+        """The scenario's."""
+        return self._built.parts["valuation"]
+
     def earned(self, lie: Lie, rules: Rules) -> Earned:
         """What everybody gets where the liar tells this lie, under these rules.
 
@@ -164,8 +169,11 @@ class Collaboration:
         return self.plan.config.parties.split(",")
 
     @cached_property
-    def _dealt(self) -> tuple[list[Contribution], tuple[FloatArray, FloatArray]]:
-        """Each party's true rows, with those whose inputs it holds out for reference; and rows that nobody has."""
+    def _dealt(self) -> tuple[list[Contribution], tuple[FloatArray, FloatArray], FloatArray]:
+        """Each party's true rows, with those whose inputs it holds out for reference; and rows that nobody has.
+
+        Where rewards are synthetic half of these are public, (p, d) of their inputs, and utility is told on the others.
+        """
         rng = np.random.default_rng([self.plan.config.seed, 11])
         data, of_all = self.plan.dataset, []
         unseen: list[tuple[Any, Any]] = []
@@ -179,7 +187,9 @@ class Collaboration:
         if data.held_out is not None:
             unseen.append((data.held_out.features, data.held_out.target))
         X, y = (np.concatenate(columns) for columns in zip(*unseen, strict=True))
-        return of_all, (np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64))
+        X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        public, rest = np.split(rng.permutation(len(X)), [len(X) // 2 if self.synthetic else 0])
+        return of_all, (X[rest], y[rest]), X[public]
 
     def _sent(self, lie: Lie) -> list[Contribution]:
         """What is sent, sorted by party; where rewards are models, without the rows that are held out for reference.
@@ -251,7 +261,7 @@ class Collaboration:
         self, scaled: Sequence[Contribution], parts: Mapping[str, Any], scaling: Scaling, seeds: Sequence[Any]
     ) -> GrownPool:
         """Everything decided, with as many synthetic rows as the bounds need, up to 16 times as many as asked for."""
-        valuation = _Remembered(parts["valuation"], self._once)
+        valuation = _Remembered(parts["valuation"], scaling.features(self._dealt[2]), self._once)
         given, decide = self.plan.dataset.synthetic, (valuation, parts["shapley"], parts["scheme"])
         if given is None or "generator" in self.plan.given:
             mixed = scaled[0].columns is not None and scaled[0].columns.is_mixed
@@ -297,11 +307,13 @@ class _Remembered:
     """A valuation that makes the game of the same rows once, for all sets of rules that share it."""
 
     valuation: Any
+    public: FloatArray
     once: Callable[[Any, Callable[[], Any]], Any]
 
     def game(self, contributions: Sequence[Contribution], synthetic: FloatArray) -> Any:
+        given = Given(self.valuation, {"synthetic": synthetic, "public": self.public})
         key = (self.valuation, _digest(contributions), blake2b(synthetic.tobytes()).digest())
-        return self.once(key, lambda: self.valuation.game(contributions, synthetic))
+        return self.once(key, lambda: given.game(contributions))
 
 
 def _digest(contributions: Sequence[Contribution]) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -50,21 +50,24 @@ SMALLER: Mapping[str, tuple[str, ...]] = MappingProxyType(
 NUMBERS = ("reward", "reward_honest", "share", "share_honest", "utility", "utility_honest", "alpha_change")
 
 
-def rules_of(synthetic: bool) -> tuple[Rules, ...]:
+def rules_of(synthetic: bool, valuation: Any = None) -> tuple[Rules, ...]:
     """What is compared: the paper's valuation, and what stands against lies, one thing after another.
 
     Parameters
     ----------
     synthetic : bool
         Whether rewards are synthetic rows; else they are models.
+    valuation : ValueFunction, optional
+        The scenario's, whose length-scale and kernel are kept where it is a maximum mean discrepancy.
     """
     paper = Rules("the paper's", {})
     if synthetic:
-        even = MaximumMeanDiscrepancy(reference="parties", near_duplicates="once")
+        own = valuation if isinstance(valuation, MaximumMeanDiscrepancy) else MaximumMeanDiscrepancy()
+        median = replace(own, near_duplicates="once", rows="median")
         return (
             paper,
-            Rules("even reference, copies once", {"valuation": even}, copies_once=True),
-            Rules("the same by rows", {"valuation": even, "shapley": RowShapley()}, copies_once=True),
+            Rules("median rows, copies once", {"valuation": median}, copies_once=True),
+            Rules("the same by rows", {"valuation": median, "shapley": RowShapley()}, copies_once=True),
         )
     predictive, by_rows = PredictiveInformation(), RowShapley(orders=ORDERS)
     return (
@@ -169,7 +172,7 @@ def tell(
     planned = plan(load_scenario(scenario), overrides, seed=seed)
     parties = len(planned.blocks)
     collaboration = Collaboration(planned, seed % parties, size, rows)
-    for rule in rules_of(collaboration.synthetic):
+    for rule in rules_of(collaboration.synthetic, collaboration.valuation):
         if rule.name not in rules:
             continue
         try:
