@@ -70,11 +70,12 @@ class Candidates:
         if greedy and isinstance(kernel, SquaredExponential):
             kernel = kernel.direct()  # equal points then tie exactly, and the first of them is taken
         share, own = game.candidate_sums / game.reference, kernel.diagonal(G)
-        kS = cross_sums(kernel, X, G).columns
+        size = game.union_sums(party).size  # how many of its rows count
+        kS = size / max(len(X), 1) * cross_sums(kernel, X, G).columns
         return cls(
             kernel=kernel,
             reference=game.reference,
-            size=len(X),
+            size=size,
             to_reference=float(game.A[party]),
             within=float(game.B[party, party]),
             points=kernel.right(G),
@@ -82,7 +83,7 @@ class Candidates:
             index=np.arange(len(G)),
             share=share,
             own=own,
-            Z=(len(X) + 1) * share - kS - 0.5 * own,
+            Z=(size + 1) * share - kS - 0.5 * own,
             gone=-np.inf if greedy else np.nan,
             taken=[],
             row=np.empty((1, len(G))),

@@ -24,6 +24,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 import numpy as np
+from numpy.typing import NDArray
 
 from guerdon.parallel import ordered_map
 from guerdon.types import FloatArray, Progress, ShapleyValues, silent
@@ -97,41 +98,76 @@ def closed_form_shapley(
     return ShapleyValues(phi, method=method, efficiency_gap=gap)
 
 
-def row_shapley(A: FloatArray, sums: FloatArray, diagonal: FloatArray, reference: int) -> FloatArray:
+def row_shapley(
+    A: FloatArray,
+    sums: FloatArray,
+    diagonal: FloatArray,
+    owner: NDArray[np.intp],
+    counts: NDArray[np.int64],
+    reference: int,
+) -> FloatArray:
     """Shapley values (m,) of v(S) = 2/(t s) sum_S A - 1/s^2 sum_SS B where every player is one row.
+
+    The players are a draw of ``counts`` rows of each party, and the values means over all draws.
 
     Parameters
     ----------
     A : (m,) array
         Sums of k between each row and T.
-    sums : (m,) array
-        Sums of k between each row and all m rows.
+    sums : (m, n) array
+        Sums of k between each row and all rows of each party.
     diagonal : (m,) array
         k(x, x) of each row.
+    owner : (m,) array of int
+        Whose each row is.
+    counts : (n,) array of int
+        How many rows of each party are drawn: of m_j rows, all.
     reference : int
         t, the number of points in T.
     """
-    m = len(A)
-    if m == 1:
-        return np.asarray(2.0 * A / reference - diagonal)
-    others = m - 1
-    a = (A.sum() - A) / others
-    d = (diagonal.sum() - diagonal) / others
-    off = sums.sum() - diagonal.sum()  # over all ordered pairs
-    mine = sums - diagonal
-    o = (off - 2.0 * mine) / (others * max(others - 1, 1))
-    b = mine / others
-    s = np.arange(m, dtype=np.float64)
+    n, rows = len(counts), np.bincount(owner, minlength=len(counts))
+    share = counts / np.maximum(rows, 1)
+    second = (counts - 1) / np.maximum(rows - 1, 1)  # of a party's other rows, beside one that is drawn
+    third = (counts - 2) / np.maximum(rows - 2, 1)
+    M = int(counts.sum())
+    if M == 1:
+        return np.asarray(share[owner] * (2.0 * A / reference - diagonal))
+
+    def others(values: FloatArray) -> FloatArray:
+        """The mean of a row's value over the others, for every row."""
+        totals = np.bincount(owner, weights=values, minlength=n)
+        drawn = share * totals
+        return np.asarray((drawn.sum() - drawn[owner] + second[owner] * (totals[owner] - values)) / (M - 1))
+
+    mine = sums.copy()
+    mine[np.arange(len(A)), owner] -= diagonal
+    within = mine[np.arange(len(A)), owner]
+    pairs = np.stack([np.bincount(owner, weights=column, minlength=n) for column in mine.T], axis=1)  # i != j of k
+    own = np.diagonal(pairs)
+    apart = np.outer(share, share) * (pairs - np.diag(own))  # between parties, drawn
+    # Ordered pairs of others: of other parties, of theirs with mine, and of mine.
+    strangers = apart.sum() - 2.0 * apart.sum(axis=1) + (share * second * own).sum() - share * second * own
+    theirs = (pairs - np.diag(own)) @ share
+    b_theirs = mine @ share - share[owner] * within
+    off = (
+        strangers[owner]
+        + 2.0 * second[owner] * (theirs[owner] - b_theirs)
+        + (second * third)[owner] * (own[owner] - 2.0 * within)
+    )
+    a, d = others(A), others(diagonal)
+    o = off / ((M - 1) * max(M - 2, 1))
+    b = (b_theirs + second[owner] * within) / (M - 1)
+    s = np.arange(M, dtype=np.float64)
     joined = 1.0 / (s + 1.0)
-    before = np.divide(1.0, s, out=np.zeros(m), where=s > 0)
-    linear = joined.sum() * A + ((s * joined).sum() - others) * a
+    before = np.divide(1.0, s, out=np.zeros(M), where=s > 0)
+    linear = joined.sum() * A + ((s * joined).sum() - (M - 1)) * a
     quadratic = (
         np.square(joined).sum() * diagonal
         + 2.0 * (s * joined**2).sum() * b
         + (s * joined**2 - before).sum() * d
         + (s * (s - 1.0) * (joined**2 - before**2)).sum() * o
     )
-    return np.asarray((2.0 / reference * linear - quadratic) / m)
+    return np.asarray(share[owner] * (2.0 / reference * linear - quadratic) / M)
 
 
 class _Quadrature:

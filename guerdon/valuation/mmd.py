@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from guerdon.checks import common_features, unwrap_scalars
 from guerdon.duplicates import some_of, without_near_copies
@@ -31,6 +31,13 @@ GROUP_ROWS = 1024
 """Parties are valued together in groups of so many rows during the search: few large passes, yet an early no."""
 
 
+OFFERS = {
+    "reference": ("pool", "parties", "public"),
+    "near_duplicates": ("kept", "once"),
+    "rows": ("all", "median"),
+}
+
+
 @dataclass(frozen=True, eq=False)
 class MaximumMeanDiscrepancy:
     """v(S) = 2/(s t) sum_{S,T} k - 1/s^2 sum_{S,S} k, the negative squared MMD to T up to a constant (equation 2).
@@ -52,7 +59,13 @@ class MaximumMeanDiscrepancy:
     reference : str
         What T is. "pool" is the paper's, all parties' rows and G alike: whoever brings more rows moves it, and its own
         rows are worth more for that. "parties" is half G and half the parties, 1/n each, whatever number of rows they
-        bring; where G is fitted for it, it should be to such a mixture too (``fitted_to``).
+        bring; where G is fitted for it, it should be to such a mixture too (``fitted_to``). "public" is rows that are
+        nobody's, which the game is given: no party moves it.
+    rows : str
+        How many of a party's rows count. "all" is the paper's, where whoever brings more rows is more of every
+        coalition that it is in. "median": of no party more than the median party has (of two, the smaller): a
+        coalition's value is the mean over all draws of so many rows of each member, and a party's rows count so many
+        times in T and for its reward.
     near_duplicates : str
         "kept", or "once": of a party's rows that are (nearly) copies of each other only the first is valued
         (``guerdon.duplicates.near_copies``).
@@ -70,12 +83,13 @@ class MaximumMeanDiscrepancy:
 
     lengthscale: float | Literal["auto", "paper"] = "auto"
     kernel: Kernel | str | None = None
-    reference: Literal["pool", "parties"] = "pool"
+    reference: Literal["pool", "parties", "public"] = "pool"
     near_duplicates: Literal["kept", "once"] = "kept"
+    rows: Literal["all", "median"] = "all"
 
     def __post_init__(self) -> None:
         unwrap_scalars(self, "lengthscale")
-        for name, offer in (("reference", ("pool", "parties")), ("near_duplicates", ("kept", "once"))):
+        for name, offer in OFFERS.items():
             if getattr(self, name) not in offer:
                 raise ValueError(f"{name} is {' or '.join(map(repr, offer))}, got {getattr(self, name)!r}")
         word = self.lengthscale in ("auto", "paper")
@@ -85,58 +99,88 @@ class MaximumMeanDiscrepancy:
         if self.kernel is not None:
             check_kernel(self.kernel)
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """What ``game`` can't do without beside parties and G."""
+        return ("public",) if self.reference == "public" else ()
+
     def game(
-        self, contributions: Sequence[Contribution], synthetic: ArrayLike, *, progress: Progress = silent
+        self,
+        contributions: Sequence[Contribution],
+        synthetic: ArrayLike,
+        *,
+        public: ArrayLike | None = None,
+        progress: Progress = silent,
     ) -> MaximumMeanDiscrepancyGame:
         """The game of these parties with the synthetic pool G (g, d), in one blocked pass over T x T.
 
-        Each pair of points is looked at once; memory is 2 MB a core beside vectors of t numbers. ``progress`` is called
-        as progress("value", kernel values done, in all), and with "lengthscale" during a search.
+        Each pair of points is looked at once; memory is 2 MB a core beside vectors of t numbers. ``public`` are the
+        rows of T (p, d) for reference='public', and not looked at otherwise. ``progress`` is called as progress("value",
+        kernel values done, in all), and with "lengthscale" during a search.
 
         Raises
         ------
         ValueError
-            No party, no rows, features that differ, no synthetic point, or no length-scale that fits.
+            No party, no rows, features that differ, no synthetic point, no public rows where they are the reference,
+            or no length-scale that fits.
         """
         contributions = tuple(contributions)
         G = _checked(contributions, synthetic)
+        P = self._public(public, G.shape[1])
         if self.near_duplicates == "once":
             contributions = tuple(without_near_copies(c) for c in contributions)
         pool = np.concatenate([c.X for c in contributions])
-        weights = self._weights([len(c) for c in contributions], len(G))
-        lengthscale = self._lengthscale(contributions, pool, G, weights, progress)
+        sizes = [len(c) for c in contributions]
+        counts = None if self.rows == "all" else np.minimum(sizes, _middle(sizes))
+        weights = self._weights(sizes, sizes if counts is None else counts, len(G))
+        lengthscale = self._lengthscale(contributions, pool, G, weights, counts, P, progress)
         kernel = pair_kernel(self.kernel, lengthscale, pool, G)
-        block_sums, candidate_sums = _pass(kernel, pool, [len(c) for c in contributions], G, weights, progress)
+        block_sums, candidate_sums = _pass(kernel, pool, sizes, G, weights, P, progress)
         game = MaximumMeanDiscrepancyGame(
-            contributions, G, lengthscale, kernel, block_sums, candidate_sums, weights, progress
+            contributions, G, lengthscale, kernel, block_sums, candidate_sums, weights, progress, counts, P
         )
         if self.lengthscale == "auto":
-            _require_a_value(game, float(weights @ block_sums @ weights) / (len(pool) + len(G)) ** 2)
+            _require_a_value(game, game.reference_value)
         return game
 
     def fitted_to(self, contributions: Sequence[Contribution], *, rng: np.random.Generator) -> list[Contribution]:
         """The rows that a generator of G should be fitted to, so that it is a model of what T holds of the parties.
 
-        All of them for "pool". For "parties" no more rows of any party, drawn at random, than the median party has:
-        then no number of rows makes a party most of what the generator learns, nor does withholding starve it.
+        All of them where the reference is the pool and all rows count. Else no more rows of any party, drawn at random,
+        than the median party has (of two, the smaller): then no number of rows makes a party most of what the generator
+        learns, nor does withholding starve it.
         """
         if self.near_duplicates == "once":
             contributions = [without_near_copies(c) for c in contributions]
-        if self.reference == "pool":
+        if self.reference == "pool" and self.rows == "all":
             return list(contributions)
-        most = int(np.median([len(c) for c in contributions]))
+        most = _middle([len(c) for c in contributions])
         return [
             some_of(c, np.sort(g.permutation(len(c))[:most]))
             for c, g in zip(contributions, rng.spawn(len(contributions)), strict=True)
         ]
 
-    def _weights(self, sizes: Sequence[int], synthetic: int) -> FloatArray:
-        """How often each point of a party, and of G, counts in T, whose t points count t in all: (n + 1,)."""
-        if self.reference == "pool":
-            return np.ones(len(sizes) + 1)
-        t, present = sum(sizes) + synthetic, sum(size > 0 for size in sizes)
-        of_parties = [0.5 * t / (present * size) if size else 0.0 for size in sizes]
-        return np.array([*of_parties, 0.5 * t / synthetic])
+    def _public(self, public: ArrayLike | None, features: int) -> FloatArray | None:
+        if self.reference != "public":
+            return None
+        P = np.empty((0, features)) if public is None else finite_rows(public, features)
+        if not len(P):
+            raise ValueError(
+                "reference='public' values data by public rows, and there are none: give game(..., public=rows)"
+            )
+        return P
+
+    def _weights(self, sizes: Sequence[int], counts: ArrayLike, synthetic: int) -> FloatArray:
+        """How often each point of a party, and of G, counts in T: (n + 1,)."""
+        m, c = np.asarray(sizes, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+        if self.reference == "public":
+            return np.zeros(len(m) + 1)
+        of_parties, of_G = np.divide(c, m, out=np.ones(len(m)), where=m > 0), 1.0
+        if self.reference == "parties":  # half of t for all with rows alike, and half for G
+            t = c.sum() + synthetic
+            of_parties = np.divide(0.5 * t / np.sum(m > 0), m, out=np.zeros(len(m)), where=m > 0)
+            of_G = 0.5 * t / synthetic
+        return np.append(of_parties, of_G)
 
     def _lengthscale(
         self,
@@ -144,12 +188,16 @@ class MaximumMeanDiscrepancy:
         pool: FloatArray,
         G: FloatArray,
         weights: FloatArray,
+        counts: NDArray[np.int64] | None,
+        public: FloatArray | None,
         progress: Progress,
     ) -> float:
         if isinstance(self.lengthscale, (int, float)):
             return float(self.lengthscale)
-        T, clouds = np.concatenate([pool, G]), [*(c.X for c in contributions), G]
-        order = [c.X for c in contributions if len(c)]
+        T, clouds = np.concatenate([pool, G] if public is None else [pool, public]), [*(c.X for c in contributions), G]
+        counted = [len(c) for c in contributions] if counts is None else counts.tolist()
+        order = [(c.X, count) for c, count in zip(contributions, counted, strict=True) if len(c)]
+        t = sum(counted) + len(G) if public is None else len(public)
         diagonal = float(np.linalg.norm(np.ptp(T, axis=0)))
 
         def holds(lengthscale: float) -> bool:
@@ -158,7 +206,7 @@ class MaximumMeanDiscrepancy:
                 return True  # every k >= 1/2, so v >= 2/2 - 1
             kernel = pair_kernel(self.kernel, lengthscale, pool, G)
             for start, group in _groups(order):
-                values = _alone(kernel, group, clouds, weights)
+                values = _alone(kernel, group, lambda X: over_reference(kernel, X, clouds, weights, public) / t)
                 if values.min() < 0.0:
                     order.insert(0, order.pop(start + int(values.argmin())))  # who failed is asked first next time
                     return False
@@ -193,6 +241,7 @@ def _pass(
     sizes: Sequence[int],
     G: FloatArray,
     weights: FloatArray,
+    public: FloatArray | None,
     progress: Progress,
 ) -> tuple[FloatArray, FloatArray]:
     """Sums of k between the parties and G (n + 1, n + 1), and over T for every point of G (g,)."""
@@ -211,32 +260,47 @@ def _pass(
     sums[:n, n] = sums[n, :n] = np.bincount(owner, weights=pool_to_G.rows, minlength=n)
     within_G = self_sums(kernel, G, advance)
     sums[n, n] = within_G.sum()
-    if np.all(weights == 1.0):
+    if public is None and np.all(weights == 1.0):
         return sums, pool_to_G.columns + within_G
     clouds = [*np.split(pool, np.cumsum(sizes)[:-1]), G]
-    return sums, over_reference(kernel, G, clouds, weights)
+    return sums, over_reference(kernel, G, clouds, weights, public)
 
 
-def _groups(clouds: Sequence[FloatArray]) -> Iterator[tuple[int, Sequence[FloatArray]]]:
+def _middle(sizes: Sequence[int]) -> int:
+    """How many rows the median party has: of an even number the larger of the middle two, and of two the smaller.
+
+    The larger, so that a few names with few rows each do not pull everybody's rows down; of two parties nobody can say
+    which of them has too many.
+    """
+    ordered = sorted(size for size in sizes if size > 0)
+    return ordered[len(ordered) // 2 if len(ordered) > 2 else 0] if ordered else 0
+
+
+def _groups(order: Sequence[tuple[FloatArray, int]]) -> Iterator[tuple[int, Sequence[tuple[FloatArray, int]]]]:
     """Consecutive sets of about GROUP_ROWS rows together, each with the place of its first."""
     start = 0
-    while start < len(clouds):
+    while start < len(order):
         stop, rows = start, 0
-        while stop < len(clouds) and (stop == start or rows + len(clouds[stop]) <= GROUP_ROWS):
-            rows, stop = rows + len(clouds[stop]), stop + 1
-        yield start, clouds[start:stop]
+        while stop < len(order) and (stop == start or rows + len(order[stop][0]) <= GROUP_ROWS):
+            rows, stop = rows + len(order[stop][0]), stop + 1
+        yield start, order[start:stop]
         start = stop
 
 
 def _alone(
-    kernel: PairKernel, group: Sequence[FloatArray], clouds: Sequence[FloatArray], weights: FloatArray
+    kernel: PairKernel, group: Sequence[tuple[FloatArray, int]], to_reference: Callable[[FloatArray], FloatArray]
 ) -> FloatArray:
-    """v of each of these parties' rows, T being all clouds with these weights: (number of parties,)."""
-    X, sizes = np.concatenate(group), np.array([len(cloud) for cloud in group])
-    t = sum(map(len, clouds))
-    to_reference = np.add.reduceat(over_reference(kernel, X, clouds, weights), np.cumsum(sizes) - sizes)
+    """v of each of these parties' rows, so many of which count, from their mean k with T: (number of parties,)."""
+    clouds, counted = zip(*group, strict=True)
+    X, sizes, c = np.concatenate(clouds), np.array([len(cloud) for cloud in clouds]), np.array(counted)
+    starts = np.cumsum(sizes) - sizes
+    mean = np.add.reduceat(to_reference(X), starts) / sizes
     within = np.diagonal(party_sums(kernel, X, sizes.tolist()))
-    return np.asarray(2.0 * to_reference / (sizes * t) - within / sizes**2)
+    if np.any(c < sizes):
+        diagonal = np.add.reduceat(kernel.diagonal(X), starts)
+        pairs = c * (c - 1) / np.maximum(sizes * (sizes - 1), 1)
+        return np.asarray(2.0 * mean - (pairs * (within - diagonal) + c / sizes * diagonal) / c**2)
+    return np.asarray(2.0 * mean - within / sizes**2)
 
 
 def _checked(contributions: Sequence[Contribution], synthetic: ArrayLike) -> FloatArray:

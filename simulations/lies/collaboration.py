@@ -13,9 +13,10 @@ rows, less is better; of several rewards the best one or all together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,8 @@ UNSEEN = 0.2
 """The share of each party's rows that nobody sends, where the data set brings none for it."""
 
 PUBLIC = 1 / 3
-"""The share of the rows that nobody sends whose inputs are public; utility is told on the others."""
+"""The share of the rows that nobody sends whose inputs are public, half of them where rewards are synthetic; utility is
+told on the others."""
 
 REFERENCES = 0.1
 """The share of each party's rows that it holds out and whose inputs it sends as references."""
@@ -118,17 +120,26 @@ class Collaboration:
         Which party it is that may lie.
     size : int
         |G| of synthetic rewards.
+    rows : int, optional
+        So many of each party's rows at most, drawn at random, take part; all when None.
     """
 
     plan: Plan
     liar: int
     size: int = 1000
+    rows: int | None = None
     _truths: dict[str, tuple[Any, Scaling]] = field(default_factory=dict, init=False, repr=False)
+    _known: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def synthetic(self) -> bool:
         """Whether rewards are synthetic rows; else they are models."""
         return isinstance(self._built.strategy, SyntheticDataRewards)
+
+    @property
+    def valuation(self) -> Any:
+        """The scenario's."""
+        return self._built.parts["valuation"]
 
     def earned(self, lie: Lie, rules: Rules) -> Earned:
         """What everybody gets where the liar tells this lie, under these rules.
@@ -142,7 +153,17 @@ class Collaboration:
         if rules.copies_once:
             sent = [without_near_copies(without_repeats(c)) for c in sent]
         parts = {**self._built.parts, **rules.parts}
-        return self._synthetic(sent, parts) if self.synthetic else self._model(sent, parts, rules)
+        if not self.synthetic:
+            return self._model(sent, parts, rules)
+        rows = [replace(c, y=None, noise=None) for c in sent]  # a lie about outputs is none here: told once
+        earned: Earned = self._once((rules.name, _digest(rows)), lambda: self._synthetic(rows, parts))
+        return earned
+
+    def _once(self, key: Any, compute: Callable[[], Any]) -> Any:
+        """What is computed, kept for whichever lies and sets of rules need the same."""
+        if key not in self._known:
+            self._known[key] = compute()
+        return self._known[key]
 
     @cached_property
     def _built(self) -> Any:
@@ -160,7 +181,7 @@ class Collaboration:
 
     @cached_property
     def _dealt(self) -> tuple[list[Contribution], tuple[FloatArray, FloatArray], FloatArray]:
-        """Each party's true rows; rows that nobody has; and public inputs."""
+        """Each party's true rows, with those that it holds out; rows that nobody has; and public inputs."""
         rng = np.random.default_rng([self.plan.config.seed, 11])
         data, of_all = self.plan.dataset, []
         unseen: list[tuple[Any, Any]] = []
@@ -169,20 +190,26 @@ class Collaboration:
             if data.held_out is None:
                 out, rows = np.split(rows, [max(1, round(UNSEEN * len(rows)))])
                 unseen.append((data.features[out], data.target[out]))
+            rows = rows[: self.rows]
             of_all.append(Contribution(name, data.features[rows], data.target[rows], data.feature_names))
         if data.held_out is not None:
             unseen.append((data.held_out.features, data.held_out.target))
         X, y = (np.concatenate(columns).astype(np.float64) for columns in zip(*unseen, strict=True))
-        public, rest = np.split(rng.permutation(len(X)), [round(PUBLIC * len(X))])
+        count = len(X) // 2 if self.synthetic else round(PUBLIC * len(X))
+        public, rest = np.split(rng.permutation(len(X)), [count])
         return of_all, (X[rest], y[rest]), X[public]
 
     def _sent(self, lie: Lie, rules: Rules) -> list[Contribution]:
-        """What is sent, sorted by party: a party lies in its file, of which the rows that it holds out come too."""
+        """What is sent, sorted by party; without the rows that are held out for reference, where there are any.
+
+        A party lies in its file, so those are part of the lie. Synthetic rewards have none, and nor have rules by which
+        references are public.
+        """
         sent: list[Contribution] = []
         for i, true in enumerate(self._dealt[0]):
             rng = np.random.default_rng([self.plan.config.seed, 12, i])
             files = lie(true, rng=rng) if i == self.liar else (true,)
-            sent += [c if rules.public else _with_references(c, rng) for c in files]
+            sent += files if self.synthetic or rules.public else [_with_references(c, rng) for c in files]
         return sorted(sent, key=lambda c: c.party)
 
     def _mine(self, sent: Sequence[Contribution]) -> list[int]:
@@ -232,7 +259,7 @@ class Collaboration:
 
     def _synthetic(self, sent: Sequence[Contribution], parts: Mapping[str, Any]) -> Earned:
         scaling = self._scaling(sent)
-        scaled = [scaling.apply(replace(c, y=None)) for c in sent]
+        scaled = [scaling.apply(c) for c in sent]
         seeds = np.random.default_rng([self.plan.config.seed, 13]).spawn(4)
         grown = self._grown(scaled, parts, scaling, seeds)
         game, targets, mine = grown.game, grown.targets, self._mine(sent)
@@ -248,12 +275,14 @@ class Collaboration:
         self, scaled: Sequence[Contribution], parts: Mapping[str, Any], scaling: Scaling, seeds: Sequence[Any]
     ) -> GrownPool:
         """Everything decided, with as many synthetic rows as the bounds need, up to 16 times as many as asked for."""
-        given, decide = self.plan.dataset.synthetic, (parts["valuation"], parts["shapley"], parts["scheme"])
+        valuation = _Remembered(parts["valuation"], scaling.features(self._dealt[2]), self._once)
+        given, decide = self.plan.dataset.synthetic, (valuation, parts["shapley"], parts["scheme"])
         if given is None or "generator" in self.plan.given:
             mixed = scaled[0].columns is not None and scaled[0].columns.is_mixed
             part = parts.get("generator") or (AdversarialForest() if mixed else GaussianMixture())
             rows = getattr(parts["valuation"], "fitted_to", None)
-            fitted = part.fit(scaled if rows is None else rows(scaled, rng=seeds[0]), rng=seeds[1])
+            learned = scaled if rows is None else rows(scaled, rng=seeds[0])
+            fitted = self._once((repr(part), _digest(learned)), lambda: part.fit(learned, rng=seeds[1]))
             return grow_until_feasible(scaled, fitted, *decide, size=self.size, limit=16 * self.size, rng=seeds[2])
         sizes = sorted({min(self.size * times, len(given.features)) for times in (1, 4, 16)})
         for size in sizes:
@@ -285,6 +314,28 @@ class Collaboration:
             utility=utility,
             alphas=alphas,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Remembered:
+    """A valuation that makes the game of the same rows once, for all sets of rules that share it."""
+
+    valuation: Any
+    public: FloatArray
+    once: Callable[[Any, Callable[[], Any]], Any]
+
+    def game(self, contributions: Sequence[Contribution], synthetic: FloatArray) -> Any:
+        given = Given(self.valuation, {"synthetic": synthetic, "public": self.public})
+        key = (self.valuation, _digest(contributions), blake2b(synthetic.tobytes()).digest())
+        return self.once(key, lambda: given.game(contributions))
+
+
+def _digest(contributions: Sequence[Contribution]) -> bytes:
+    """Of names and inputs, the only things of synthetic rewards that lies differ in."""
+    digest = blake2b()
+    for c in contributions:
+        digest.update(repr((c.party, c.X.shape)).encode() + c.X.tobytes())
+    return digest.digest()
 
 
 def _with_references(contribution: Contribution, rng: np.random.Generator) -> Contribution:

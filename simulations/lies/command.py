@@ -18,8 +18,6 @@ from wire.terminal import Screen
 
 __all__ = ["run_lies"]
 
-SIZE, QUICK_SIZE = 1000, 300
-
 
 def run_lies(
     scenario: str,
@@ -33,7 +31,7 @@ def run_lies(
     folder: Path = Path("lies"),
 ) -> dict[str, str]:
     """Run and draw; results go to ``folder``. Returns the reasons of tasks that have no numbers."""
-    study = LieStudy(scenario, tuple(overrides), QUICK_SIZE if quick else SIZE)
+    study = LieStudy(scenario, tuple(overrides))
     options = Options(quick, seed, seeds, only_parts(only), None, jobs or os.cpu_count() or 1, folder)
     console = Screen()
     missing = run_with_bar(study, options, console)
