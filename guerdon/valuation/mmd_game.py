@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,7 +40,7 @@ MAX_TABLE_PARTIES = 20
 class UnionSums:
     """What v and the unbiased MMD^2 of a set S need: s, sum_{S,T} k, sum_{S,S} k and sum_S k(x, x)."""
 
-    size: int
+    size: float
     to_reference: float
     within: float
     diagonal: float
@@ -87,14 +88,18 @@ class MaximumMeanDiscrepancyGame(PartyGame):
         return self.block_sums[:-1, :-1]
 
     @property
-    def sizes(self) -> NDArray[np.int64]:
+    def sizes(self) -> NDArray[Any]:
         """Rows of each party: (n,)."""
         return np.array([len(c) for c in self.contributions])
 
     @property
-    def reference(self) -> int:
+    def reference(self) -> float:
         """t, the number of points in T."""
         return int(self.sizes.sum()) + len(self.synthetic)
+
+    def sums_at_synthetic(self, party: int, kernel: PairKernel | None = None) -> FloatArray:
+        """The sum over D_i of k(x, .) for each x in G: (g,); by the same kernel in another form, where it is given."""
+        return cross_sums(kernel or self.kernel, self.contributions[party].X, self.synthetic).columns
 
     def __call__(self, coalitions: NDArray[np.bool_]) -> FloatArray:
         """v_c of the coalitions (m, n): v(union of D_i) = 2/(t s_C) sum A_i - 1/s_C^2 sum B_ij, 0 when empty."""
