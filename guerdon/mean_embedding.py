@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from itertools import pairwise
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +98,7 @@ class KernelFeatures:
     def parts(self, count: int) -> Iterator[tuple[slice, NDArray[np.intp]]]:
         """The frequencies in so many parts, each with its places among the 2 F features."""
         ends = np.linspace(0, self.frequencies, min(count, self.frequencies) + 1).astype(int)
-        for low, high in zip(ends[:-1], ends[1:], strict=True):
+        for low, high in pairwise(ends):
             own = np.arange(low, high)
             yield slice(int(low), int(high)), np.concatenate([own, own + self.frequencies])
 
@@ -177,7 +178,12 @@ class MeanEmbedding:
 
     @classmethod
     def of(
-        cls, party: str, X: FloatArray, features: KernelFeatures, y: FloatArray | None = None, classes: Sequence[float] = ()
+        cls,
+        party: str,
+        X: FloatArray,
+        features: KernelFeatures,
+        y: FloatArray | None = None,
+        classes: Sequence[float] = (),
     ) -> Self:
         """The embedding of rows X (m, d), by their labels y (m,) where there are ``classes``."""
         labels = tuple(float(label) for label in classes)
@@ -255,7 +261,10 @@ class MeanEmbedding:
                 sums[k], counts[k] = 0.0, 0.0
 
 
-def with_noise(exact: MeanEmbedding, multiplier: float, normal: Callable[[int], FloatArray]) -> MeanEmbedding:
+Kind = TypeVar("Kind", bound=MeanEmbedding)
+
+
+def with_noise(exact: Kind, multiplier: float, normal: Callable[[int], FloatArray]) -> Kind:
     """The embedding as it may leave a party that keeps its rows private.
 
     One row moves one of the sums by 1, its length, and one of the counts by 1: with the count taken times 1/2, all

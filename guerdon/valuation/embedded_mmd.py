@@ -238,7 +238,7 @@ def _blocks(parts: FloatArray, own: float) -> FloatArray:
 
 
 def _penalties(parties: Sequence[MeanEmbedding], blocks: FloatArray, sizes: FloatArray, g: int) -> FloatArray:
-    """What goes on B_ii, so that the own value of a party with noise is less by SURE standard errors, and at least 0."""
+    """What goes on B_ii: the own value of a party with noise is less by SURE standard errors, and at least 0."""
     t, A = float(sizes.sum()) + g, blocks[:-1].sum(axis=1)
     penalty = np.zeros(len(parties))
     for i, party in enumerate(parties):
