@@ -16,17 +16,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from clients.errors import PartyError
 from clients.node_config import Privacy
-from guerdon.privacy import epsilon_of, noise_multiplier, noisy_sums, together
+from guerdon.privacy import epsilon_of, noise_multiplier, together
 from guerdon.types import FloatArray
 from wire.files import make_folder, read_arrays, write_arrays, write_whole
 from wire.formats import PRIVACY, FormatError
-from wire.kinds.statistics import Asked, PartySums, content_hash, kept_arrays, restored
+from wire.kinds.embeddings import AskedEmbedding
+from wire.kinds.statistics import Asked, Sent, content_hash, kept_arrays, restored
 from wire.parsing import ParseError, read_json
 
 __all__ = ["Budget", "Release", "allowed", "kept_release", "one_at_a_time", "release", "seeded_normal", "system_normal"]
@@ -113,7 +114,7 @@ class Budget:
         )
 
 
-def kept_release(budget: Budget, run: str, asked: Asked) -> PartySums | None:
+def kept_release(budget: Budget, run: str, asked: Asked | AskedEmbedding) -> Sent | None:
     """What was released to this run already, to be sent again as it is; None where nothing was.
 
     Raises
@@ -157,7 +158,7 @@ def one_at_a_time(store: Path) -> Iterator[None]:
         yield
 
 
-def allowed(budget: Budget, asked: Asked, privacy: Privacy) -> float:
+def allowed(budget: Budget, asked: Asked | AskedEmbedding, privacy: Privacy) -> float:
     """The multiplier of the noise, once it is known that a release may be made; no row is looked at.
 
     Raises
@@ -165,7 +166,7 @@ def allowed(budget: Budget, asked: Asked, privacy: Privacy) -> float:
     PartyError
         The run gives no bounds, or the budget does not allow it.
     """
-    if asked.bounds is None:
+    if not asked.takes_noise:
         raise PartyError(
             "this party sends sums with noise only (epsilon), and this run can't take any: it names no bounds by which "
             "rows could be clipped, or could not learn how noisy outputs are. It takes public rows; or a schema whose "
@@ -177,12 +178,17 @@ def allowed(budget: Budget, asked: Asked, privacy: Privacy) -> float:
 
 
 def release(
-    budget: Budget, run: str, exact: PartySums, asked: Asked, privacy: Privacy, multiplier: float, normal: Normal
-) -> PartySums:
+    budget: Budget,
+    run: str,
+    exact: Sent,
+    asked: Asked | AskedEmbedding,
+    privacy: Privacy,
+    multiplier: float,
+    normal: Normal,
+) -> Sent:
     """The sums with noise, kept and then noted before they are sent: what is kept and not noted was never sent."""
-    assert asked.bounds is not None  # allowed
-    promised = replace(exact, epsilon=privacy.epsilon, delta=privacy.delta)
-    sums = noisy_sums(promised, asked.bounds, multiplier, normal)
+    promised: Any = replace(exact, epsilon=privacy.epsilon, delta=privacy.delta)
+    sums: Sent = asked.noisy(promised, multiplier, normal)
     folder = make_folder(budget.store / "_releases")
     names = {"party": np.array(sums.party), "columns": np.array(sums.feature_names)}
     write_arrays(folder / f"{run}.npz", {**kept_arrays(sums), **names})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from logging import INFO, WARNING
 from typing import Any
 
+import numpy as np
 from flwr.app import Context, RecordDict
 from flwr.common.logger import log
 
@@ -15,7 +17,8 @@ from clients.errors import PartyError
 from clients.node_config import Privacy
 from clients.privacy import Budget, allowed, kept_release, one_at_a_time, release, seeded_normal, system_normal
 from guerdon.types import Contribution
-from wire.kinds.statistics import Asked, PartySums, content_hash, encode_sums, least_rows
+from wire.kinds.embeddings import AskedEmbedding, PartyEmbedding
+from wire.kinds.statistics import Asked, PartySums, Sent, content_hash, encode_sums, least_rows
 
 __all__ = ["asks_for_sums", "send_sums"]
 
@@ -34,7 +37,7 @@ def asks_for_sums(party: Party) -> bool:
     return said == "statistics"
 
 
-def send_sums(party: Party, asked: Asked, context: Context) -> RecordDict:
+def send_sums(party: Party, asked: Asked | AskedEmbedding, context: Context) -> RecordDict:
     """The party's answer: sums over the rows that are not held out, noted in its ledger.
 
     Raises
@@ -45,9 +48,10 @@ def send_sums(party: Party, asked: Asked, context: Context) -> RecordDict:
     data, store, run = party.data, party.file.store, party.proposal.run
     own, privacy = data.contribution, party.file.privacy
     told: dict[str, Any] = {}
+    sums: Sent
     if privacy is None:
         check_difference(store, context.node_config, run, own)
-        sums, _ = _sums(own, asked, None)
+        sums, _ = _taken(own, asked, None)
         party.run.contribute(data.fate, party.proof)
         remember(store, run, own)
     else:
@@ -61,7 +65,7 @@ def send_sums(party: Party, asked: Asked, context: Context) -> RecordDict:
                 sums, told = kept, {"again": True}
             else:
                 multiplier = allowed(budget, asked, privacy)
-                exact, clipped = _sums(own, asked, privacy)
+                exact, clipped = _taken(own, asked, privacy)
                 party.run.contribute(data.fate, party.proof)
                 sums, told = release(budget, run, exact, asked, privacy, multiplier, normal), {"clipped": clipped}
                 _tell(party.name, Budget.of(store), privacy, clipped, len(own))
@@ -80,6 +84,41 @@ def send_sums(party: Party, asked: Asked, context: Context) -> RecordDict:
         app=running_app(),
     )
     return encode_sums(sums, data.target)
+
+
+def _taken(own: Contribution, asked: Asked | AskedEmbedding, privacy: Privacy | None) -> tuple[Sent, int]:
+    """What is asked for, without noise, and how many rows were clipped or left out.
+
+    Raises
+    ------
+    PartyError
+    """
+    return _embedding(own, asked, privacy) if isinstance(asked, AskedEmbedding) else _sums(own, asked, privacy)
+
+
+def _embedding(own: Contribution, asked: AskedEmbedding, privacy: Privacy | None) -> tuple[PartyEmbedding, int]:
+    """The embedding that is asked for, without noise, and how many rows are of no class that it is asked by."""
+    X, y = asked.scaling.features(own.in_order(asked.columns).X), own.y
+    strange = 0
+    if asked.classes:
+        if y is None:
+            raise PartyError("this run asks for sums by class, and there are no labels: name the target column")
+        known = np.isin(y, asked.classes)
+        strange = int(np.count_nonzero(~known))
+        if strange and privacy is None:
+            raise PartyError(
+                f"{strange} of its {len(y)} labels are none of the {len(asked.classes)} classes that this run asks for"
+            )
+        X, y = X[known], y[known]
+    if not np.isfinite(X).all():
+        raise PartyError("its rows can't be embedded: in the units that are asked for they are beyond float64")
+    found = PartyEmbedding.of(own.party, X, asked.features, y, asked.classes)
+    if privacy is None:
+        try:
+            found = found.told()
+        except ValueError as error:
+            raise PartyError(f"{error}: it sends none") from error
+    return replace(found, feature_names=asked.columns), strange
 
 
 def _sums(own: Contribution, asked: Asked, privacy: Privacy | None) -> tuple[PartySums, int]:
@@ -114,7 +153,13 @@ def _sums(own: Contribution, asked: Asked, privacy: Privacy | None) -> tuple[Par
 def _tell(party: str, budget: Budget, privacy: Privacy, clipped: int, rows: int) -> None:
     """In the party's own log, what its privacy comes to."""
     spent, count = budget.spent(privacy.delta), len(budget.releases)
-    log(INFO, "%s: %d of %d rows lay beyond the bounds and were clipped", party, clipped, rows)
+    log(
+        INFO,
+        "%s: %d of %d rows lay beyond the bounds and were clipped, or of no class that is asked for",
+        party,
+        clipped,
+        rows,
+    )
     log(INFO, "%s: %d releases, together epsilon = %.4g at delta = %g", party, count, spent, privacy.delta)
     if privacy.budget is None:
         log(WARNING, "%s: no privacy-budget in the node config limits what all releases come to", party)

@@ -14,7 +14,14 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from guerdon.features import ImageFeatures
-from guerdon.generators import AdversarialForest, GaussianMixture, KernelDensity, MmdGan, ResumableGenerator
+from guerdon.generators import (
+    AdversarialForest,
+    EmbeddedMixture,
+    GaussianMixture,
+    KernelDensity,
+    MmdGan,
+    ResumableGenerator,
+)
 from guerdon.models import BayesianLinear, BayesianLogistic, GaussianProcess, SparseGaussianProcess
 from guerdon.plugins import Offer, PluginError, build
 from guerdon.privacy import LARGEST
@@ -48,6 +55,7 @@ OFFERS: Mapping[str, Offer] = {
     },
     "generator": {
         "AdversarialForest": AdversarialForest,
+        "EmbeddedMixture": EmbeddedMixture,
         "GaussianMixture": GaussianMixture,
         "KernelDensity": KernelDensity,
         "MmdGan": MmdGan,

@@ -171,8 +171,9 @@ def prepare(
     if dataset.public is not None and not config.public_file:
         _table(dataset, dataset.public).write_parquet(run / PUBLIC)
         final["public-file"] = str(run / PUBLIC)
-    if dataset.schema and not config.schema_file:
-        (run / SCHEMA).write_text(dataset.schema, encoding="utf-8")
+    schema = dataset.schema or (dataset.bounds if config.contribute == "statistics" else "")
+    if schema and not config.schema_file:
+        (run / SCHEMA).write_text(schema, encoding="utf-8")
         final["schema-file"] = str(run / SCHEMA)
     (run / CONFIG).write_text(tomli_w.dumps(final), encoding="utf-8")
     app = stage(planned.sources, run / "app") if planned.sources else CHECKOUT

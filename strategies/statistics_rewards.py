@@ -17,8 +17,6 @@ from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
-from flwr.app import RecordDict
-from numpy.typing import NDArray
 
 from guerdon.models import Affine, BayesianLinear, FourierFeatures, NeuralFeatures, Predictor
 from guerdon.models.features import Features
@@ -27,7 +25,6 @@ from guerdon.models.pool import require_known
 from guerdon.models.statistics import in_units, noiseless_gain, rows_in_units
 from guerdon.models.sums import bounds_of
 from guerdon.pipeline import Given, allocate
-from guerdon.plausibility import Finding
 from guerdon.privacy import Bounds
 from guerdon.scaling import Scaling
 from guerdon.shapley import RowShapley
@@ -35,17 +32,17 @@ from guerdon.types import Contribution, FloatArray, Game, Statistics
 from guerdon.valuation import InformationGain, NoiseSensitivity, PredictiveInformation, noise_sensitivity
 from strategies.alone import alone_model, told
 from strategies.auditing import audit_statistics
-from strategies.conversation import Answer, Conversation
+from strategies.conversation import Answer
 from strategies.errors import Errors
 from strategies.fitting import check_made
 from strategies.model_rewards import ModelRewards, effect_said
+from strategies.of_sums import OfSums, private_note, scaling_of_bounds
 from strategies.pooling import Read
 from strategies.session import Outcome, Session
 from wire.kinds import statistics
 from wire.kinds.statistics import Asked, PartySums
 from wire.messages import Reward
-from wire.schema import Column, Schema
-from wire.text import listed
+from wire.schema import Schema
 
 __all__ = ["StatisticsRewards"]
 
@@ -56,20 +53,11 @@ NOT_FROM_SUMS = (
 """What a run of statistics goes without."""
 
 
-class StatisticsRewards(ModelRewards):
+class StatisticsRewards(OfSums, ModelRewards):
     """``ModelRewards`` where the run config says contribute = "statistics"; it takes the same parts."""
-
-    def from_statistics(self) -> Conversation:
-        return self
 
     def begin(self, session: Session) -> None:
         super().begin(session)
-        self._wanted: Asked | None = None
-        if session.settings.standardize == "robust" and session.public is None:
-            raise ValueError(
-                'standardize = "robust" takes medians and quartiles, which can\'t be had from sums: take standardize = '
-                "true, or name public rows, public-file, whose medians are taken"
-            )
         rows_only = {"fit": session.settings.fit != "pool", "evidence": session.settings.evidence}
         if asked := [key for key, said in rows_only.items() if said]:
             raise ValueError(f'contribute = "statistics": {asked[0]} needs the parties\' rows; leave it out')
@@ -118,16 +106,6 @@ class StatisticsRewards(ModelRewards):
 
     # What is asked for, and what comes.
 
-    @property
-    def asked(self) -> Asked:
-        """What sums every party is asked for: known once it is known which columns the parties have."""
-        if self._wanted is None:
-            self._wanted = self._to_ask(self.introductions[min(self.introductions)].feature_names)
-        return self._wanted
-
-    def request(self, party: str) -> RecordDict:
-        return statistics.encode_asked(self.asked)
-
     def read(self, answer: Answer) -> Read:
         sums = statistics.decode_sums(
             answer.content,
@@ -138,9 +116,6 @@ class StatisticsRewards(ModelRewards):
             max_megabytes=self.settings.max_contribution_mb,
         )
         return Read(sums, sums, sums)
-
-    def accept(self, contribution: Any) -> None:
-        """Sums that were read are sums of features and outputs, and can be used."""
 
     def entry(self, sent: Any) -> dict[str, Any]:
         promise = {} if sent.exact else {"epsilon": sent.epsilon, "delta": sent.delta}
@@ -153,25 +128,10 @@ class StatisticsRewards(ModelRewards):
             **promise,
         }
 
-    def misfits(self, contributions: Sequence[Any]) -> dict[str, str]:
-        return {}
-
-    def noticed(self, received: Sequence[Any]) -> list[str]:
-        return []
-
     def described(self, pool: Sequence[Any]) -> list[Any]:
         return list(pool)
 
-    def findings(self, pool: Sequence[Any]) -> list[Finding]:
-        return []
-
-    def keep_beside(self) -> dict[str, NDArray[Any]]:
-        return statistics.kept_asked(self.asked)
-
-    def take_beside(self, arrays: Mapping[str, NDArray[Any]], columns: Sequence[str]) -> None:
-        self._wanted = statistics.restored_asked(arrays, columns)
-
-    def _to_ask(self, columns: Sequence[str]) -> Asked:
+    def to_ask(self, columns: Sequence[str]) -> Asked:
         public = self._public(columns)
         if public is None and self._in_units_of_bounds:
             scaling, bounds = _units_of(self.settings.schema, self._features())
@@ -319,16 +279,7 @@ class StatisticsRewards(ModelRewards):
                 cost = max(0.0, before - entry["value"])
                 entry.update(epsilon=own.epsilon, delta=own.delta, privacy_cost=cost)
         if private := [s.party for s in sums if not s.exact]:
-            self.note(
-                f"{listed(private)} put noise on the sums before sending them; how many rows they have is told with "
-                "that noise too"
-                + (
-                    ". In this simulation the noise follows from the run's seed; real parties take theirs from the "
-                    "operating system"
-                    if self.settings.simulated
-                    else ""
-                )
-            )
+            self.note(private_note(private, self.settings.simulated))
 
     def _units_of_sums(self, work: _Sums) -> str:
         """Which numbers the units of a reward tell."""
@@ -382,40 +333,8 @@ def _units_of(schema: Schema | None, features: Features) -> tuple[Scaling, Bound
     ValueError
         There is no schema, or a number has no bounds.
     """
-    why = "sums are taken in units that must be known before any row is seen"
-    if schema is None:
-        raise ValueError(
-            f'contribute = "statistics": {why}. Name public rows (public-file), or a schema whose numbers have a '
-            "minimum and a maximum (schema-file); or take the columns as they are, standardize = false"
-        )
-    open_ended = [c.name for c in schema.columns if c.numeric and not _is_range(c)]
-    if open_ended:
-        raise ValueError(
-            f'contribute = "statistics": {why}, and the schema gives {listed(open_ended)} no minimum and maximum that '
-            "differ: add them, as wide as the column's meaning allows, or name public rows (public-file)"
-        )
-    centres: list[float] = []
-    halves: list[float] = []
-    for column in schema.columns:
-        middle, half = _middle(column)
-        if column.name == schema.target:
-            target_mean, target_scale = middle, half
-            continue
-        own = len(column.features) - column.flag_missing
-        centres += [middle] * own + [0.5] * column.flag_missing
-        halves += [half] * own + [0.5] * column.flag_missing
-    scaling = Scaling(np.array(centres), np.array(halves), target_mean, target_scale)
-    return scaling, Bounds(_longest(features, len(centres)), 1.0)
-
-
-def _is_range(column: Column) -> bool:
-    return column.minimum is not None and column.maximum is not None and column.minimum < column.maximum
-
-
-def _middle(column: Column) -> tuple[float, float]:
-    """The middle of a number's or date's range, and half its width; of booleans and categories, that of 0 and 1."""
-    low, high = (column.minimum, column.maximum) if column.numeric else (0.0, 1.0)
-    return 0.5 * (cast(float, low) + cast(float, high)), 0.5 * (cast(float, high) - cast(float, low))
+    scaling = scaling_of_bounds(schema)
+    return scaling, Bounds(_longest(features, len(scaling.feature_mean)), 1.0)
 
 
 def _longest(features: Features, inputs: int) -> float:

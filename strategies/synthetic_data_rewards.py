@@ -14,6 +14,7 @@ from guerdon.audit import Disclosure, twin_rewards
 from guerdon.features import ImageFeatures
 from guerdon.generators import (
     AdversarialForest,
+    EmbeddedMixture,
     FittedGenerator,
     GaussianMixture,
     GivenRows,
@@ -30,6 +31,7 @@ from guerdon.tables import Boolean, Columns, infer_columns
 from guerdon.types import Contribution, FloatArray
 from guerdon.valuation import MaximumMeanDiscrepancy
 from strategies.auditing import SyntheticTwin, audit_synthetic, nothing_found
+from strategies.conversation import Conversation
 from strategies.errors import Errors
 from strategies.fidelity import PoolFidelity, fidelity_averages
 from strategies.fitting import check_made, check_parts, unit_of
@@ -39,12 +41,13 @@ from strategies.session import Outcome, Session
 from strategies.synthetic_view import rows_drawn, synthetic_view
 from strategies.trained_generator import fit_generator, quality_record
 from wire.decoding import columns_of
+from wire.kinds.embeddings import MOST_FREQUENCIES
 from wire.kinds.synthetic import TELLING, Synthetic
 from wire.messages import Introduction, MessageError, Reward
 from wire.schema import Schema
 from wire.text import listed
 
-__all__ = ["SyntheticDataRewards"]
+__all__ = ["SyntheticDataRewards", "Work"]
 
 WORDS = "the maximum mean discrepancy to all data"
 """What rewards are made by, whatever the data are valued by."""
@@ -74,6 +77,7 @@ class SyntheticDataRewards(PoolingMediator):
     ----------
     size : |G|, how many synthetic rows to draw at first
     limit : how many at most, where the scheme's bounds conflict and more rows might help; ``size`` when None
+    frequencies : of the mean embeddings, where contribute = "statistics"; as many as keep alpha within .01 when None
     """
 
     audits: ClassVar[bool] = True
@@ -87,11 +91,20 @@ class SyntheticDataRewards(PoolingMediator):
         "realization": "WeightedSampling(beta=1.0)",
     }
 
-    def __init__(self, size: int = 10_000, limit: int | None = None) -> None:
+    def __init__(self, size: int = 10_000, limit: int | None = None, frequencies: int | None = None) -> None:
         limit = size if limit is None else limit
         if not (isinstance(size, int) and isinstance(limit, int) and 1 <= size <= limit):
             raise ValueError(f"size and limit are whole numbers with 1 <= size <= limit, got {size!r} and {limit!r}")
-        self.size, self.limit = size, limit
+        if frequencies is not None and not (isinstance(frequencies, int) and 16 <= frequencies <= MOST_FREQUENCIES):
+            raise ValueError(f"frequencies is a whole number from 16 to {MOST_FREQUENCIES}, got {frequencies!r}")
+        self.size, self.limit, self.frequencies = size, limit, frequencies
+
+    def from_statistics(self) -> Conversation:
+        from strategies.embedded_rewards import EmbeddedRewards
+
+        if type(self) is not SyntheticDataRewards:
+            return super().from_statistics()
+        return EmbeddedRewards(self.size, self.limit, self.frequencies)
 
     def accept(self, contribution: Contribution) -> None:
         try:
@@ -116,6 +129,11 @@ class SyntheticDataRewards(PoolingMediator):
         self.carried = self._fit_of(session.parts, session.texts)
 
     def check(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+        if isinstance(parts.get("generator"), EmbeddedMixture) and "features" in self.parts:
+            raise ValueError(
+                f"generator = {texts['generator']!r} is fitted to mean embeddings, and this run asks for rows: take "
+                'contribute = "statistics", or another generator'
+            )
         self._fit_of(parts, texts)
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
@@ -147,7 +165,7 @@ class SyntheticDataRewards(PoolingMediator):
             self.note(f"the synthetic rows are {discloses}: agree to that before rewards are given")
         if self.carried and grown.allocation.rewards:
             self.note(self.carried)
-        work = _Work(contributions, scaled, self.target, scaling, features, grown, quality, discloses)
+        work = Work(contributions, scaled, self.target, scaling, features, grown, quality, discloses)
         for sentence in _lost_classes(work, self.settings.schema):
             self.note(sentence)
         allocation = grown.allocation
@@ -181,7 +199,7 @@ class SyntheticDataRewards(PoolingMediator):
             audit=lambda: self._audit(work, generator),
         )
 
-    def _audit(self, work: _Work, generator: FittedGenerator | GivenRows) -> list[Disclosure]:
+    def _audit(self, work: Work, generator: FittedGenerator | GivenRows) -> list[Disclosure]:
         """What the synthetic rows of each party give away of the others': twins come from generators fitted anew."""
         allocation, pool, parts = work.grown.allocation, work.scaled, self.session.parts
         if work.shape is not None and self.settings.audit is not True and not self.settings.limits_disclosure:
@@ -365,7 +383,7 @@ class SyntheticDataRewards(PoolingMediator):
         """Of the values."""
         return unit_of(self.session.parts["valuation"])
 
-    def _record(self, allocation: Allocation, work: _Work, errors: Errors) -> dict[str, Any]:
+    def _record(self, allocation: Allocation, work: Work, errors: Errors) -> dict[str, Any]:
         record = allocation_record(
             allocation,
             work.contributions,
@@ -389,7 +407,7 @@ class SyntheticDataRewards(PoolingMediator):
                 self.note(f"{made.party}: sampling ended by {stopped}, {_short(target - made.reached, target)}")
         return record
 
-    def _about(self, allocation: Allocation, i: int, made: MadeReward, work: _Work, errors: Errors) -> dict[str, Any]:
+    def _about(self, allocation: Allocation, i: int, made: MadeReward, work: Work, errors: Errors) -> dict[str, Any]:
         """What a party may know of its reward: how it was made, its own numbers, and what is common knowledge."""
         own = party_view(allocation, i, self.settings.run, self.session.texts, unit=self.unit, errors=errors)
         return {
@@ -410,7 +428,7 @@ class SyntheticDataRewards(PoolingMediator):
         }
 
 
-def _lost_classes(work: _Work, schema: Schema | None) -> list[str]:
+def _lost_classes(work: Work, schema: Schema | None) -> list[str]:
     """A sentence for each reward that lacks a class which the pool has."""
     synthetic, target = work.grown.synthetic, work.target
     outputs = [c.y for c in work.contributions if c.y is not None]
@@ -457,7 +475,7 @@ def _short(missing: float, target: float) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class _Work:
+class Work:
     """The pool as it came and in standard units, its scaling and what it is valued by, the synthetic pool with its game
     and quality, and what its generator discloses."""
 

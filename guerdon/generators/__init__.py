@@ -1,6 +1,7 @@
 """Where synthetic data come from: distributions fitted to the pool."""
 
 from guerdon.generators.adversarial_forest import AdversarialForest
+from guerdon.generators.embedded_mixture import EmbeddedMixture
 from guerdon.generators.gaussian_mixture import GaussianMixture
 from guerdon.generators.given import GivenRows
 from guerdon.generators.growth import GrownPool, grow_until_feasible
@@ -19,6 +20,7 @@ from guerdon.generators.protocols import (
 __all__ = [
     "AdversarialForest",
     "Checkpoint",
+    "EmbeddedMixture",
     "FittedGenerator",
     "GaussianMixture",
     "GeneratorFitError",

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guerdon.types import FloatArray
-from guerdon.valuation.kernel_sums import cross_sums
 from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
 from guerdon.valuation.pair_kernels import PairKernel, SquaredExponential
 
@@ -31,7 +30,7 @@ class Candidates:
 
     Attributes
     ----------
-    size : int
+    size : float
         s, how many rows the party and the points taken make together.
     to_reference, within : float
         sum_{S,T} k and sum_{S,S} k.
@@ -48,8 +47,8 @@ class Candidates:
     """
 
     kernel: PairKernel
-    reference: int
-    size: int
+    reference: float
+    size: float
     to_reference: float
     within: float
     points: FloatArray
@@ -66,16 +65,14 @@ class Candidates:
     @classmethod
     def of(cls, game: MaximumMeanDiscrepancyGame, party: int, *, greedy: bool) -> Self:
         """The state before the first step."""
-        kernel, X, G = game.kernel, game.contributions[party].X, game.synthetic
+        kernel, rows, G = game.kernel, game.sizes[party].item(), game.synthetic
         if greedy and isinstance(kernel, SquaredExponential):
             kernel = kernel.direct()  # equal points then tie exactly, and the first of them is taken
         share, own = game.candidate_sums / game.reference, kernel.diagonal(G)
-        size = game.union_sums(party).size  # how many of its rows count
-        kS = size / max(len(X), 1) * cross_sums(kernel, X, G).columns
         return cls(
             kernel=kernel,
             reference=game.reference,
-            size=size,
+            size=rows,
             to_reference=float(game.A[party]),
             within=float(game.B[party, party]),
             points=kernel.right(G),
@@ -83,7 +80,7 @@ class Candidates:
             index=np.arange(len(G)),
             share=share,
             own=own,
-            Z=(size + 1) * share - kS - 0.5 * own,
+            Z=(rows + 1) * share - game.sums_at_synthetic(party, kernel) - 0.5 * own,
             gone=-np.inf if greedy else np.nan,
             taken=[],
             row=np.empty((1, len(G))),

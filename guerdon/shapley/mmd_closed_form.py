@@ -47,14 +47,14 @@ SMALLEST, LARGEST = 1e-8, 60.0
 """u runs from SMALLEST / (all rows), below which the integrand is linear, to LARGEST / (fewest rows): e^-60 = 1e-26."""
 
 
-def grand_value(A: FloatArray, B: FloatArray, sizes: FloatArray, reference: int) -> float:
+def grand_value(A: FloatArray, B: FloatArray, sizes: FloatArray, reference: float) -> float:
     """v(N) = 2/(t s) sum A - 1/s^2 sum B, 0 when there are no rows."""
     s = float(np.sum(sizes))
     return float(2.0 * A.sum() / (reference * s) - B.sum() / s**2) if s > 0 else 0.0
 
 
 def closed_form_shapley(
-    A: FloatArray, B: FloatArray, sizes: FloatArray, reference: int, *, progress: Progress = silent
+    A: FloatArray, B: FloatArray, sizes: FloatArray, reference: float, *, progress: Progress = silent
 ) -> ShapleyValues:
     """Shapley values of v(S) = 2/(t s) sum_S A - 1/s^2 sum_SS B.
 
@@ -66,7 +66,7 @@ def closed_form_shapley(
         Sums of k over D_i x D_j.
     sizes : (n,) array
         Rows of each party, not all 0; a party without rows is a null party.
-    reference : int
+    reference : float
         t, the number of points in T.
     progress : callable
         Called as progress("shapley", nodes in q done, nodes in q).
@@ -104,7 +104,7 @@ def row_shapley(
     diagonal: FloatArray,
     owner: NDArray[np.intp],
     counts: NDArray[np.int64],
-    reference: int,
+    reference: float,
 ) -> FloatArray:
     """Shapley values (m,) of v(S) = 2/(t s) sum_S A - 1/s^2 sum_SS B where every player is one row.
 
@@ -118,11 +118,7 @@ def row_shapley(
         Sums of k between each row and all rows of each party.
     diagonal : (m,) array
         k(x, x) of each row.
-    owner : (m,) array of int
-        Whose each row is.
-    counts : (n,) array of int
-        How many rows of each party are drawn: of m_j rows, all.
-    reference : int
+    reference : float
         t, the number of points in T.
     """
     n, rows = len(counts), np.bincount(owner, minlength=len(counts))

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,7 +47,7 @@ MAX_TABLE_PARTIES = 20
 class UnionSums:
     """What v and the unbiased MMD^2 of a set S need: s, sum_{S,T} k, sum_{S,S} k and sum_S k(x, x)."""
 
-    size: int
+    size: float
     to_reference: float
     within: float
     diagonal: float
@@ -105,7 +106,7 @@ class MaximumMeanDiscrepancyGame(PartyGame):
         return np.where(np.eye(self.n, dtype=bool), own, B * np.outer(self.share, self.share))
 
     @cached_property
-    def sizes(self) -> NDArray[np.int64]:
+    def sizes(self) -> NDArray[Any]:
         """How many rows of each party count: (n,)."""
         return np.array([len(c) for c in self.contributions]) if self.counts is None else self.counts
 
@@ -115,11 +116,16 @@ class MaximumMeanDiscrepancyGame(PartyGame):
         return self.sizes / np.maximum([len(c) for c in self.contributions], 1)
 
     @cached_property
-    def reference(self) -> int:
+    def reference(self) -> float:
         """t, the number of points in T."""
         if self.public is not None:
             return len(self.public)
         return int(self.sizes.sum()) + len(self.synthetic)
+
+    def sums_at_synthetic(self, party: int, kernel: PairKernel | None = None) -> FloatArray:
+        """The sum over D_i of k(x, .) for each x in G: (g,); by the same kernel in another form, if it is given."""
+        sums = cross_sums(kernel or self.kernel, self.contributions[party].X, self.synthetic).columns
+        return np.asarray(self.share[party] * sums)
 
     def __call__(self, coalitions: NDArray[np.bool_]) -> FloatArray:
         """v_c of the coalitions (m, n): v(union of D_i) = 2/(t s_C) sum A_i - 1/s_C^2 sum B_ij, 0 when empty."""
@@ -222,7 +228,7 @@ class MaximumMeanDiscrepancyGame(PartyGame):
     def _pairs(self) -> FloatArray:
         """The share of each party's pairs of different rows that counts: (n,)."""
         rows = np.array([len(c) for c in self.contributions])
-        return self.sizes * (self.sizes - 1) / np.maximum(rows * (rows - 1), 1)
+        return np.asarray(self.sizes * (self.sizes - 1) / np.maximum(rows * (rows - 1), 1))
 
     def _sums_over_parties(self, X: FloatArray) -> FloatArray:
         return np.stack([cross_sums(self.kernel, X, c.X).rows for c in self.contributions], axis=1)

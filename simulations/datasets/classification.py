@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import tomli_w
 
 from simulations.datasets.dataset import Dataset, Rows
 
@@ -56,6 +57,7 @@ class BreastCancer(_WithTestRows):
 def _with_test_rows(
     bunch: Any, name: str, target: str, description: str, test: float, rng: np.random.Generator
 ) -> Dataset:
+    names = tuple(str(feature).replace(" ", "_") for feature in bunch.feature_names)
     order = rng.permutation(len(bunch.data))
     count = round(test * len(order))
     kept, rest = order[:count], np.sort(order[count:])
@@ -63,8 +65,22 @@ def _with_test_rows(
         name=name,
         features=bunch.data[rest],
         target=bunch.target[rest],
-        feature_names=tuple(str(feature).replace(" ", "_") for feature in bunch.feature_names),
+        feature_names=names,
         target_name=target,
         description=description,
         held_out=Rows(bunch.data[kept], bunch.target[kept]) if count else None,
+        bounds=_bounds(bunch, names, target),
     )
+
+
+def _bounds(bunch: Any, names: tuple[str, ...], target: str) -> str:
+    """A schema with bounds that everybody may know: what is known of a pixel, or of such tumours, in two digits."""
+    columns: dict[str, Any] = {}
+    classes = len(np.unique(bunch.target))
+    for name, values in zip(names, bunch.data.T, strict=True):
+        if classes > 2:  # digits: pixels
+            columns[name] = {"minimum": 0, "maximum": 16, "whole": True}
+        else:
+            columns[name] = {"minimum": 0, "maximum": float(f"{1.05 * values.max():.2g}")}
+    labels = {"type": "boolean"} if classes == 2 else {"minimum": 0, "maximum": classes - 1, "whole": True}
+    return tomli_w.dumps({"target": target, "columns": {**columns, target: labels}})

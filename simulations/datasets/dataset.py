@@ -41,6 +41,8 @@ class Dataset:
     public : rows that everybody may see, on which a model's features are trained, for a data set that comes with some
     schema : the text of a schema file (``wire.schema``) by which the parties' files are read, "" where none says how;
     categories are numbers here, as their codes, and so are yes and no
+    bounds : the text of a schema with bounds, taken where parties send sums, whose units must be known before any row
+    is seen, and neither ``schema`` nor the run config names one
     """
 
     name: str
@@ -54,6 +56,7 @@ class Dataset:
     synthetic: Rows | None = None
     public: Rows | None = None
     schema: str = ""
+    bounds: str = ""
 
     def __post_init__(self) -> None:
         if self.image_shape is not None and np.asarray(self.features).dtype != np.uint8:

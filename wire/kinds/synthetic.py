@@ -57,6 +57,15 @@ FIDELITY = Column(
     decimals=2,
 )
 
+OWN_WORTH = (
+    WORTH[0],
+    Column("epsilon", "epsilon", "privacy ε", MEANINGS["epsilon"], "worth"),
+    *WORTH[1:-1],
+    replace(WORTH[-1], place="alpha +- sampling.alpha | embedding.alpha in likely.alpha"),
+    Column("lost to\nprivacy", "privacy_cost", "lost to privacy", MEANINGS["privacy_cost"], "worth"),
+)
+"""Of embeddings, alpha's error is what features leave open."""
+
 TSTR = Score(
     *("tstr", "TRTR → TSTR", "accuracy of synthetic rows only (TSTR) against own rows (TRTR)", MEANINGS["tstr"]),
     axis="share that a logistic regression gets right",
@@ -108,7 +117,7 @@ class Synthetic(Kind):
         )
         efficacy = replace(TSTR.column, header="accuracy\nTRTR → TSTR", title=TSTR.header)
         scores = (*(score.column for score in self.scores if score is not TSTR), efficacy, MEMBERSHIP)
-        return (*WORTH, *self.given, distance, FIDELITY, HELD_OUT, *scores)
+        return (*OWN_WORTH, *self.given, distance, FIDELITY, HELD_OUT, *scores)
 
     def facts(self, record: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
         learned = record.get("model") or {}
