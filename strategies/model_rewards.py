@@ -17,6 +17,7 @@ from guerdon.models.party_effects import PartyEffects
 from guerdon.models.party_noise import BY_PARTY, PartyNoise
 from guerdon.models.protocols import Heavy, Posterior
 from guerdon.models.robust_fit import FITS, Robust, median_fit
+from guerdon.models.statistics import FEWEST_PARTIES
 from guerdon.pipeline import Allocation, Given, MadeReward, allocate, asks
 from guerdon.row_marks import RowMarks, shown
 from guerdon.scaling import Scaling
@@ -532,6 +533,10 @@ class ModelRewards(PoolingMediator):
             share = float(reached / full) if full > 0.0 else 1.0
             entry["effect"] = {"variance": effects.of(entry["party"]), "share": share}
             said += [f"{entry['party']}: {sentence}" for sentence in [effect_said(entry)] if sentence]
+        if len(entries) < FEWEST_PARTIES:
+            return [
+                f"of {len(entries)} parties nobody can tell which one's weights differ: effects='by-party' does nothing"
+            ]
         return ["each party's own weights about those that all share are learned from all rows together", *said]
 
     def _units_said(self) -> str:

@@ -8,7 +8,7 @@ model has those of its likelihood's curvature.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Protocol
 
@@ -111,6 +111,40 @@ class LinearModel(ABC):
         For each party (some m, n), in nats. With p_r the white rows of row r and A_C = I + P_C' P_C, it adds
         -1/2 log det(I - p_r A_C^-1 p_r') to v_C. Of a party with many rows, those of some.
         """
+
+        def worth(by_row: FloatArray, factor: FloatArray) -> FloatArray:
+            return narrowing(by_row @ by_row.transpose(0, 2, 1) * (1.0 - 1e-15))
+
+        return self._influences(contributions, orders, worth)
+
+    def predictive_row_influences(
+        self, contributions: Sequence[Contribution], references: References, orders: NDArray[np.intp]
+    ) -> list[FloatArray]:
+        """The same of what is known at the references; empty where a row is like several white rows.
+
+        With C = A_C^-1, b_x = 1 + R_x C R_x' and d_r = 1 - p_r C p_r', without row r a reference x would lose
+        1/2 log[1 + (R_x C p_r')^2 / (b_x d_r)].
+        """
+        if self._rows_each > 1:
+            return []
+        at, weights = self._at(references)[:, 0], references.weights
+
+        def worth(by_row: FloatArray, factor: FloatArray) -> FloatArray:
+            P = by_row[:, 0]
+            R = solve_triangular(factor, at.T, lower=True, check_finite=False)  # (W, q)
+            left = 1.0 - np.square(P).sum(axis=1) * (1.0 - 1e-15)
+            share = np.square(P @ R) / (1.0 + np.square(R).sum(axis=0)) / left[:, None]
+            return np.asarray(0.5 * np.log1p(share) @ weights)
+
+        return self._influences(contributions, orders, worth)
+
+    def _influences(
+        self,
+        contributions: Sequence[Contribution],
+        orders: NDArray[np.intp],
+        worth: Callable[[FloatArray, FloatArray], FloatArray],
+    ) -> list[FloatArray]:
+        """``row_influences`` of a value of which a coalition's rows p_r hold ``worth`` (p_r L^-T, L), L L' = A_C."""
         parts = [self._white(c) for c in contributions]
         n, width = len(parts), parts[0].width
         grams = np.stack([sum((P.T @ P for P in part), np.zeros((width, width))) for part in parts])
@@ -126,11 +160,11 @@ class LinearModel(ABC):
                 P = np.concatenate([chosen[j] for j in order[: place + 1]])
                 flat = P.reshape(-1, width).T
                 with one_thread():
-                    half = solve_triangular(psd_cholesky(A, "the pooled data"), flat, lower=True, check_finite=False)
+                    factor = psd_cholesky(A, "the pooled data")
+                    half = solve_triangular(factor, flat, lower=True, check_finite=False)
                 by_row = half.T.reshape(P.shape)
-                T = by_row @ by_row.transpose(0, 2, 1)
                 after = np.zeros(starts[-1])
-                after[arrived] = narrowing(T * (1.0 - 1e-15))
+                after[arrived] = worth(by_row, factor)
                 total[i] += (after - adds) / len(orders)
                 adds = after
         return [part.T for part in np.split(total, starts[1:-1], axis=1)]

@@ -8,6 +8,7 @@ With the u integrated out, as in a mixed model (Laird & Ware, Biometrics 1982) o
 
 at most 1 / tau2 in any direction, however many rows there are and however far out they lie. A party whose rows say
 something else of w than the others' do, by more than their noise explains, gets tau2 > 0, and its rows count for less.
+It takes three parties: of two that differ the likelihood says nothing reliable about which one does.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from guerdon.models.references import PredictiveResponse, References
 from guerdon.models.statistics import all_statistics, as_rows
 from guerdon.types import Contribution, FloatArray, ModelGame, Progress, Statistics, silent
 from guerdon.valuation.party_game import ModelPartyGame, require_rows
+from guerdon.valuation.sampling_error import arrival_orders
 
 __all__ = ["PredictiveInformation", "PredictiveInformationGame", "PredictiveModel"]
 
@@ -146,6 +147,17 @@ class PredictiveInformationGame(ModelPartyGame):
     progress: Progress = field(default=silent, repr=False)
     of_rows: bool = True
     """Whether the contributions are the parties' rows; else rows that say what all of a party's say together."""
+
+    def row_influences(self) -> list[tuple[int, FloatArray]]:
+        """phi less phi without a row, of each party: see ``guerdon.valuation.sampling_error``.
+
+        Empty for a model that has no ``predictive_row_influences``, or does not tell them.
+        """
+        influences_of = getattr(self.model, "predictive_row_influences", None) if self.of_rows else None
+        if influences_of is None:
+            return []
+        influences = influences_of(self.contributions, self.references, arrival_orders(self.n))
+        return [(len(c), U) for c, U in zip(self.contributions, influences, strict=True)] if influences else []
 
     def row_gains(self, orders: NDArray[np.intp]) -> FloatArray:
         """What each row adds when all rows arrive in an order: (k, m) for orders (k, m), rows as they are.

@@ -213,7 +213,6 @@ class TestRefused:
             ({"model": "GaussianProcess(kernel='rbf')", "discloses_rows": True}, "can't be had from sums"),
             ({"model": "SparseGaussianProcess(kernel='rbf')"}, "BayesianLinear"),
             ({"model": "BayesianLinear()"}, "features that each party computes|each party computes by itself"),
-            ({"valuation": "PredictiveInformation()"}, 'references = "public"'),
             ({"shapley": "RowShapley()"}, "values single rows"),
             ({"strategy": "SyntheticDataRewards()"}, "can't be had from statistics"),
             ({"strategy": "CosineGradientRewards()"}, "can't be had from statistics"),
@@ -236,6 +235,7 @@ class TestRefused:
             ({"target": "outcome", "standardize": "robust"}, "medians and quartiles"),
             ({"target": "outcome", "fit": "leave-one-out median"}, "fit needs the parties' rows"),
             ({"target": "outcome", "evidence": True}, "evidence needs the parties' rows"),
+            ({"target": "outcome", "valuation": "PredictiveInformation()"}, 'references = "public"'),
         ],
     )
     def test_before_anybody_is_asked(self, data: Path, changes: dict[str, Any], reason: str) -> None:

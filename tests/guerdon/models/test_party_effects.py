@@ -236,13 +236,14 @@ def test_from_sums_it_is_as_from_rows() -> None:
     assert np.allclose(list(found.values()), list(by_party.fit(pool).noise.variances.values()), rtol=1e-4)  # type: ignore[union-attr]
 
 
-def test_one_party_alone_has_no_effect() -> None:
-    (c, *_) = parties()
-    fitted = BayesianLinear(noise="by-party", features="Affine()", effects="by-party").fit([c])
+def test_of_fewer_than_three_parties_none_differs() -> None:
+    pool = parties()
+    model = BayesianLinear(noise="by-party", features="Affine()", effects="by-party")
+    assert model.fit(pool[:2]).effects == PartyEffects({"ada": 0.0, "bob": 0.0})
+    fitted = model.fit(pool[:1])
     assert fitted.effects == PartyEffects({"ada": 0.0})
-    assert fitted.noise.of(c)[0] == pytest.approx(  # type: ignore[union-attr]
-        BayesianLinear(features="Affine()").fit([c]).noise, rel=1e-4
-    )
+    alone = BayesianLinear(features="Affine()").fit(pool[:1])
+    assert fitted.noise.of(pool[0])[0] == pytest.approx(alone.noise, rel=1e-4)  # type: ignore[union-attr]
 
 
 def test_weights_that_hide_rows_act_on_what_others_get() -> None:

@@ -11,16 +11,25 @@ import pytest
 from guerdon.models import BayesianLinear, GaussianProcess, SparseGaussianProcess
 from guerdon.shapley import Auto
 from guerdon.types import Contribution, FloatArray, ShapleyValues, TableGame
-from guerdon.valuation import InformationGain, MaximumMeanDiscrepancy, RowGame, sampling_error
+from guerdon.valuation import (
+    InformationGain,
+    MaximumMeanDiscrepancy,
+    PredictiveInformation,
+    RowGame,
+    sampling_error,
+)
 
 KERNEL = "rbf(lengthscale=1.0, outputscale=1.0)"
 INDUCING = np.random.default_rng(0).normal(size=(15, 2))
 Make = Callable[[list[Contribution], np.random.Generator], RowGame]
 
+REFERENCES = [np.random.default_rng(11).normal(size=(q, 2)) for q in (4, 6, 5)]
+
 GAMES: dict[str, Make] = {
     "linear": lambda parties, rng: InformationGain(BayesianLinear(0.5)).game(parties),
     "gaussian process": lambda parties, rng: InformationGain(GaussianProcess(KERNEL, 0.1)).game(parties),
     "sparse": lambda parties, rng: InformationGain(SparseGaussianProcess(KERNEL, 0.1, INDUCING)).game(parties),
+    "predictive": lambda parties, rng: PredictiveInformation(BayesianLinear(0.5), REFERENCES).game(parties),
     "mmd": lambda parties, rng: MaximumMeanDiscrepancy(lengthscale=2.0).game(
         parties, 0.5 + 1.3 * rng.normal(size=(300, 2))
     ),
@@ -48,7 +57,7 @@ def test_errors_are_those_of_fresh_rows(name: str) -> None:
     assert np.all((ratio > 0.75) & (ratio < 2.0)), ratio
 
 
-@pytest.mark.parametrize("name", ["linear", "gaussian process", "sparse"])
+@pytest.mark.parametrize("name", ["linear", "gaussian process", "sparse", "predictive"])
 def test_an_influence_is_what_leaving_the_row_out_comes_to(name: str) -> None:
     parties = drawn(np.random.default_rng(3), (9, 8, 7))
     game = GAMES[name](parties, np.random.default_rng(0))

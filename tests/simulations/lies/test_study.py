@@ -40,6 +40,23 @@ def test_withholding_is_judged_by_all_true_rows(models):
     assert lied.utility < 2.0 * abs(honest.utility)
 
 
+def test_party_effects_and_public_references_find_a_wide_box_out(models):
+    recommended = next(r for r in rules_of(synthetic=False) if r.name == "recommended")
+    honest, lied = models.earned(Honest(), recommended), models.earned(WideRandomInputs(), recommended)
+    assert lied.reward < honest.reward
+    assert lied.utility >= honest.utility
+    assert all(lied.alphas[party] > 0.9 * honest.alphas[party] for party in honest.alphas)
+    copied = models.earned(Duplicates(times=3), recommended)
+    assert copied.utility == pytest.approx(honest.utility, rel=1e-9)  # nobody holds rows out, and copies count once
+
+
+def test_party_effects_are_of_linear_models():
+    of_kernels = Collaboration(plan(load_scenario("diabetes"), (), seed=0), liar=0)
+    recommended = rules_of(synthetic=False)[-1]
+    with pytest.raises(ValueError, match="party effects are of linear models"):
+        of_kernels.earned(Honest(), recommended)
+
+
 def test_copies_move_an_even_reference_less(tmp_path):
     overrides = ["generator=GaussianMixture(components=1)", "dataset=BreastCancer()"]
     synthetic = Collaboration(plan(load_scenario("breast-cancer"), overrides, seed=0), liar=0, size=200)
