@@ -22,7 +22,8 @@ DISCLOSED = """
 found out on twins of the reward, each made in the same way from one half of every party's rows and attacked with the other: rows that parties
 hold out never reach the mediator. A twin is made of fewer rows than the reward, so that one of them weighs more in it.</p>{% endif %}
 {% for sentence in disclosed.sentences %}<p>{{ sentence }}</p>{% endfor %}
-<details><summary>What the attacks do</summary><dl>{% for name, meaning in disclosed.meanings %}<dt>{{ name }}</dt><dd>{{ meaning }}</dd>{% endfor %}</dl></details>
+{% if disclosed.shares %}<details><summary>In shares and distances</summary>{% for sentence in disclosed.shares %}<p>{{ sentence }}</p>{% endfor %}</details>{% endif %}
+{% if disclosed.meanings %}<details><summary>What the attacks do</summary><dl>{% for name, meaning in disclosed.meanings %}<dt>{{ name }}</dt><dd>{{ meaning }}</dd>{% endfor %}</dl></details>{% endif %}
 <p class="warning">These attacks were tried and no others. That they fail is no guarantee of privacy.</p>
 </section>{% endif %}
 """
@@ -66,6 +67,7 @@ def disclosed(record: Mapping[str, Any]) -> dict[str, Any] | None:
         "parties": list(attacked),
         "rows": rows,
         "sentences": _sentences(found),
+        "shares": _shares_and_distances(found),
         "meanings": known,
     }
 
@@ -112,6 +114,12 @@ def _sentences(found: Mapping[str, Any]) -> list[str]:
                 f"{party}: by the noise that the others put on their sums no attack at all tells one row of theirs "
                 f"with an AUC above {own['bound']:.2f}. From sums no more can be found out: no row is here to attack with."
             )
+    return said
+
+
+def _shares_and_distances(found: Mapping[str, Any]) -> list[str]:
+    said = []
+    for party, own in found.items():
         for attack in own["attacks"]:
             if attack.get("inside") is not None:
                 said.append(f"{party}, {attack['name']}: {_shares(attack)}.")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from guerdon.generators import KernelDensity
+from server.config import RunConfig
 from simulations.scenarios import ScenarioError, load_scenario, scenario_names
 
 
@@ -60,3 +62,17 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["breast-cancer", "credit-card", "credit-ratings", "diabetes", "digits"])
 def test_no_scenario_for_people_gives_away_near_copies_of_rows(name: str) -> None:
     assert "KernelDensity" not in str(load_scenario(name).config)
+
+
+PEOPLE = ("hospital", "clinic", "bank", "lender", "patient", "borrower", "tumour")
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_where_rows_stand_for_people_no_kernel_density_repeats_them(name: str) -> None:
+    scenario = load_scenario(name)
+    if str(scenario.config.get("strategy", "")).startswith("SyntheticDataRewards"):
+        config = RunConfig.parse(scenario.config)
+        generator = config.build_parts().parts.get("generator")  # None: the strategy's own, by the schema
+        repeats = isinstance(generator, KernelDensity)
+        assert not repeats or not any(word in scenario.description.lower() for word in PEOPLE)
+        assert not repeats or name == "cifar10"  # pictures of things and animals, to try the machinery out

@@ -19,6 +19,7 @@ from clients.reward_store import load_reward
 from guerdon.audit import Area, Attack, Disclosure
 from server.app import mediate
 from server.config import ConfigError, RunConfig
+from server.report.mediator_page import mediator_page
 from server.run_directory import RunDirectory
 from simulations.present import present
 from strategies.auditing import audit_statistics, exposure_of, why_held_back
@@ -104,8 +105,7 @@ def test_every_reward_is_audited_before_it_goes_out(data: Path, parts: dict[str,
         assert told["auc"] == round(told["auc"], 2) == entry["exposed"]["auc"]
     names = [line["event"] == "stage" and line["stage"] for line in events(directory)]
     assert names.index("audit") < names.index("deliver")
-    page = (directory.path / "report.html").read_text(encoding="utf-8")
-    assert "What a reward gives away" in page
+    assert "What a reward gives away" in mediator_page(record)
     printed = io.StringIO()
     present(record, directory.path, Console(file=printed, width=160))
     assert "What a reward gives away" in printed.getvalue()
@@ -178,7 +178,7 @@ def test_what_gives_away_more_than_the_limit_is_held_back_and_its_party_told(dat
     present(record, directory.path, Console(file=printed, width=160))
     assert f"held back {held[0]['party']}: max-disclosure" in printed.getvalue()
     assert "To try again" not in printed.getvalue()
-    assert "Held back" in (directory.path / "report.html").read_text(encoding="utf-8")
+    assert "Held back" in mediator_page(record)
 
     again = run({**settings, "resume": True}).read_allocation()
     assert [e.get("held_back") for e in again["parties"]] == [e.get("held_back") for e in record["parties"]]
