@@ -41,6 +41,7 @@ from strategies.model_rewards import ModelRewards
 from strategies.pooling import Read
 from strategies.session import Outcome, Session
 from wire.kinds import statistics
+from wire.kinds.kind import MNLP
 from wire.kinds.statistics import Asked, PartySums
 from wire.messages import Reward
 from wire.schema import Column, Schema
@@ -142,14 +143,13 @@ class StatisticsRewards(ModelRewards):
         """Sums that were read are sums of features and outputs, and can be used."""
 
     def entry(self, sent: Any) -> dict[str, Any]:
-        promise = {} if sent.exact else {"epsilon": sent.epsilon, "delta": sent.delta}
         return {
             "contributed": "statistics",
             "sha256": statistics.content_hash(sent),
             "rows": len(sent),
             "features": len(sent.moment),
             "columns": len(sent.feature_names),
-            **promise,
+            **_promise(sent),
         }
 
     def misfits(self, contributions: Sequence[Any]) -> dict[str, str]:
@@ -231,7 +231,7 @@ class StatisticsRewards(ModelRewards):
         made_of: Any = _Rows(contributions, work.scaling, rows)
         rewards = {}
         for i, made in enumerate(allocation.rewards):
-            about = self._about(allocation, i, made, computed, errors)
+            about = {**self._about(allocation, i, made, computed, errors), **_promise(contributions[i])}
             rewards[made.party] = Reward(
                 self.predictor(cast(Any, made).posterior, work.scaling, contributions[i]).arrays(),
                 {**about, "contains": f"{made.contains}, and {self._units_of_sums(work)}"},
@@ -257,6 +257,24 @@ class StatisticsRewards(ModelRewards):
         if self._in_units_of_bounds and affine and all(s.exact for s in sums):
             return Scaling.of_sums(sums)
         return None
+
+    def judge(self) -> None:
+        """Whether parties that put noise on their sums do better without their rewards, as far as they let us know."""
+        private = [entry for entry in self.concluded.record["parties"] if entry.get("epsilon") is not None]
+        sides = {e["party"]: MNLP.sides(e.get("alone"), e.get("reward")) for e in private}
+        unknown = [party for party, pair in sides.items() if None in pair]
+        worse = [party for party, pair in sides.items() if party not in unknown and MNLP.worse(*pair)]
+        if worse:
+            self.note(
+                f"the rewards of {listed(worse)} predict worse than their own rows do at home (log loss on rows held "
+                "out), though they are worth no less than the sums with noise that were sent: what a reward is worth "
+                "is how sure it is by its own account, and no score"
+            )
+        if unknown:
+            self.note(
+                f"whether the rewards of {listed(unknown)} predict better than their own rows do at home is known to "
+                "them alone, and their own pages say it: what a reward is worth is no score"
+            )
 
     def predictor(self, posterior: Any, scaling: Scaling, own: Any) -> Predictor:
         return Predictor(posterior, scaling, own.feature_names, self.target, None)
@@ -304,7 +322,7 @@ class StatisticsRewards(ModelRewards):
             if not own.exact:
                 before = noiseless_gain(own, noise)
                 cost = max(0.0, before - entry["value"])
-                entry.update(epsilon=own.epsilon, delta=own.delta, privacy_cost=cost)
+                entry.update(**_promise(own), privacy_cost=cost)
         if private := [s.party for s in sums if not s.exact]:
             self.note(
                 f"{listed(private)} put noise on the sums before sending them; how many rows they have is told with "
@@ -325,6 +343,11 @@ class StatisticsRewards(ModelRewards):
             robust = self.settings.standardize == "robust"
             return f"{'median and quartiles' if robust else 'the mean and standard deviation'} of the public rows"
         return "the schema's bounds" if self._in_units_of_bounds else "no more of the data"
+
+
+def _promise(sums: PartySums) -> dict[str, float]:
+    """The privacy that noise on the sums gives each row; nothing without."""
+    return {} if sums.exact else {"epsilon": sums.epsilon, "delta": sums.delta}
 
 
 @dataclass(frozen=True, eq=False)

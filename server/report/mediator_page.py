@@ -8,7 +8,7 @@ from typing import Any
 
 from server.report.mathematics import MATHEMATICS
 from server.report.negotiation import NEGOTIATION, SCRIPT, STYLE, negotiation_data
-from server.report.words import number_word, summary, tells
+from server.report.words import joined, number_word, summary, tells
 from wire.kinds import Column, columns_of, kind_of
 from wire.pages.glossary import CONDITIONS, MEANINGS, STAGES
 from wire.pages.page import Picture, render
@@ -119,6 +119,7 @@ def mediator_page(
         valued=tells(record, "value"),
         shows=f" and {kind_of(record).report_shows}" if kind_of(record).report_shows else "",
         negotiation=negotiation,
+        private=joined([str(party["party"]) for party in record["parties"] if party.get("epsilon") is not None]),
         no_negotiation="Rewards of this kind have no ρ to negotiate.",
         meanings=MEANINGS,
         conditions=CONDITIONS,
