@@ -101,12 +101,12 @@ def _said(seen: Foreseen, setting: Setting) -> list[str]:
         "",
         "Nats say how sure a model is of its weights, not how well it predicts. A party gains where the error of its "
         f"reward is below that of its model alone by more than {LEAST_GAIN:.0%}. It does so from this epsilon of its "
-        "own on, all else as it is; and from this many rows of its own on, if everybody has as many times more or fewer "
-        f"(never: not up to epsilon = {EPSILONS[1]:g}, or {TIMES[1]:,.0f} times the rows).",
+        "own on, all else as it is; and from this many rows of its own on, if everybody has as many times more or "
+        f"fewer (never: not up to epsilon = {EPSILONS[1]:g}, or {TIMES[1]:,.0f} times the rows).",
         "",
         f"Assumed: {assumed.features} standardized features, a constant among them{clipped}{promised}; outputs of "
-        f"variance {assumed.weight_square + assumed.noise:g}, of which features explain {assumed.weight_square:g}; the model's "
-        f"belief w ~ N(0, I), and its noise {assumed.noise:g} known.",
+        f"variance {assumed.weight_square + assumed.noise:g}, of which features explain {assumed.weight_square:g}; the "
+        f"model's belief w ~ N(0, I), and its noise {assumed.noise:g} known.",
     ]
     if few := sum(m < least for m in exact):
         lines += [

@@ -40,6 +40,7 @@ from strategies.of_sums import OfSums, private_note, scaling_of_bounds
 from strategies.pooling import Read
 from strategies.session import Outcome, Session
 from wire.kinds import statistics
+from wire.kinds.kind import MNLP
 from wire.kinds.statistics import Asked, PartySums
 from wire.messages import Reward
 from wire.schema import Schema
@@ -118,14 +119,13 @@ class StatisticsRewards(OfSums, ModelRewards):
         return Read(sums, sums, sums)
 
     def entry(self, sent: Any) -> dict[str, Any]:
-        promise = {} if sent.exact else {"epsilon": sent.epsilon, "delta": sent.delta}
         return {
             "contributed": "statistics",
             "sha256": statistics.content_hash(sent),
             "rows": len(sent),
             "features": len(sent.moment),
             "columns": len(sent.feature_names),
-            **promise,
+            **_promise(sent),
         }
 
     def described(self, pool: Sequence[Any]) -> list[Any]:
@@ -193,7 +193,7 @@ class StatisticsRewards(OfSums, ModelRewards):
         record = self._record(allocation, made_of, computed, errors)
         rewards = {}
         for i, made in enumerate(allocation.rewards):
-            about = self._about(allocation, i, made, computed, errors)
+            about = {**self._about(allocation, i, made, computed, errors), **_promise(contributions[i])}
             said = effect_said(record["parties"][i])
             found = {"findings": [f"{said}."]} if said else {}
             rewards[made.party] = Reward(
@@ -230,6 +230,24 @@ class StatisticsRewards(OfSums, ModelRewards):
         if self._in_units_of_bounds and affine and all(s.exact for s in sums):
             return Scaling.of_sums(sums)
         return None
+
+    def judge(self) -> None:
+        """Whether parties that put noise on their sums do better without their rewards, as far as they let us know."""
+        private = [entry for entry in self.concluded.record["parties"] if entry.get("epsilon") is not None]
+        sides = {e["party"]: MNLP.sides(e.get("alone"), e.get("reward")) for e in private}
+        unknown = [party for party, pair in sides.items() if None in pair]
+        worse = [party for party, pair in sides.items() if party not in unknown and MNLP.worse(*pair)]
+        if worse:
+            self.note(
+                f"the rewards of {listed(worse)} predict worse than their own rows do at home (log loss on rows held "
+                "out), though they are worth no less than the sums with noise that were sent: what a reward is worth "
+                "is how sure it is by its own account, and no score"
+            )
+        if unknown:
+            self.note(
+                f"whether the rewards of {listed(unknown)} predict better than their own rows do at home is known to "
+                "them alone, and their own pages say it: what a reward is worth is no score"
+            )
 
     def predictor(self, posterior: Any, scaling: Scaling, own: Any) -> Predictor:
         return Predictor(posterior, scaling, own.feature_names, self.target, None)
@@ -277,7 +295,7 @@ class StatisticsRewards(OfSums, ModelRewards):
             if not own.exact:
                 before = noiseless_gain(own, noise)
                 cost = max(0.0, before - entry["value"])
-                entry.update(epsilon=own.epsilon, delta=own.delta, privacy_cost=cost)
+                entry.update(**_promise(own), privacy_cost=cost)
         if private := [s.party for s in sums if not s.exact]:
             self.note(private_note(private, self.settings.simulated))
 
@@ -289,6 +307,11 @@ class StatisticsRewards(OfSums, ModelRewards):
             robust = self.settings.standardize == "robust"
             return f"{'median and quartiles' if robust else 'the mean and standard deviation'} of the public rows"
         return "the schema's bounds" if self._in_units_of_bounds else "no more of the data"
+
+
+def _promise(sums: PartySums) -> dict[str, float]:
+    """The privacy that noise on the sums gives each row; nothing without."""
+    return {} if sums.exact else {"epsilon": sums.epsilon, "delta": sums.delta}
 
 
 @dataclass(frozen=True, eq=False)

@@ -145,7 +145,7 @@ def _tables(
     tables = [
         table("Contributions, α", MEANINGS["alpha"], lambda _, p: number_text(p["alpha"])),
         table("Rewards", "What each reward should be worth, and its share of the best.", _reward),
-        table("Gains", "What the reward is worth beyond the party's own data.", _gain),
+        table("Gains", MEANINGS["gain"], _gain),
     ]
     for key, score in {score.key: score for record in records for score in kind_of(record).scores}.items():
         if any((found[name].get("reward") or {}).get(key) is not None for found in rows for name in names):

@@ -9,7 +9,7 @@ from typing import Any
 from server.report.disclosed import DISCLOSED, disclosed
 from server.report.mathematics import MATHEMATICS
 from server.report.negotiation import NEGOTIATION, SCRIPT, STYLE, negotiation_data
-from server.report.words import number_word, summary, tells
+from server.report.words import joined, number_word, summary, tells
 from wire.kinds import Column, columns_of, kind_of
 from wire.pages.glossary import CONDITIONS, MEANINGS, STAGES
 from wire.pages.page import Picture, render
@@ -124,6 +124,7 @@ def mediator_page(
         shows=f" and {kind_of(record).report_shows}" if kind_of(record).report_shows else "",
         disclosed=disclosed(record),
         negotiation=negotiation,
+        private=joined([str(party["party"]) for party in record["parties"] if party.get("epsilon") is not None]),
         no_negotiation="Rewards of this kind have no ρ to negotiate.",
         meanings=MEANINGS,
         conditions=CONDITIONS,

@@ -48,12 +48,12 @@ NEGOTIATION = """
 <figure class="wide"><h3>Every party's reward, whatever ρ</h3>{% if record.parties | length <= 12 %}
 <p class="note">{% for party in record.parties %}{{ part.party(loop.index0, party.party) }}{{ "   " if not loop.last }}{% endfor %}</p>{% endif %}<div id="curves"></div>
 <figcaption><span class="good">Green</span> ground: no group of parties does better by itself. <span style="color: var(--gold)">Gold</span>: some group could.
-{% if not negotiation.rectified %}<span class="bad">Red</span>: somebody would get less than its own data is worth. {% endif %}{% if record.parties | length <= 16 %}Dotted: a party's own data alone.{% endif %}</figcaption></figure>
+{% if not negotiation.rectified %}<span class="bad">Red</span>: somebody would get less than its own data is worth, as it was sent. {% endif %}{% if record.parties | length <= 16 %}Dotted: a party's own data alone.{% endif %}</figcaption></figure>
 <div class="scroll{{ ' tall' if negotiation.many }}" tabindex="0">
 <table class="cards" id="rewards">
 <thead><tr><th class="text">party</th><th class="text line">from its own data to its reward</th>
 <th title="{{ meanings.target }}">reward{{ ', ' ~ record.unit if record.unit }}</th><th title="{{ meanings.share_of_best }}">of the best</th>
-<th title="What the reward is worth beyond the party's own data.">gains over alone</th>
+<th title="{{ meanings.gain }}">gains over alone</th>
 <th title="What the party could get at most, less its reward.">gives up</th>
 <th title="The change against the rewards that this run was computed with.">against this run</th></tr></thead>
 <tbody>{% for party in record.parties %}
@@ -63,7 +63,8 @@ NEGOTIATION = """
 <td data-label="against this run" class="change"></td></tr>{% endfor %}
 </tbody></table></div>
 <p class="note">Hollow: its own data alone. Full: its reward. Grey line: the most it could get, {{ negotiation.ceiling }}.
-Gold line: what it could reach with all that contributed no more; a stable reward is not below.</p>
+Gold line: what it could reach with all that contributed no more; a stable reward is not below.
+{% if private %}Own data is what was sent, with its noise: to {{ private }} its rows can be worth more, and predict better.{% endif %}</p>
 <p class="holds" id="holds" aria-label="conditions at this rho"></p>
 <details><summary>What holds at this ρ, and the witness</summary><ul class="checks" id="checks"></ul></details>
 <h3>{{ 'Agreed? This makes and delivers the rewards' if negotiation.open else 'The same with another ρ' }}</h3>

@@ -83,7 +83,7 @@ def reward_picture(record: Record) -> Picture:
         axes.set_xlabel(str(record["unit"]))
 
     caption = (
-        f"Hollow: a party's own data alone. Full: its reward. Grey line: the most it could be, "
+        f"Hollow: a party's own data alone, as it was sent. Full: its reward. Grey line: the most it could be, "
         f"{kind_of(record).most_in(record)}. Gold: what it could reach with those that contributed no more. {more}"
     )
     return Picture("What each gets, against alone", caption, draw(WIDTH, _height(parties), paint, "Rewards"))

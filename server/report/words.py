@@ -79,31 +79,43 @@ def _rewarded(record: Record, parties: Sequence[Record]) -> str:
     gains = [(party["target"] - party["value"], str(party["party"])) for party in parties]
     slack = 1e-9 * abs(record["grand_value"])
     losing = [name for gain, name in gains if gain < -slack]
+    own, but = _of_own(parties)
     rho = "" if record.get("rho") is None else f" with ρ = {number_text(record['rho'])}"
     would = "would be" if record.get("stage") == "valued" else "is"
     if losing:
-        return f"As decided{rho}, the reward {would} worth less than its own data for {joined(losing)}."
+        return f"As decided{rho}, the reward {would} worth less than {own} for {joined(losing)}.{but}"
     (least, who), (most, whom) = min(gains), max(gains)
     span = f"from {number_text(max(least, 0.0))} more ({who}) to {number_text(most)} more ({whom})"
-    return f"As decided{rho}, every party's reward {would} worth at least its own data: {span}."
+    return f"As decided{rho}, every party's reward {would} worth at least {own}: {span}.{but}"
+
+
+def _of_own(parties: Sequence[Record]) -> tuple[str, str]:
+    """What a party's value is the worth of, and what that leaves open where some put noise on what they sent."""
+    private = [str(party["party"]) for party in parties if party.get("epsilon") is not None]
+    if not private:
+        return "its own data", ""
+    return (
+        "what it sent",
+        f" That is how sure the models are by themselves, and no score: {joined(private)} put noise on what was sent, "
+        "and can do better at home, with rows that have none.",
+    )
 
 
 def _scored(record: Record) -> list[str]:
     parties: Sequence[Record] = record["parties"]
     told = []
-    for key, words, lower in ((s.key, s.summary, s.lower_is_better) for s in kind_of(record).scores if s.summary):
-        known = [
-            (party["alone"][key], party["reward"][key], int(party["reward"].get("rows", 0)))
-            for party in parties
-            if key in (party.get("alone") or {}) and key in (party.get("reward") or {})
-        ]
-        if known:
-            better = sum((after < before) if lower else (after > before) for before, after, _ in known)
-            rows = [count for *_, count in known]
+    for score in kind_of(record).scores:
+        sides = [(party, *score.sides(party.get("alone"), party.get("reward"))) for party in parties]
+        known = [(p, before, after) for p, before, after in sides if before is not None and after is not None]
+        if score.summary and known:
+            better = sum(score.worse(after, before) for _, before, after in known)
+            worse = [str(party["party"]) for party, before, after in known if score.worse(before, after)]
+            rows = [int(party["reward"].get("rows", 0)) for party, *_ in known]
             on = f"{rows[0]:,}" if min(rows) == max(rows) else f"{min(rows):,} to {max(rows):,}"
             told.append(
-                f"On rows held out ({on} each), {words} with the reward are better than alone for "
-                f"{number_word(better) if better else 'none'} of {number_word(len(known))}."
+                f"On rows held out ({on} each), {score.summary} with the reward are better than alone for "
+                f"{number_word(better) if better else 'none'} of {number_word(len(known))}"
+                + (f", and worse for {joined(worse)}." if worse else ".")
             )
     return told
 

@@ -83,6 +83,10 @@ class Score(NamedTuple):
         """Its names in the scores alone and with the reward."""
         return self.key_alone or self.key, self.key
 
+    def worse(self, alone: float, reward: float) -> bool:
+        """Whether the reward does worse than the party alone."""
+        return reward > alone if self.lower_is_better else reward < alone
+
     def sides(self, alone: Mapping[str, Any] | None, reward: Mapping[str, Any] | None) -> tuple[Any, Any]:
         """The numbers of both; None where there is none."""
         return (alone or {}).get(self.keys[0]), (reward or {}).get(self.key)

@@ -143,7 +143,7 @@ class Model(Kind):
         return {f"{predictor.target}_mean": mean, f"{predictor.target}_sd": np.sqrt(variance)}
 
     def pictures(self, reward: Reward, data: HeldRows | None, folder: Path) -> list[Picture]:
-        if data is None or data.held_outputs is None:
+        if data is None or data.held_outputs is None or not len(data.held_outputs):
             return []
         return [_predictions(reward, data, data.held_outputs)]
 

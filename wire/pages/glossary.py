@@ -10,7 +10,10 @@ MEANINGS: dict[str, str] = {
     "most exp(ε) times as often with one of its rows more or less. The smaller, the more private.",
     "privacy_cost": "By about how much the party's own data is worth less for the noise that it put on its sums; what "
     "they would have been worth without is judged from the noisy ones.",
-    "value": "What the party's own data is worth, alone (vᵢ).",
+    "value": "What the party's own data is worth, alone (vᵢ); where it put noise on its sums, what these are worth to "
+    "the mediator, which can be far less than what its rows are worth to itself.",
+    "gain": "What the reward is worth beyond the party's own data as it was sent, with its noise where it put any on "
+    "it; its rows can be worth more to itself.",
     "shapley": "The Shapley value: what the party's data adds to the others' on average over all orders of joining. "
     "They add up to the value of all data together.",
     "alpha": "The Shapley value divided by the largest one: 1 for whoever contributed most.",
@@ -80,7 +83,7 @@ MEANINGS: dict[str, str] = {
     "share": "The share of the aggregated update that the party downloads in a round, layer by layer.",
     "rho": "ρ trades fairness for welfare: at 1 rewards are proportional to Shapley values, at 0 all parties get the "
     "same.",
-    "rational": "ρᵣ, the largest ρ at which nobody gets less than its own data is worth.",
+    "rational": "ρᵣ, the largest ρ at which nobody gets less than its own data is worth, as it was sent.",
     "stable": "ρₛ, the largest ρ at which no group of parties does better by itself.",
     "welfare": "The sum of all rewards, and its share of what it could be if everybody got the most that can be given.",
     "fairness": "Jain's index of reward per Shapley value: 1 where rewards are proportional to what parties added, "
@@ -92,7 +95,7 @@ CONDITIONS: dict[str, tuple[str, str]] = {
     "R1": ("non-negativity", "Nobody gets a reward of negative worth."),
     "R2": ("feasibility", "No reward is worth more than can be made for the party."),
     "R3": ("weak efficiency", "Somebody gets the most that can be given."),
-    "R4": ("individual rationality", "Nobody gets less than its own data is worth."),
+    "R4": ("individual rationality", "Nobody gets less than its own data is worth, as it was sent."),
     "R5": ("fairness", "F1 to F4 hold."),
     "F1": ("uselessness", "Who adds nothing to any coalition gets nothing."),
     "F2": ("symmetry", "Parties that are interchangeable get the same."),

@@ -12,9 +12,12 @@ from typing import Any
 
 from wire.kinds import kind_of
 from wire.kinds.columns import NOTHING, Column
+from wire.kinds.kind import Score
+from wire.kinds.worth import OF_ROWS
 from wire.pages.glossary import MEANINGS
 from wire.pages.numbers import is_number, number_text, percent_text, share_of_best, unit_text
 from wire.pages.page import Picture, render
+from wire.text import listed
 
 __all__ = ["common_errors", "own_errors", "party_page", "view_of"]
 
@@ -54,11 +57,11 @@ TEMPLATE = """{% extends "skeleton" %}
 <section>
 <h2>What you {{ 'get' if given else 'would get' }}</h2>
 {% if view.target is not none %}<div class="tiles">
-<div class="tile"><b>{{ view.own_value | number }}</b><span>your own data alone, {{ view.unit }}{{ view.own_value_range | likely }}</span></div>
+<div class="tile"><b>{{ view.own_value | number }}</b><span>{{ own }}{{ '' if private else ' alone' }}, {{ view.unit }}{{ view.own_value_range | likely }}</span></div>
 <div class="tile"><b>{{ view.target | number }}</b><span>your reward should be worth this, {{ view.unit }}{{ view.target_range | likely }}</span></div>
 {% if given %}<div class="tile"><b>{{ view.reached | number }}</b><span>the reward that was made is worth this</span></div>{% endif %}
-<div class="tile"><b>{{ (view.target - view.own_value) | number }}</b><span>gained over your own data</span></div>
-</div>{% endif %}
+<div class="tile"><b>{{ (view.target - view.own_value) | number }}</b><span>gained over {{ own }}</span></div>
+</div>{% if private %}<p class="warning">The mediator knows your rows by the sums that you sent, with your noise on them, also where it made your reward. {{ of_rows }}</p>{% endif %}{% endif %}
 {% if view.synthetic_rows_range is defined and view.synthetic_rows_range %}<p class="note">How many synthetic rows it has follows α, and α has an error: were other rows drawn in the
 place of those that were sent, it would be {{ view.synthetic_rows_range.least | count }} to {{ view.synthetic_rows_range.most | count }} in nine of ten draws.</p>{% endif %}
 {% if given %}<p>It holds {{ view.contains }}.</p>
@@ -80,6 +83,7 @@ place of those that were sent, it would be {{ view.synthetic_rows_range.least | 
 <td data-label="your own data alone">{{ score.alone | number }}</td><td data-label="with your reward">{{ score.reward | number }}</td></tr>{% endfor %}
 </tbody></table>
 <details><summary>What the scores mean</summary><dl>{% for score in scores %}<dt>{{ score.name }}</dt><dd>{{ score.meaning }}</dd>{% endfor %}</dl></details>
+{% if worse %}<p class="warning">{{ worse }}</p>{% endif %}
 {% if undefined %}<p class="note">{{ undefined[:1] | upper }}{{ undefined[1:] }}.</p>{% endif %}
 </section>
 {% endif %}
@@ -103,7 +107,7 @@ were tried and no others: that they fail is no guarantee.</p>
 This much is common knowledge; what the others' data are worth by themselves is not on this page.</p>
 {{ part.table(columns, view.parties) }}
 {% if view.thresholds %}
-<p class="note">ρᵣ = {{ view.thresholds.rational | number }}: the largest ρ at which nobody gets less than its own data is worth.
+<p class="note">ρᵣ = {{ view.thresholds.rational | number }}: the largest ρ at which nobody gets less than its own data is worth, as it was sent.
 ρₛ = {{ view.thresholds.stable | number }}: the largest at which no group of parties does better by itself.</p>
 {% endif %}
 </section>{% endif %}
@@ -116,7 +120,7 @@ else 'Nothing is given yet: this is what there is to agree on.' }}</p>
 <input id="rho" type="range" min="0" max="1" step="0.001" value="{{ view.rho }}" aria-label="rho, the fairness exponent">
 <div class="ends"><span>0: all get the same</span><span>1: in proportion to Shapley values</span></div></div>
 <div class="tiles"><div class="tile"><b id="rho-text"></b><span>ρ</span></div><div class="tile"><b id="own"></b><span>your reward, {{ view.unit }}</span></div>
-<div class="tile"><b id="gain"></b><span>over your own data</span></div>
+<div class="tile"><b id="gain"></b><span>over {{ own }}</span></div>
 <div class="tile"><b id="verdict"></b><span id="verdict-text"></span></div></div>
 <table id="shares" class="cards"><thead><tr><th class="text">party</th><th>reward / best</th></tr></thead><tbody>
 {% for row in view.parties %}<tr><th class="text" scope="row">{{ part.party(loop.index0, row.party) }}</th><td data-label="reward / best" class="share"></td></tr>{% endfor %}
@@ -181,12 +185,17 @@ def party_page(
         if reward and score.key in reward
     ]
     view = _told(view)
+    private = view.get("epsilon") is not None
     return render(
         TEMPLATE,
         title=f"{view['party']}'s reward" if given else f"What {view['party']} would get",
         view=view,
         given=given,
         opening=_opening(view, given),
+        own=_own(view),
+        private=private,
+        of_rows=OF_ROWS.replace("Its", "Your").replace("the party itself", "yourself"),
+        worse=_worse(kind.scores, alone, reward),
         told=kind.told(view),
         meanings=MEANINGS,
         columns=[c for c in COLUMNS if any(c.cell(row) != NOTHING for row in view["parties"])],
@@ -233,13 +242,14 @@ def common_errors(entry: View) -> dict[str, Any]:
 
 
 def own_errors(entry: View) -> dict[str, Any]:
-    """How well the numbers of the party's own are known, of its entry in a record."""
+    """How well the numbers of the party's own are known, of its entry in a record, and the noise that it sent with."""
     likely, sampling = entry.get("likely") or {}, entry.get("sampling") or {}
     ranges = {
         "own_value_range": likely.get("value"),
         "target_range": likely.get("target"),
         "target_range_of_rows": sampling.get("target"),
         "synthetic_rows_range": sampling.get("synthetic_rows"),
+        "epsilon": entry.get("epsilon"),
     }
     return {key: found for key, found in ranges.items() if found is not None}
 
@@ -282,8 +292,23 @@ def _opening(view: View, given: bool) -> str:
     own, target = float(view["own_value"]), float(view["target"])
     share = next(row["share_of_best"] for row in view["parties"] if row["party"] == view["party"])
     rank = "the best of all" if share == 1.0 else f"{percent_text(share)} of what the best one is worth"
-    more = f", {target / own:.3g} times your own data" if own > 0.0 and "const" not in str(view["unit"]) else ""
+    more = f", {target / own:.3g} times {_own(view)}" if own > 0.0 and "const" not in str(view["unit"]) else ""
     return f"Your reward {verb} {what} worth {number_text(target)} {unit_text(str(view['unit']))}{more}: {rank}."
+
+
+def _own(view: View) -> str:
+    """What a party's value is the worth of."""
+    return "your own data" if view.get("epsilon") is None else "your sums with noise"
+
+
+def _worse(scores: Sequence[Score], alone: Mapping[str, float] | None, reward: Mapping[str, float] | None) -> str:
+    """By which scores the party does better without its reward, in a sentence; "" where by none."""
+    sides = [(score, *score.sides(alone, reward)) for score in scores]
+    known = [(score, before, after) for score, before, after in sides if before is not None and after is not None]
+    better = [score.name for score, before, after in known if score.worse(before, after)]
+    if not better:
+        return ""
+    return f"Your own data alone does better than your reward on these rows, whatever that is worth: {listed(better)}."
 
 
 def _slider(view: View) -> str | None:
