@@ -17,8 +17,15 @@ def on_demand(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     package : str
         The package's ``__name__``.
     homes : mapping of str to str
-        The module of each name.
+        The module of each name. None has its module's name: a package's attribute is the module once that is loaded.
+
+    Raises
+    ------
+    ValueError
+        A name is that of its module.
     """
+    if shadowed := sorted(set(homes) & set(homes.values())):
+        raise ValueError(f"{package}: {shadowed[0]} would be the module of that name once it is loaded: rename it")
 
     def find(name: str) -> Any:
         if name not in homes:

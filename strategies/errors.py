@@ -1,6 +1,6 @@
 """How well a run's numbers are known, and what of it stands in the record, in a party's view and in the notes.
 
-Two things leave them open: rows are a draw (``guerdon.valuation.sampling_error``), and hyperparameters are learned
+Two things leave them open: rows are a draw (``guerdon.valuation.row_draws``), and hyperparameters are learned
 (``guerdon.valuation.value_uncertainty``). Rewards follow alpha at the run's rho and best reward.
 """
 

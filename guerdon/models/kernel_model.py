@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from guerdon.checks import is_number, unwrap_scalars
-from guerdon.models.kernels import KernelFunction, as_kernel, check_kernel, median_kernel, missing_hyperparameters
+from guerdon.models.kernels import (
+    KernelFunction,
+    as_kernel,
+    check_kernel,
+    learnable,
+    median_kernel,
+    missing_hyperparameters,
+)
 from guerdon.models.likelihoods import Likelihood
 from guerdon.models.party_noise import (
     Noise,
@@ -110,7 +117,7 @@ class KernelModel(ABC):
         likeliest = None
         if fitted is not None:
             its_noise = known_noise(fitted.noise) if groups is None else groups.variances(fitted.noise)
-            likeliest = problem.theta_of(as_kernel(fitted.kernel, X.shape[1]), its_noise, fitted.mean)
+            likeliest = problem.theta_of(learnable(fitted.kernel, X.shape[1]), its_noise, fitted.mean)
 
         def model(theta: FloatArray) -> Any:
             fitted = problem.at(theta)
@@ -135,7 +142,7 @@ class KernelModel(ABC):
             How many inputs there are.
         """
         frozen: Any = self
-        kernels = [as_kernel(m.kernel, features) for m in fitted]
+        kernels = [learnable(m.kernel, features) for m in fitted]
         kernel: Kernel | str = self.kernel
         if self.learn or missing_hyperparameters(self.kernel):
             kernel = median_kernel(kernels).given()
@@ -173,7 +180,7 @@ class KernelModel(ABC):
     def _open_kernel(self, X: FloatArray, y: FloatArray) -> KernelFunction:
         spread = np.std(X, axis=0) if len(X) else np.zeros(X.shape[1])
         variance = float(np.var(y)) if len(y) else 0.0
-        kernel = as_kernel(
+        kernel = learnable(
             self.kernel, X.shape[1], spread=np.where(spread > 0.0, spread, 1.0), variance=variance or 1.0
         )
         return kernel.opened() if self.learn and not isinstance(self.kernel, str) else kernel

@@ -39,6 +39,7 @@ __all__ = [
     "covariance",
     "covariance_diagonal",
     "kernel_text",
+    "learnable",
     "median_kernel",
     "missing_hyperparameters",
 ]
@@ -231,10 +232,11 @@ class _SumOnPairs:
 def as_kernel(
     kernel: Kernel | str, features: int, *, spread: FloatArray | float = 1.0, variance: float = 1.0
 ) -> KernelFunction:
-    """The kernel for a text, or for a copy of the GPyTorch kernel given, on inputs of so many features.
+    """The kernel for a text, or for the GPyTorch kernel given, on inputs of so many features.
 
     What a text leaves out is open, and starts from the data's own units: spread (d,), the features' standard
-    deviations, and variance, that of the outputs. Nothing of a GPyTorch kernel is open.
+    deviations, and variance, that of the outputs. Nothing of a GPyTorch kernel is open; one that has a text is what the
+    text is, so that whoever gets the text computes the same bits.
 
     Raises
     ------
@@ -243,6 +245,21 @@ def as_kernel(
     """
     if isinstance(kernel, str):
         return _named(kernel, np.broadcast_to(np.asarray(spread, dtype=np.float64), features), variance)
+    from guerdon.models.gpytorch_kernels import GPyTorchFunction, terms_of
+
+    try:
+        return NamedKernel(terms_of(kernel))
+    except ValueError:
+        return GPyTorchFunction.of(kernel)
+
+
+def learnable(
+    kernel: Kernel | str, features: int, *, spread: FloatArray | float = 1.0, variance: float = 1.0
+) -> KernelFunction:
+    """The kernel whose open hyperparameters are to be learned, which ``given`` gives back as what it was: as
+    ``as_kernel``, but a GPyTorch kernel stays one."""
+    if isinstance(kernel, str):
+        return as_kernel(kernel, features, spread=spread, variance=variance)
     from guerdon.models.gpytorch_kernels import GPyTorchFunction
 
     return GPyTorchFunction.of(kernel)

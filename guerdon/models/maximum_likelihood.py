@@ -33,7 +33,11 @@ FINALISTS, FINAL_CLIMB = 3, 100
 """So many of those, the likeliest, are followed on, and the likeliest of all to the end."""
 
 GRADIENT_TOLERANCE = 1e-3
-"""A fit ends with no gradient entry above this (nats an e-fold of a positive hyperparameter), or is refused."""
+"""A fit ends with no gradient entry above this (nats an e-fold of a positive hyperparameter), or is refused; unless
+rounding hides it."""
+
+ROUNDING = 0.05
+"""The most that rounding is let hide: with (almost) no noise float64 does not tell a gradient to the tolerance."""
 
 HYPERPARAMETER_RANGE = 1e6
 """How many times larger or smaller than where it starts a positive hyperparameter is looked for."""
@@ -128,7 +132,8 @@ def maximize_likelihood(
         starts = problem.starts(X, noise_starts)
         best = problem.solve(problem.likeliest(starts, progress))
         progress("fit", STAGES, STAGES)
-        if not best.gradient <= GRADIENT_TOLERANCE and not problem.limits(best.theta):
+        known = max(GRADIENT_TOLERANCE, problem.rounding(best.theta)) if problem.free else GRADIENT_TOLERANCE
+        if not best.gradient <= known and not problem.limits(best.theta):
             raise ConvergenceError(
                 f"maximum likelihood did not converge: the largest gradient entry is {best.gradient:.2g} after "
                 f"{problem.evaluations} evaluations from {len(starts)} starts. Give the hyperparameters, such as "
@@ -265,6 +270,11 @@ class Problem:
             limits=self.limits(end.theta),
         )
         return Fitted(self._kernel(end.theta), noise, self._mean(end.theta), report)
+
+    def rounding(self, theta: FloatArray) -> float:
+        """By how much rounding may move the gradient there, at most ``ROUNDING``."""
+        density = self._density(theta)
+        return 0.0 if density is None else min(density.slopes().rounding, ROUNDING)
 
     def _steepest(self, theta: FloatArray, slope: FloatArray) -> float:
         return float(np.max(np.abs(_projected(theta, slope, self.bounds))))

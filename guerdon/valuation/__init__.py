@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from guerdon.valuation.mmd import MaximumMeanDiscrepancy
     from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
     from guerdon.valuation.predictive_information import PredictiveInformation, PredictiveInformationGame
-    from guerdon.valuation.sampling_error import RowGame, SamplingError, sampling_error
+    from guerdon.valuation.row_draws import RowGame, SamplingError, sampling_error
     from guerdon.valuation.uncertainty import ValueUncertainty, value_uncertainty
 
 __all__ = [
@@ -42,11 +42,11 @@ __getattr__ = on_demand(
         "NoiseSensitivity": "diagnostics",
         "PredictiveInformation": "predictive_information",
         "PredictiveInformationGame": "predictive_information",
-        "RowGame": "sampling_error",
-        "SamplingError": "sampling_error",
+        "RowGame": "row_draws",
+        "SamplingError": "row_draws",
         "ValueUncertainty": "uncertainty",
         "noise_sensitivity": "diagnostics",
-        "sampling_error": "sampling_error",
+        "sampling_error": "row_draws",
         "value_uncertainty": "uncertainty",
     },
 )

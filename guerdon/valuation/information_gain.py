@@ -14,7 +14,7 @@ from guerdon.models.protocols import Model, NoiseResponse
 from guerdon.models.statistics import as_rows
 from guerdon.types import Contribution, FloatArray, ModelGame, Progress, Statistics, silent
 from guerdon.valuation.party_game import ModelPartyGame, require_rows
-from guerdon.valuation.sampling_error import arrival_orders
+from guerdon.valuation.row_draws import arrival_orders
 
 __all__ = ["InformationGain", "InformationGainGame"]
 
@@ -82,7 +82,7 @@ class InformationGainGame(ModelPartyGame):
     """Whether the contributions are the parties' rows; else rows that say what all of a party's say together."""
 
     def row_influences(self) -> list[tuple[int, FloatArray]]:
-        """phi less phi without a row, of each party: see ``guerdon.valuation.sampling_error``.
+        """phi less phi without a row, of each party: see ``guerdon.valuation.row_draws``.
 
         Exact for up to four parties, from some orders of arrival beyond. Empty for a model that has no
         ``row_influences``.

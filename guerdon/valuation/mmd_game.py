@@ -35,7 +35,7 @@ from guerdon.types import Contribution, FloatArray, Progress, ShapleyValues, sil
 from guerdon.valuation.kernel_sums import cross_sums, self_sums
 from guerdon.valuation.pair_kernels import PairKernel
 from guerdon.valuation.party_game import PartyGame
-from guerdon.valuation.sampling_error import shapley_weights
+from guerdon.valuation.row_draws import shapley_weights
 
 __all__ = ["MAX_TABLE_PARTIES", "MaximumMeanDiscrepancyGame", "UnionSums", "finite_rows", "over_reference"]
 
@@ -187,7 +187,7 @@ class MaximumMeanDiscrepancyGame(PartyGame):
         return np.asarray(2.0 / (self.reference * s) * (self.A + of_G) - within / s**2)
 
     def row_influences(self) -> list[tuple[int, FloatArray]]:
-        """phi less phi without a row, of each party and of G: see ``guerdon.valuation.sampling_error``.
+        """phi less phi without a row, of each party and of G: see ``guerdon.valuation.row_draws``.
 
         phi is linear in A and B, phi_i = sum_k L_ik A_k + sum_kl Q_ikl B_kl. With b_k(x) the sum over D_k of k(x, .), a
         row x of party j counts in D_j and in T, and one of G in T only, so that to first order, sizes held, they add

@@ -7,7 +7,7 @@ import pytest
 from gpytorch.kernels import MaternKernel, PeriodicKernel, RBFKernel, RQKernel, ScaleKernel
 from scipy.stats import multivariate_normal
 
-from guerdon.models.kernels import KernelFunction, as_kernel, covariance
+from guerdon.models.kernels import KernelFunction, as_kernel, covariance, learnable
 from guerdon.models.likelihoods import Likelihood, exact_likelihood, inducing_likelihood
 from guerdon.types import FloatArray
 
@@ -26,7 +26,7 @@ NOISE = np.linspace(0.1, 0.5, 40)
 
 
 def kernels() -> list[KernelFunction]:
-    return [*(as_kernel(text, 3) for text in NAMES + MORE + SUMS), *(as_kernel(k, 3).opened() for k in OBJECTS)]
+    return [*(as_kernel(text, 3) for text in NAMES + MORE + SUMS), *(learnable(k, 3).opened() for k in OBJECTS)]
 
 
 IDS = [*NAMES, *MORE, *SUMS, "object", "objects", "periodic object"]
@@ -76,7 +76,7 @@ def test_a_named_kernel_is_gpytorchs(name: str) -> None:
     named = as_kernel(f"{name}(outputscale=1.0)", 3).opened()
     size = len(named.theta) - 1
     theta = np.array([0.3, -0.2])[:size]
-    own, other = named.at(np.concatenate([[0.0], theta])), as_kernel(theirs, 3).opened()
+    own, other = named.at(np.concatenate([[0.0], theta])), learnable(theirs, 3).opened()
     values = dict(zip((p.name for p in named.parameters[1:]), theta, strict=True))
     other = other.at(np.array([values[p.name] for p in other.parameters]))
     np.testing.assert_allclose(covariance(own, X), covariance(other, X), rtol=1e-13, atol=1e-15)

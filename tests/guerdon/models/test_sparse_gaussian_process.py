@@ -70,8 +70,8 @@ class TestAgainstPlainMatrices:
     def test_the_likeliest_hyperparameters(self) -> None:
         """No better place is found by a simplex on the plain likelihood, started from where it ended."""
         fitted = SparseGaussianProcess("rbf", None, Z, mean=None).fit(PARTIES)
-        kernel = as_kernel(fitted.kernel, 2)
-        scales = [float(kernel.base_kernel.lengthscale), float(kernel.outputscale), fitted.noise]
+        found = as_kernel(fitted.kernel, 2).terms[0].values
+        scales = [float(found["lengthscale"][0]), float(found["outputscale"][0]), fitted.noise]
 
         def minus(theta: FloatArray) -> float:
             lengthscale, outputscale, noise = np.exp(theta[:3])
