@@ -1,6 +1,7 @@
 """What a coalition's data is worth."""
 
 from guerdon.valuation.diagnostics import NoiseSensitivity, noise_sensitivity
+from guerdon.valuation.embedded_mmd import EmbeddedDiscrepancy, EmbeddedGame
 from guerdon.valuation.information_gain import InformationGain, InformationGainGame
 from guerdon.valuation.mmd import MaximumMeanDiscrepancy
 from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
@@ -9,6 +10,8 @@ from guerdon.valuation.sampling_error import RowGame, SamplingError, sampling_er
 from guerdon.valuation.uncertainty import ValueUncertainty, value_uncertainty
 
 __all__ = [
+    "EmbeddedDiscrepancy",
+    "EmbeddedGame",
     "InformationGain",
     "InformationGainGame",
     "MaximumMeanDiscrepancy",

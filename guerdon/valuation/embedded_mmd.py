@@ -205,7 +205,7 @@ class EmbeddedGame(MaximumMeanDiscrepancyGame):
     @property
     def _shares(self) -> FloatArray:
         sizes = np.array([p.size for p in self._embeddings])
-        return np.divide(self.counted, sizes, out=np.zeros(self.n), where=sizes > 0.0)
+        return np.asarray(np.divide(self.counted, sizes, out=np.zeros(self.n), where=sizes > 0.0))
 
     @cached_property
     def _reference_mean(self) -> float:
