@@ -22,6 +22,9 @@ from wire.kinds.statistics import Asked, PartySums, Sent, content_hash, encode_s
 
 __all__ = ["asks_for_sums", "send_sums"]
 
+FARTHEST = 1e100
+"""Numbers beyond this are cut off where a private party embeds its rows."""
+
 
 def asks_for_sums(party: Party) -> bool:
     """Whether this run asks for sums in the place of rows.
@@ -98,7 +101,8 @@ def _taken(own: Contribution, asked: Asked | AskedEmbedding, privacy: Privacy | 
 
 def _embedding(own: Contribution, asked: AskedEmbedding, privacy: Privacy | None) -> tuple[PartyEmbedding, int]:
     """The embedding that is asked for, without noise, and how many rows are of no class that it is asked by."""
-    X, y = asked.scaling.features(own.in_order(asked.columns).X), own.y
+    with np.errstate(over="ignore"):
+        X, y = asked.scaling.features(own.in_order(asked.columns).X), own.y
     strange = 0
     if asked.classes:
         if y is None:
@@ -110,6 +114,8 @@ def _embedding(own: Contribution, asked: AskedEmbedding, privacy: Privacy | None
                 f"{strange} of its {len(y)} labels are none of the {len(asked.classes)} classes that this run asks for"
             )
         X, y = X[known], y[known]
+    if privacy is not None:  # that rows can't be embedded in some units would tell of them: they always can
+        X = np.clip(X, -FARTHEST, FARTHEST)
     if not np.isfinite(X).all():
         raise PartyError("its rows can't be embedded: in the units that are asked for they are beyond float64")
     found = PartyEmbedding.of(own.party, X, asked.features, y, asked.classes)

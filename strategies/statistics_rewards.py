@@ -44,6 +44,7 @@ from wire.kinds.kind import MNLP
 from wire.kinds.statistics import Asked, PartySums
 from wire.messages import Reward
 from wire.schema import Schema
+from wire.text import listed
 
 __all__ = ["StatisticsRewards"]
 

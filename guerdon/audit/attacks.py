@@ -166,7 +166,7 @@ def _predicate(S: Cells, rng: np.random.Generator) -> Callable[[Cells], NDArray[
     row = int(rng.integers(len(S.numbers)))
     count = int(rng.integers(1, min(p + q, WIDEST) + 1))
     chosen = rng.choice(p + q, size=count, replace=False)
-    high = S.numbers[row] >= np.median(S.numbers, axis=0)
+    high: NDArray[np.bool_] = S.numbers[row] >= np.median(S.numbers, axis=0)
     if count == 1 and chosen[0] < p:
         order = S.numbers[:, chosen[0]]
         row = int(order.argmax() if rng.random() < 0.5 else order.argmin())

@@ -9,6 +9,7 @@ from guerdon.on_demand import on_demand
 
 if TYPE_CHECKING:
     from guerdon.valuation.diagnostics import NoiseSensitivity, noise_sensitivity
+    from guerdon.valuation.embedded_mmd import EmbeddedDiscrepancy, EmbeddedGame
     from guerdon.valuation.information_gain import InformationGain, InformationGainGame
     from guerdon.valuation.mmd import MaximumMeanDiscrepancy
     from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from guerdon.valuation.uncertainty import ValueUncertainty, value_uncertainty
 
 __all__ = [
+    "EmbeddedDiscrepancy",
+    "EmbeddedGame",
     "InformationGain",
     "InformationGainGame",
     "MaximumMeanDiscrepancy",
@@ -35,6 +38,8 @@ __all__ = [
 __getattr__ = on_demand(
     __name__,
     {
+        "EmbeddedDiscrepancy": "embedded_mmd",
+        "EmbeddedGame": "embedded_mmd",
         "InformationGain": "information_gain",
         "InformationGainGame": "information_gain",
         "MaximumMeanDiscrepancy": "mmd",

@@ -1,8 +1,10 @@
 """The maximum mean discrepancy from mean embeddings: no row of a party is seen (``guerdon.mean_embedding``).
 
 The sums A and B that every value is made of are inner products of the parties' embeddings, and of these with the
-features of the synthetic rows, which the mediator has; between synthetic rows the kernel is exact. What the features
-leave open of alpha is told by leaving out a sixteenth of the frequencies in turn.
+features of the synthetic rows, which the mediator has. Between synthetic rows the kernel is known exactly, and so is
+what the features make of it: all sums of pairs are corrected by as much a pair as they err there. Distances between
+parties, T and G stay those of the features, in which no union is nearer to T than T itself, and most of the error is
+gone, since parties are like G. What is left open of alpha is told by leaving out parts of the frequencies in turn.
 
 An embedding with noise counts for less, so that privacy never pays. Its own value is what it is estimated to be less
 ``SURE`` standard errors by the noise, and at least 0; in a union, and in T, its rows count c = 1 / (1 + (SURE e)^2)
@@ -23,7 +25,7 @@ from guerdon.mean_embedding import KernelFeatures, MeanEmbedding
 from guerdon.shapley.mmd_closed_form import closed_form_shapley
 from guerdon.threads import one_thread
 from guerdon.types import FloatArray, Progress, SyntheticGame, silent
-from guerdon.valuation.kernel_sums import self_sums
+from guerdon.valuation.kernel_sums import cross_sums, self_sums
 from guerdon.valuation.mmd_game import MaximumMeanDiscrepancyGame, UnionSums, finite_rows
 from guerdon.valuation.pair_kernels import PairKernel, SquaredExponential
 
@@ -31,9 +33,6 @@ __all__ = ["EmbeddedDiscrepancy", "EmbeddedGame"]
 
 PARTS = 16
 """Of the frequencies, for the error that they leave."""
-
-ROWS = 1024
-"""Synthetic rows whose features are held at once."""
 
 SURE = 3.0
 """Standard errors that a value is taken less for its noise."""
@@ -84,9 +83,10 @@ class EmbeddedDiscrepancy:
         noise = shares**2 * np.array([p.variance for p in parties])
         kernel = SquaredExponential.on(features.lengthscale, G)
         own = self_sums(kernel, G)
-        parts, between = _parts(features, sums, noise, G, progress)
+        parts, between, by_features = _parts(features, sums, noise, G, progress)
         sizes = shares * np.array([p.size for p in parties])
-        blocks = _blocks(parts.sum(axis=0), float(own.sum()))
+        between += np.outer((own - by_features) / len(G), sizes)
+        blocks = _corrected(parts.sum(axis=0), np.append(sizes, len(G)), float(own.sum()))
         penalty = _penalties(parties, blocks, sizes, len(G))
         return EmbeddedGame(
             cast(Any, parties),
@@ -117,7 +117,7 @@ class EmbeddedGame(MaximumMeanDiscrepancyGame):
     penalty : (n,) array
         What its noise adds to the sum over D_i x D_i of k.
     parts : (p, n + 1, n + 1) array
-        The sums between parties and G, but for G's own, by parts of the frequencies.
+        The sums between parties and G by parts of the frequencies, as the features have them.
     """
 
     between: FloatArray = field(kw_only=True, repr=False)
@@ -155,10 +155,13 @@ class EmbeddedGame(MaximumMeanDiscrepancyGame):
 
     def value(self, points: ArrayLike) -> float:
         """v of any points (s, d), by the features of the embeddings."""
-        S, features = finite_rows(points, self.synthetic.shape[1]), self._features
-        z = features.sum(S)
-        T = sum((p.total * share for p, share in zip(self._embeddings, self._shares, strict=True)), np.zeros(len(z)))
-        to_reference = float(z @ T + z @ features.sum(self.synthetic))
+        S, G, features = finite_rows(points, self.synthetic.shape[1]), self.synthetic, self._features
+        z, T = features.sum(S), np.zeros(features.width)
+        for party, share in zip(self._embeddings, self._shares, strict=True):
+            T += share * party.total
+        to_G = float(cross_sums(self.kernel, S, G).rows.sum())
+        missed = (to_G - float(z @ features.sum(G))) / len(G)
+        to_reference = float(z @ T) + missed * float(self.counted.sum()) + to_G
         return self.value_of(UnionSums(len(S), to_reference, float(self_sums(self.kernel, S).sum()), 0.0))
 
     def row_influences(self) -> list[tuple[int, FloatArray]]:
@@ -186,10 +189,10 @@ class EmbeddedGame(MaximumMeanDiscrepancyGame):
         if self.n > MOST_PARTIES:
             return None
         total, own = self.parts.sum(axis=0), float(self.block_sums[-1, -1])
-        count = len(self.parts)
+        count, rows = len(self.parts), np.append(self.counted, len(self.synthetic))
         found = []
         for part in self.parts:
-            blocks = _blocks((total - part) * count / (count - 1), own)
+            blocks = _corrected((total - part) * count / (count - 1), rows, own)
             A, B = blocks[:-1].sum(axis=1), blocks[:-1, :-1] + np.diag(self.penalty)
             phi = closed_form_shapley(A, B, self.counted, self.reference).values
             found.append(phi / phi.max())
@@ -217,29 +220,28 @@ class EmbeddedGame(MaximumMeanDiscrepancyGame):
 
 def _parts(
     features: KernelFeatures, sums: FloatArray, noise: FloatArray, G: FloatArray, progress: Progress
-) -> tuple[FloatArray, FloatArray]:
-    """By part of the frequencies, the sums of k between parties, less what noise adds, and with G: (p, n + 1, n + 1);
-    and in all between each row of G and each party (g, n)."""
-    n, parts, between = len(sums), list(features.parts(PARTS)), np.zeros((len(G), len(sums)))
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """By part of the frequencies, the sums of k between parties, less what noise adds, and G: (p, n + 1, n + 1); and in
+    all between each row of G and each party (g, n), and each row of G and G (g,)."""
+    n, parts = len(sums), list(features.parts(PARTS))
+    between, own = np.zeros((len(G), n)), np.zeros(len(G))
     found = np.zeros((len(parts), n + 1, n + 1))
     with one_thread():
         for k, (some, places) in enumerate(parts):
-            S = np.ascontiguousarray(sums[:, places])
-            found[k, :n, :n] = S @ S.T - np.diag(noise * len(places))
-            for start in range(0, len(G), ROWS):
-                products = features.at(G[start : start + ROWS], some) @ S.T
-                between[start : start + ROWS] += products
-                found[k, :n, n] += products.sum(axis=0)
-            found[k, n, :n] = found[k, :n, n]
+            z = features.at(G, some)
+            S = np.concatenate([sums[:, places], z.sum(axis=0, keepdims=True)])
+            found[k] = S @ S.T
+            found[k, np.arange(n), np.arange(n)] -= noise * len(places)
+            products = z @ S.T
+            between += products[:, :n]
+            own += products[:, n]
             progress("value", k + 1, len(parts))
-    return found, between
+    return found, between, own
 
 
-def _blocks(parts: FloatArray, own: float) -> FloatArray:
-    """The block sums, with those of G itself."""
-    blocks = np.array(parts)
-    blocks[-1, -1] = own
-    return blocks
+def _corrected(sums: FloatArray, rows: FloatArray, own: float) -> FloatArray:
+    """The sums between parties and G, by as much a pair more as the features miss of those of G, which are known."""
+    return np.asarray(sums + (own - sums[-1, -1]) / rows[-1] ** 2 * np.outer(rows, rows))
 
 
 def _penalties(parties: Sequence[MeanEmbedding], blocks: FloatArray, sizes: FloatArray, g: int) -> FloatArray:

@@ -115,8 +115,8 @@ class MaximumMeanDiscrepancy:
         """The game of these parties with the synthetic pool G (g, d), in one blocked pass over T x T.
 
         Each pair of points is looked at once; memory is 2 MB a core beside vectors of t numbers. ``public`` are the
-        rows of T (p, d) for reference='public', and not looked at otherwise. ``progress`` is called as progress("value",
-        kernel values done, in all), and with "lengthscale" during a search.
+        rows of T (p, d) for reference='public', and not looked at otherwise. ``progress`` is called as
+        progress("value", kernel values done, in all), and with "lengthscale" during a search.
 
         Raises
         ------

@@ -17,7 +17,7 @@ from guerdon.models.references import PredictiveResponse, References
 from guerdon.models.statistics import all_statistics, as_rows
 from guerdon.types import Contribution, FloatArray, ModelGame, Progress, Statistics, silent
 from guerdon.valuation.party_game import ModelPartyGame, require_rows
-from guerdon.valuation.sampling_error import arrival_orders
+from guerdon.valuation.row_draws import arrival_orders
 
 __all__ = ["PredictiveInformation", "PredictiveInformationGame", "PredictiveModel"]
 
@@ -149,7 +149,7 @@ class PredictiveInformationGame(ModelPartyGame):
     """Whether the contributions are the parties' rows; else rows that say what all of a party's say together."""
 
     def row_influences(self) -> list[tuple[int, FloatArray]]:
-        """phi less phi without a row, of each party: see ``guerdon.valuation.sampling_error``.
+        """phi less phi without a row, of each party: see ``guerdon.valuation.row_draws``.
 
         Empty for a model that has no ``predictive_row_influences``, or does not tell them.
         """

@@ -83,6 +83,7 @@ def config(data: Path, name: str = "run", **changes: Any) -> dict[str, Any]:
         "schema-file": str(data.parent / "schema.toml"),
         "strategy": "SyntheticDataRewards(size=400, limit=1600, frequencies=1024)",
         "generator": "EmbeddedMixture(max_components=1)",
+        "scheme": "RectifiedRhoShapley(incentive='none')",
         "contribute": "statistics",
         "join-timeout": 0.5,
         "timeout": 0.5,
