@@ -166,12 +166,13 @@ def _predicate(S: Cells, rng: np.random.Generator) -> Callable[[Cells], NDArray[
     row = int(rng.integers(len(S.numbers)))
     count = int(rng.integers(1, min(p + q, WIDEST) + 1))
     chosen = rng.choice(p + q, size=count, replace=False)
-    high: NDArray[np.bool_] = S.numbers[row] >= np.median(S.numbers, axis=0)
+    high = S.numbers[row] >= np.median(S.numbers, axis=0)
     if count == 1 and chosen[0] < p:
         order = S.numbers[:, chosen[0]]
         row = int(order.argmax() if rng.random() < 0.5 else order.argmin())
         high = S.numbers[row] >= np.median(S.numbers, axis=0)
-    near, reach = rng.random(p) < (0.5 if count > 1 else 0.0), CLOSE * S.numbers.std(axis=0)
+    near = np.asarray(rng.random(p) < (0.5 if count > 1 else 0.0))
+    reach = CLOSE * S.numbers.std(axis=0)
 
     def holds(rows: Cells) -> NDArray[np.bool_]:
         matched = np.ones(len(rows.numbers), dtype=bool)
