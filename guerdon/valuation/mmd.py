@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -29,11 +29,12 @@ GROUP_ROWS = 1024
 """Parties are valued together in groups of so many rows during the search: few large passes, yet an early no."""
 
 
-OFFERS = {
+OFFERS: Mapping[str, tuple[str, ...]] = {
     "reference": ("pool", "parties", "public"),
     "near_duplicates": ("kept", "once"),
     "rows": ("all", "median"),
 }
+"""What the words may be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +114,8 @@ class MaximumMeanDiscrepancy:
         """The game of these parties with the synthetic pool G (g, d), in one blocked pass over T x T.
 
         Each pair of points is looked at once; memory is 2 MB a core beside vectors of t numbers. ``public`` are the
-        rows of T (p, d) for reference='public', and not looked at otherwise. ``progress`` is called as progress("value",
-        kernel values done, in all), and with "lengthscale" during a search.
+        rows of T (p, d) for reference='public', and not looked at otherwise. ``progress`` is called as
+        progress("value", kernel values done, in all), and with "lengthscale" during a search.
 
         Raises
         ------

@@ -222,7 +222,7 @@ class MaximumMeanDiscrepancyGame(PartyGame):
     def _pairs(self) -> FloatArray:
         """The share of each party's pairs of different rows that counts: (n,)."""
         rows = np.array([len(c) for c in self.contributions])
-        return self.sizes * (self.sizes - 1) / np.maximum(rows * (rows - 1), 1)
+        return np.asarray(self.sizes * (self.sizes - 1) / np.maximum(rows * (rows - 1), 1))
 
     def _sums_over_parties(self, X: FloatArray) -> FloatArray:
         return np.stack([cross_sums(self.kernel, X, c.X).rows for c in self.contributions], axis=1)
