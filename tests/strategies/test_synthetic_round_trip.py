@@ -113,18 +113,19 @@ def test_public_rows_are_a_reference_that_the_proposal_announces(data: Path) -> 
     table = rows(1, 80)
     table.write_parquet(public)
     value = "MaximumMeanDiscrepancy(lengthscale=15.0, reference='public', rows='median', near_duplicates='once')"
-    settings = config(data, public_file=str(public), standardize=False, valuation=value, shapley="RowShapley()")
-    directory = run(settings)
+    parts = {"valuation": value, "shapley": "RowShapley()", "scheme": "RectifiedRhoShapley(incentive='none', rho=0.5)"}
+    directory = run(config(data, public_file=str(public), standardize=False, **parts))
     record = directory.read_allocation()
     assert record["stage"] == "delivered"
+    assert [p["party"] for p in record["parties"]] == list(PARTIES)
     pool, _ = directory.load_pool() or pytest.fail("no pool was kept")
     names = list(pool[0].feature_names or ())
     P = table.select(names).to_numpy()
     valuation = MaximumMeanDiscrepancy(lengthscale=15.0, reference="public", rows="median")
     game = valuation.game(pool, P[:5], public=P)  # values are of the parties' rows and the public ones only
     assert record["values"] == pytest.approx(game.table().tolist(), abs=1e-12)
-    told = json.loads((reward_of(directory, "east") / "proposal.json").read_text())
-    assert told["terms"]["references"] == references_term(None)
+    told = json.loads((data / "east-reward" / "_proposals" / "run.json").read_text())
+    assert references_term(None) in json.dumps(told, ensure_ascii=False)
     with pytest.raises(ValueError, match=r"values by public rows: name them, public-file = "):
         run(config(data, valuation=value, run_dir=str(data.parent / "other")))
 
