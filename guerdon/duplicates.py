@@ -29,6 +29,7 @@ __all__ = [
     "NearCopies",
     "count_duplicates",
     "near_copies",
+    "near_copies_between",
     "some_of",
     "without_near_copies",
     "without_repeats",
@@ -121,28 +122,12 @@ def near_copies(contribution: Contribution) -> NearCopies:
     >>> near_copies(Contribution("A", X)).count, near_copies(Contribution("B", jittered)).count >= 60
     (0, True)
     """
-    rows = contribution.X if contribution.y is None else np.column_stack([contribution.X, contribution.y])
-    m, everything = len(rows), np.ones(len(rows), dtype=bool)
-    spread = rows.std(axis=0) if m else np.ones(0)
-    rows = rows[:, spread > 0.0] / spread[spread > 0.0]
+    rows = _in_spreads([contribution])
+    everything = np.ones(len(rows), dtype=bool)
     distinct, of_row = np.unique(rows, axis=0, return_index=True)
-    if len(distinct) < FEWEST or not rows.shape[1]:
-        return NearCopies(everything, 1.0)
-    dimension = _dimension(distinct)
-    neighbours = min(NEIGHBOURS, len(distinct) // 2)
-    distances, near = cKDTree(distinct).query(distinct, k=neighbours + 2)
-    k = np.arange(1, neighbours + 1)
-    ratio = distances[:, 1:-1] / distances[:, 2:]  # d_k / d_(k+1): (rows, neighbours)
-    jumps = ratio ** (dimension * k)
-    suspect = jumps < SUSPECT / neighbours
-    found = int(suspect.any(axis=1).sum())
-    half = len(distinct) // 2  # two rows that are each other's nearest are one finding
-    probability = float(bdtrc(found // 2 - 1, half, SUSPECT)) if found else 1.0
-    if probability > TOO_MANY:
+    ends, probability = _linked(distinct)
+    if not len(ends):
         return NearCopies(everything, probability)
-    last = np.where(suspect.any(axis=1), 1 + np.argmin(jumps, axis=1), 0)
-    pairs = [(i, j) for i in range(len(distinct)) for j in near[i, 1 : last[i] + 1]]
-    ends = np.array(pairs, dtype=np.intp)
     graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(distinct),) * 2)
     _, group = connected_components(graph, directed=False)
     first: dict[int, int] = {}
@@ -154,6 +139,58 @@ def near_copies(contribution: Contribution) -> NearCopies:
     gone = {row.tobytes() for row in distinct[copies]}
     kept[[row.tobytes() in gone for row in np.ascontiguousarray(rows)]] = False
     return NearCopies(kept, probability)
+
+
+def near_copies_between(contributions: Sequence[Contribution]) -> dict[str, int]:
+    """How many rows of each party are copies of another party's rows but for a little noise, by party.
+
+    By the same measure, on the rows of all parties together without the near-copies of their own. Rows that two parties
+    hold equal, bit for bit, are no near-copies (``count_duplicates``).
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(60, 3))
+    >>> near_copies_between([Contribution("A", X[:40]), Contribution("B", np.concatenate([X[:25] + 1e-3, X[40:]]))])
+    {'A': 25, 'B': 25}
+    """
+    alone = [without_near_copies(c) for c in contributions]
+    owner = np.repeat(np.arange(len(alone)), [len(c) for c in alone])
+    distinct, of_row = np.unique(_in_spreads(alone), axis=0, return_index=True)
+    ends, _ = _linked(distinct)
+    of_pair = owner[of_row][ends]  # whose the two rows are
+    rows = np.unique(ends[of_pair[:, 0] != of_pair[:, 1]])
+    counts = np.bincount(owner[of_row][rows], minlength=len(alone))
+    return {c.party: int(count) for c, count in zip(contributions, counts, strict=True)}
+
+
+def _in_spreads(contributions: Sequence[Contribution]) -> FloatArray:
+    """Inputs and, where there are some, outputs of all rows, each column that varies in its own spread."""
+    columns = [c.X if c.y is None else np.column_stack([c.X, c.y]) for c in contributions]
+    rows = np.concatenate(columns)
+    spread = rows.std(axis=0) if len(rows) else np.ones(0)
+    return np.asarray(rows[:, spread > 0.0] / spread[spread > 0.0])
+
+
+def _linked(distinct: FloatArray) -> tuple[NDArray[np.intp], float]:
+    """Pairs (p, 2) of different rows that are near-copies, none where chance would do; and that chance."""
+    none = np.empty((0, 2), dtype=np.intp)
+    if len(distinct) < FEWEST or not distinct.shape[1]:
+        return none, 1.0
+    dimension = _dimension(distinct)
+    neighbours = min(NEIGHBOURS, len(distinct) // 2)
+    distances, near = cKDTree(distinct).query(distinct, k=neighbours + 2)
+    k = np.arange(1, neighbours + 1)
+    ratio = distances[:, 1:-1] / distances[:, 2:]  # d_k / d_(k+1): (rows, neighbours)
+    jumps = ratio ** (dimension * k)
+    suspect = jumps < SUSPECT / neighbours
+    found = int(suspect.any(axis=1).sum())
+    half = len(distinct) // 2  # two rows that are each other's nearest are one finding
+    probability = float(bdtrc(found // 2 - 1, half, SUSPECT)) if found else 1.0
+    if probability > TOO_MANY:
+        return none, probability
+    last = np.where(suspect.any(axis=1), 1 + np.argmin(jumps, axis=1), 0)
+    pairs = [(i, j) for i in range(len(distinct)) for j in near[i, 1 : last[i] + 1]]
+    return np.array(pairs, dtype=np.intp), probability
 
 
 def _dimension(distinct: FloatArray) -> float:

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.special import fdtrc
 
-from guerdon.duplicates import near_copies
+from guerdon.duplicates import near_copies, near_copies_between
 from guerdon.models.party_noise import PartyNoise
 from guerdon.types import Contribution, FloatArray, Game
 
@@ -55,6 +55,8 @@ class PartyEvidence:
         Rows that are copies of others of its own but for a little noise.
     without : dict of str to float
         Its alpha where the hyperparameters are learned without the party so named, itself included.
+    copies_of_others : int
+        Rows that are copies of another party's but for a little noise, or that another party has such copies of.
     """
 
     party: str
@@ -64,6 +66,7 @@ class PartyEvidence:
     leverage: float
     near_copies: int
     without: dict[str, float]
+    copies_of_others: int = 0
 
     @property
     def flagged(self) -> bool:
@@ -89,6 +92,11 @@ class PartyEvidence:
             )
         if self.near_copies:
             said.append(f"{self.near_copies} of its rows are copies of its other rows but for a little noise")
+        if self.copies_of_others:
+            said.append(
+                f"{self.copies_of_others} of its rows and rows of another party are copies of each other but for a "
+                "little noise, whoever copied"
+            )
         return said
 
 
@@ -134,7 +142,7 @@ def gather_evidence(
     rests = [[other for other in contributions if other is not c] for c in contributions]
     models = [model.fit(rest) for rest in rests]
     without = {} if alphas is None else {c.party: alphas(m) for c, m in zip(contributions, models, strict=True)}
-    found = []
+    found, copies = [], near_copies_between(contributions)
     for i, c in enumerate(contributions):
         surprise, probability = _surprise(models[i], c, rests[i])
         found.append(
@@ -146,6 +154,7 @@ def gather_evidence(
                 leverage=float(bends[i].mean()) / average if average > 0.0 else 1.0,
                 near_copies=near_copies(c).count,
                 without={name: float(alpha[i]) for name, alpha in without.items()},
+                copies_of_others=copies[c.party],
             )
         )
     return found

@@ -25,7 +25,7 @@ from guerdon.generators import (
     grow_until_feasible,
 )
 from guerdon.images import ImageShape, from_pixels, image_shape
-from guerdon.pipeline import Allocation, Given, MadeReward
+from guerdon.pipeline import Allocation, Given, MadeReward, asks
 from guerdon.scaling import Scaling
 from guerdon.tables import Boolean, Columns, infer_columns
 from guerdon.types import Contribution, FloatArray
@@ -44,6 +44,7 @@ from wire.decoding import columns_of
 from wire.kinds.embeddings import MOST_FREQUENCIES
 from wire.kinds.synthetic import TELLING, Synthetic
 from wire.messages import Introduction, MessageError, Reward
+from wire.references import REFERENCES, references_term
 from wire.schema import Schema
 from wire.text import listed
 
@@ -127,6 +128,11 @@ class SyntheticDataRewards(PoolingMediator):
             )
         super().begin(session)
         self.carried = self._fit_of(session.parts, session.texts)
+        if self._asks_public and session.public is None:
+            raise ValueError(
+                f"valuation = {session.texts['valuation']!r} values by public rows: name them, public-file = "
+                '"/path/to/public.parquet" with the parties\' columns, or take another reference'
+            )
 
     def check(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> None:
         if isinstance(parts.get("generator"), EmbeddedMixture) and "features" in self.parts:
@@ -138,7 +144,15 @@ class SyntheticDataRewards(PoolingMediator):
 
     def _fit_of(self, parts: Mapping[str, Any], texts: Mapping[str, str]) -> str:
         own = self.parts["realization"]
-        return check_parts(parts, texts, MaximumMeanDiscrepancy(), WORDS, own, things=("synthetic",))
+        return check_parts(parts, texts, MaximumMeanDiscrepancy(), WORDS, own, things=("synthetic", "public"))
+
+    @property
+    def _asks_public(self) -> bool:
+        return "public" in asks(self.session.parts["valuation"])
+
+    def discloses(self) -> dict[str, str]:
+        terms = super().discloses()
+        return {**terms, REFERENCES: references_term(None)} if self._asks_public else terms
 
     def value(self, contributions: Sequence[Contribution]) -> Outcome:
         contributions = self._with_all_known(contributions)
@@ -152,7 +166,8 @@ class SyntheticDataRewards(PoolingMediator):
         generator = self._generator(
             scaled if features is None else [replace(c, y=None) for c in scaled], scaling, rng_fit
         )
-        grown = self._allocate(scaled, generator, features, rng_grow, rng_rewards)
+        public = self._public(scaled[0].feature_names or (), scaling) if self._asks_public else None
+        grown = self._allocate(scaled, generator, features, public, rng_grow, rng_rewards)
         check_made(grown.allocation)
         quality, discloses = None, ""
         if isinstance(generator, FittedGenerator):
@@ -304,6 +319,7 @@ class SyntheticDataRewards(PoolingMediator):
         scaled: Sequence[Contribution],
         generator: FittedGenerator | GivenRows,
         features: Any,
+        public: FloatArray | None,
         rng: np.random.Generator,
         rng_rewards: np.random.Generator,
     ) -> GrownPool:
@@ -326,8 +342,20 @@ class SyntheticDataRewards(PoolingMediator):
             secret_rng=rng_rewards,
             carrier=MaximumMeanDiscrepancy(lengthscale="auto"),
             features=features,
+            public=public,
             progress=self._tell,
         )
+
+    def _public(self, features: Sequence[str], scaling: Scaling) -> FloatArray:
+        """The inputs of the run's public rows, in standard units."""
+        columns = self.session.public or {}
+        if "features" in self.session.parts or image_shape(features) is not None:
+            raise ValueError(
+                "reference='public' is of rows as they are, and this run values rows by features of images"
+            )
+        if missing := [name for name in features if name not in columns]:
+            raise ValueError(f"public-file lacks the columns {listed(missing)}; it has {listed(list(columns))}")
+        return scaling.features(np.column_stack([columns[name] for name in features]))
 
     def _scaling(self, contributions: Sequence[Contribution]) -> Scaling:
         """Of the features only: labels are what they are; and of none where they are pixels."""

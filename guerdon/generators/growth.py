@@ -12,7 +12,7 @@ from guerdon.generators.given import GivenRows
 from guerdon.generators.protocols import SyntheticData
 from guerdon.pipeline import Allocation, Given, Realization, RewardScheme, ShapleyEstimator, allocate
 from guerdon.rewards.rectified import InfeasibleRewardsError
-from guerdon.types import Contribution, Progress, RewardTargets, ShapleyValues, silent
+from guerdon.types import Contribution, FloatArray, Progress, RewardTargets, ShapleyValues, silent
 
 __all__ = ["GrownPool", "grow_until_feasible"]
 
@@ -90,6 +90,7 @@ def grow_until_feasible(
     secret_rng: np.random.Generator | None = None,
     carrier: Any = None,
     features: _Features | None = None,
+    public: FloatArray | None = None,
     progress: Progress = silent,
 ) -> GrownPool:
     """Draw G and allocate; draw as much again while the bounds conflict and the limit allows.
@@ -117,6 +118,8 @@ def grow_until_feasible(
         Makes the game in which the realization works, where that of ``value`` is not of the kind that it needs.
     features : ImageFeatures, optional
         The representation in which everything is valued; the rows' own when None.
+    public : (p, d) array, optional
+        For a ``game`` that asks for ``public`` rows.
     progress : callable
 
     Raises
@@ -136,7 +139,7 @@ def grow_until_feasible(
         contributions, generator, synthetic = represented.contributions, represented, represented.first
     sizes = [size]
     while True:
-        things = {"synthetic": synthetic.points}
+        things = {"synthetic": synthetic.points, **({} if public is None else {"public": public})}
         try:
             allocation = allocate(
                 contributions,

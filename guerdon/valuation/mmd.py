@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -31,11 +31,12 @@ GROUP_ROWS = 1024
 """Parties are valued together in groups of so many rows during the search: few large passes, yet an early no."""
 
 
-OFFERS = {
+OFFERS: Mapping[str, tuple[str, ...]] = {
     "reference": ("pool", "parties", "public"),
     "near_duplicates": ("kept", "once"),
     "rows": ("all", "median"),
 }
+"""What the words may be."""
 
 
 @dataclass(frozen=True, eq=False)

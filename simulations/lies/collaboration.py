@@ -325,6 +325,7 @@ class _Remembered:
     once: Callable[[Any, Callable[[], Any]], Any]
 
     def game(self, contributions: Sequence[Contribution], synthetic: FloatArray) -> Any:
+        """The game, from what is kept where it was asked for before."""
         given = Given(self.valuation, {"synthetic": synthetic, "public": self.public})
         key = (self.valuation, _digest(contributions), blake2b(synthetic.tobytes()).digest())
         return self.once(key, lambda: given.game(contributions))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from guerdon.duplicates import count_duplicates, near_copies, without_near_copies, without_repeats
+from guerdon.duplicates import count_duplicates, near_copies, near_copies_between, without_near_copies, without_repeats
 from guerdon.types import Contribution
 
 X = np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0], [1.0, 2.0], [0.0, 0.0], [-0.0, 0.0]])
@@ -83,3 +83,42 @@ class TestNearCopies:
 
     def test_a_few_rows_tell_nothing(self):
         assert near_copies(Contribution("A", np.zeros((3, 2)))).count == 0
+
+
+class TestNearCopiesBetween:
+    def parties(self, jitter):
+        rng = np.random.default_rng(5)
+        X = rng.normal(size=(3, 60, 4)) * [1.0, 10.0, 0.1, 3.0]
+        taken = X[0, :25] + jitter * X[0].std(axis=0) * rng.normal(size=(25, 4))
+        return [
+            Contribution("ada", X[0]),
+            Contribution("bob", np.concatenate([X[1], taken])),
+            Contribution("eve", X[2]),
+        ]
+
+    def test_both_sides_are_counted_and_nobody_else(self):
+        found = near_copies_between(self.parties(jitter=0.002))
+        assert 23 <= found["ada"] <= 26
+        assert 23 <= found["bob"] <= 26
+        assert found["eve"] == 0
+
+    def test_equal_rows_are_count_duplicates_matter(self):
+        assert set(near_copies_between(self.parties(jitter=0.0)).values()) == {0}
+
+    def test_copies_of_ones_own_are_not_of_others(self):
+        ada, _, eve = self.parties(jitter=0.01)
+        ada = Contribution("ada", np.concatenate([ada.X, ada.X + 1e-3 * ada.X.std(axis=0)]))
+        assert near_copies_between([ada, eve]) == {"ada": 0, "eve": 0}
+
+    def test_honest_parties_have_none(self):
+        found = 0
+        for seed in range(20):
+            rng = np.random.default_rng(seed)
+            d = int(rng.integers(1, 8))
+            sizes = rng.integers(20, 150, size=3)
+            pool = [Contribution(name, rng.normal(size=(m, d))) for name, m in zip("abc", sizes, strict=True)]
+            found += sum(near_copies_between(pool).values())
+        assert found == 0
+
+    def test_few_rows_say_nothing(self):
+        assert near_copies_between([Contribution("a", [[0.0]]), Contribution("b", [[1e-9]])]) == {"a": 0, "b": 0}

@@ -11,23 +11,23 @@ from guerdon.types import Contribution
 from guerdon.valuation import InformationGain
 
 
-def parties(seed):
+def parties(seed, names=("ada", "bob", "eve")):
     rng = np.random.default_rng(seed)
     w = rng.normal(size=3)
     made = []
-    for name in ("ada", "bob", "eve"):
+    for name in names:
         X = rng.normal(size=(int(rng.integers(20, 60)), 3)) + 0.5 * rng.normal(size=3)
         made.append(Contribution(name, X, X @ w + 0.7 * rng.normal(size=len(X))))
     return made
 
 
-def evidence(contributions):
-    model = BayesianLinear(noise=None)
+def evidence(contributions, noise=None):
+    model = BayesianLinear(noise=noise)
     return gather_evidence(model, contributions, InformationGain(model.fit(contributions)).game(contributions))
 
 
-def flagged(seeds):
-    return np.mean([e.flagged for seed in seeds for e in evidence(parties(seed))])
+def flagged(seeds, names=("ada", "bob", "eve"), noise=None):
+    return np.mean([e.flagged for seed in seeds for e in evidence(parties(seed, names), noise)])
 
 
 def test_few_honest_parties_are_flagged():
@@ -35,8 +35,10 @@ def test_few_honest_parties_are_flagged():
 
 
 @pytest.mark.slow
-def test_at_most_one_honest_party_in_twenty_is_flagged():
-    assert flagged(range(200)) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 600)
+@pytest.mark.parametrize(("names", "noise"), [("ab", None), ("abc", None), ("abcde", None), ("abc", "by-party")])
+def test_at_most_one_honest_party_in_twenty_is_flagged(names, noise):
+    parties_in_all = 200 * len(names)
+    assert flagged(range(200), names, noise) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / parties_in_all)
 
 
 def test_shuffled_outputs_surprise():
@@ -64,6 +66,16 @@ def test_near_copies_are_counted():
     c = pool[1]
     pool[1] = replace(c, X=np.concatenate([c.X, c.X + 1e-4]), y=np.tile(c.y, 2))
     assert evidence(pool)[1].near_copies == len(c)
+
+
+def test_copies_of_anothers_rows_are_told_to_both():
+    pool = parties(0)
+    ada, bob, eve = pool
+    taken = Contribution("bob", np.concatenate([bob.X, ada.X[:15] + 1e-4]), np.concatenate([bob.y, ada.y[:15] + 1e-4]))
+    first, second, third = evidence([ada, taken, eve])
+    assert (first.copies_of_others, second.copies_of_others, third.copies_of_others) == (15, 15, 0)
+    assert any("15 of its rows and rows of another party are copies" in said for said in first.sentences())
+    assert not any("copies" in said for said in third.sentences())
 
 
 def test_one_party_has_nobody_to_be_told_by():

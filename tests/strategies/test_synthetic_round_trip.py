@@ -26,6 +26,7 @@ from strategies import QuorumError
 from tests.fakes import LocalGrid
 from wire.kinds.synthetic import Synthetic, synthetic_table
 from wire.pages.party_page import party_page
+from wire.references import references_term
 
 PARTIES = ("east", "north", "west")
 CENTERS = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
@@ -105,6 +106,28 @@ def test_the_numbers_are_those_of_the_mathematics_on_what_was_pooled(data: Path)
     assert [p["shapley"] for p in record["parties"]] == pytest.approx(phi, abs=1e-12)
     assert [p["target"] for p in record["parties"]] == pytest.approx(targets.values, abs=1e-12)
     assert record["model"]["synthetic_rows"] == 300
+
+
+def test_public_rows_are_a_reference_that_the_proposal_announces(data: Path) -> None:
+    public = data / "public.parquet"
+    table = rows(1, 80)
+    table.write_parquet(public)
+    value = "MaximumMeanDiscrepancy(lengthscale=15.0, reference='public', rows='median', near_duplicates='once')"
+    parts = {"valuation": value, "shapley": "RowShapley()", "scheme": "RectifiedRhoShapley(incentive='none', rho=0.5)"}
+    directory = run(config(data, public_file=str(public), standardize=False, **parts))
+    record = directory.read_allocation()
+    assert record["stage"] == "delivered"
+    assert [p["party"] for p in record["parties"]] == list(PARTIES)
+    pool, _ = directory.load_pool() or pytest.fail("no pool was kept")
+    names = list(pool[0].feature_names or ())
+    P = table.select(names).to_numpy()
+    valuation = MaximumMeanDiscrepancy(lengthscale=15.0, reference="public", rows="median")
+    game = valuation.game(pool, P[:5], public=P)  # values are of the parties' rows and the public ones only
+    assert record["values"] == pytest.approx(game.table().tolist(), abs=1e-12)
+    told = json.loads((data / "east-reward" / "_proposals" / "run.json").read_text())
+    assert references_term(None) in json.dumps(told, ensure_ascii=False)
+    with pytest.raises(ValueError, match=r"values by public rows: name them, public-file = "):
+        run(config(data, valuation=value, run_dir=str(data.parent / "other")))
 
 
 def test_a_reward_is_a_table_in_the_partys_own_columns_and_units(data: Path) -> None:

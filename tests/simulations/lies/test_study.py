@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from guerdon.plugins import PluginError
-from simulations.lies import Duplicates, Honest, Shells, WideRandomInputs, Withholding
+from guerdon.valuation import MaximumMeanDiscrepancy
+from simulations.lies import Duplicates, Honest, Shells, ShuffledOutputs, WideRandomInputs, Withholding
 from simulations.lies.collaboration import Collaboration, Rules
 from simulations.lies.study import LieStudy, rules_of, summary
 from simulations.papers.study import Options, StudyError, run_study
@@ -57,16 +58,65 @@ def test_party_effects_are_of_linear_models():
         of_kernels.earned(Honest(), recommended)
 
 
-def test_copies_move_an_even_reference_less(tmp_path):
+@pytest.fixture(scope="module")
+def synthetic():
     overrides = ["generator=GaussianMixture(components=1)", "dataset=BreastCancer()"]
-    synthetic = Collaboration(plan(load_scenario("breast-cancer"), overrides, seed=0), liar=0, size=200)
-    paper, even, _ = rules_of(synthetic=True)
+    return Collaboration(plan(load_scenario("breast-cancer"), overrides, seed=0), liar=0, size=200, rows=60)
+
+
+def test_copies_buy_the_papers_value_and_nothing_where_they_count_once(synthetic):
     gained = []
-    for rules in (paper, even):
+    for rules in rules_of(synthetic=True):
         honest, lied = synthetic.earned(Honest(), rules), synthetic.earned(Duplicates(times=5), rules)
         gained.append(lied.share - honest.share)
-    assert gained[0] > 0.0
-    assert gained[1] < gained[0]
+    assert gained[0] > 0.01
+    assert gained[1:] == [0.0, 0.0]
+
+
+def test_a_lie_about_outputs_is_none_where_rewards_are_synthetic_rows(synthetic):
+    rules, *_ = rules_of(synthetic=True)
+    assert synthetic.earned(ShuffledOutputs(), rules) is synthetic.earned(Honest(), rules)
+
+
+def test_public_rows_are_none_that_utility_is_told_on(synthetic):
+    sent, (unseen, _), public = synthetic._dealt
+    assert {len(c) for c in sent} == {60}
+    assert len(public) >= 10
+    assert not {row.tobytes() for row in public} & {row.tobytes() for row in unseen}
+    even = Rules("public", {"valuation": MaximumMeanDiscrepancy(reference="public", rows="median")})
+    assert synthetic.earned(Honest(), even).utility > 0.0
+
+
+def test_rules_keep_the_scenarios_length_scale():
+    _, median, by_rows = rules_of(True, MaximumMeanDiscrepancy(lengthscale="paper"))
+    assert median.parts["valuation"].lengthscale == "paper"
+    assert median.parts["valuation"].rows == "median"
+    assert by_rows.parts["valuation"] is median.parts["valuation"]
+
+
+def test_a_scenario_with_synthetic_rewards_is_made_smaller_unless_told_otherwise():
+    (task,) = LieStudy("digits").tasks(Options(repeats=1))
+    assert task.arguments["overrides"] == ("generator=GaussianMixture(components=1)",)
+    assert (task.arguments["size"], task.arguments["rows"]) == (300, 100)
+    (own,) = LieStudy("digits", ("generator=KernelDensity()",)).tasks(Options(repeats=1))
+    assert own.arguments["overrides"][-1] == "generator=KernelDensity()"
+    assert own.key != task.key
+
+
+def test_where_honesty_is_refused_the_other_rules_have_their_numbers(tmp_path, monkeypatch):
+    earned = Collaboration.earned
+
+    def refused(self, lie, rules):
+        if rules.name != "the paper's":
+            raise ValueError("no")
+        return earned(self, lie, rules)
+
+    monkeypatch.setattr(Collaboration, "earned", refused)
+    study = LieStudy("diabetes", LINEAR)
+    outcome = run_study(study, Options(repeats=1, only={"lie": "Duplicates(times=2)"}, folder=tmp_path))
+    assert all("where all are honest, no" in reason for reason in outcome.missing.values())
+    (row,) = pl.read_csv(tmp_path / "lies-diabetes.csv").to_dicts()
+    assert row["rules"] == "the paper's"
 
 
 def test_a_study_is_resumed_tabled_and_drawn(tmp_path):
