@@ -1,8 +1,8 @@
 """What ``foresee`` says from sizes and epsilons alone, against whole collaborations: the table in docs/privacy.md.
 
-Each setting is run with several seeds through a grid without a network: parties with files, public rows, sums with the
-noise that they ask for, rewards. An error is that of predictions on unseen rows: what they are off by beyond the best
-line, in the mean of its square, over what the best line explains; 1 is as bad as the mean.
+Each setting is run with three seeds through a grid without a network: parties with files, public rows, sums with the
+noise that they ask for, rewards. An error is that of predictions on unseen rows: how far they are from the best line
+of all rows, in the mean of the square, over what the best line explains; 1 is as bad as the mean.
 """
 
 import json
@@ -113,7 +113,7 @@ def collaboration(folder, source, d, sizes, epsilons, seed):
         inputs = scaling.features(X[unseen])
         alone = model.posterior(own.X, own.y).predict(inputs)[0] * scaling.target_scale + scaling.target_mean
         reward = predictor_of(load_reward(Path(entry["store"]))).predict(X[unseen])[0]
-        beyond = [np.mean((guess - y[unseen]) ** 2 - (best - y[unseen]) ** 2) / explained for guess in (alone, reward)]
+        beyond = [np.mean((guess - best) ** 2) / explained for guess in (alone, reward)]
         found.append([*beyond, float(entry["reached"]), model.information_gain(own.X)])
     return np.array(found).T, float(model.noise)
 
