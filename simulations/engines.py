@@ -6,6 +6,7 @@ numbers. The results come in the order in which they are ready.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
@@ -72,7 +73,9 @@ class Ray:
 
         modules = [str(CHECKOUT / package) for package in (*PACKAGES, "simulations")]
         try:
-            ray.init(address=address, runtime_env={"py_modules": modules}, log_to_driver=False, logging_level="error")
+            ray.init(
+                address=address, runtime_env={"py_modules": modules}, log_to_driver=False, logging_level=logging.ERROR
+            )
         except RuntimeError as error:  # Ray compares its own and Python's versions, the patch level included
             raise EngineError(
                 f"the Ray cluster at {address} is of other versions than this environment: {_one_line(error)}. Start "
