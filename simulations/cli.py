@@ -156,6 +156,15 @@ Private = Annotated[
         "[bold]1,3,inf[/bold].",
     ),
 ]
+Workers = Annotated[
+    str,
+    typer.Option(
+        "--workers",
+        metavar="ENGINE",
+        help="Where it runs: local, or on a cluster that is there, ray (RAY_ADDRESS) or dask (DASK_SCHEDULER_ADDRESS); "
+        "the same numbers anywhere.",
+    ),
+]
 OutputDir = Annotated[
     Path | None,
     typer.Option("--output-dir", help="Where run directories are made; ./runs by default.", show_default=False),
@@ -371,6 +380,7 @@ def paper(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same numbers.")] = 0,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; all cores by default.")] = None,
+    workers: Workers = "local",
     output_dir: Annotated[Path, typer.Option("--output-dir", help="Where results and pictures go.")] = Path("papers"),
 ) -> None:
     """Draw a paper's figures and tables again, beside its printed numbers.
@@ -394,6 +404,7 @@ def paper(
         generator_file=generator_file,
         seed=seed,
         jobs=jobs,
+        workers=workers,
         folder=output_dir,
     )
     for reason in dict.fromkeys(missing.values()):
@@ -419,6 +430,7 @@ def lies(
     ] = [],  # noqa: B006
     seed: Annotated[int, typer.Option("--seed", min=0, help="The first seed.")] = 0,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; all cores by default.")] = None,
+    workers: Workers = "local",
     output_dir: Annotated[Path, typer.Option("--output-dir", help="Where results and pictures go.")] = Path("lies"),
 ) -> None:
     """What each lie of a catalogue earns in a scenario, under the paper's valuation and under others.
@@ -440,6 +452,7 @@ def lies(
         only=only,
         seed=seed,
         jobs=jobs,
+        workers=workers,
         folder=output_dir,
     )
     for reason in dict.fromkeys(missing.values()):

@@ -15,6 +15,7 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 MISUSES = (
     ("server.report.comparison_page", "ComparisonError"),
     ("server.run_directory", "RunDirectoryError"),
+    ("simulations.engines", "EngineError"),
     ("simulations.papers.study", "StudyError"),
     ("simulations.prepare", "PrepareError"),
     ("simulations.scenarios", "ScenarioError"),

@@ -18,7 +18,7 @@ import tomli_w
 
 from guerdon.plugins import PluginError, module_of
 
-__all__ = ["CHECKOUT", "StagingError", "check_modules", "importable", "stage"]
+__all__ = ["CHECKOUT", "PACKAGES", "StagingError", "check_modules", "importable", "stage"]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGES = ("guerdon", "wire", "server", "clients", "strategies")

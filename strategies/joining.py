@@ -56,7 +56,8 @@ def join(
     nothing has been replies for ``timeout``. ``question(node)`` is what to ask. With a ``seal``, nobody has a name that
     its key does not prove.
     """
-    said, refusals, impostors, unnamed = _sorted_replies(_answers(grid, settings, journal, question, seal), seal)
+    reader = _Reader(seal)
+    said, refusals, impostors, unnamed = reader.replies(_answers(grid, settings, journal, question, reader))
     found: dict[str, tuple[int, Introduction]] = {}
     refused = {f"node-{node}": f"calling itself {party}: {reason}" for node, party, reason in impostors}
     for node, party, reason in refusals:
@@ -66,7 +67,7 @@ def join(
     spellings = Counter(party.casefold() for party in said)
     for party, entries in sorted(said.items()):
         if settings.parties and party not in settings.parties:
-            refused[party] = f"its name is not on the list of parties: {', '.join(settings.parties)}"
+            refused[party] = f"its name is not on the list of parties: {listed(settings.parties)}"
         elif len(entries) > 1 or spellings[party.casefold()] > 1:
             number = sum(len(nodes) for name, nodes in said.items() if name.casefold() == party.casefold())
             refused[party] = (
@@ -112,7 +113,7 @@ def _answers(
     settings: Settings,
     journal: Journal,
     question: Callable[[int], Message],
-    seal: MediatorSeal | None,
+    reader: _Reader,
 ) -> dict[int, Message | str]:
     """Each node's answer to who it is, or why it gave none."""
     wanted = len(settings.parties) or settings.min_parties
@@ -135,7 +136,7 @@ def _answers(
             done = min(wanted, sum(isinstance(answer, Message) for answer in answers.values()))
             journal.event("progress", stage="join", done=done, total=wanted)
             changed = time.monotonic()
-        replies = _sorted_replies(answers, seal)
+        replies = reader.replies(answers)
         known = {*replies.said, *(party for _, party, _ in replies.refusals)}
         waited = time.monotonic() - start
         quiet = time.monotonic() - changed
@@ -172,16 +173,32 @@ class _Replies(NamedTuple):
     unnamed: list[str]
 
 
-def _sorted_replies(answers: Mapping[int, Message | str], seal: MediatorSeal | None) -> _Replies:
-    replies = _Replies(defaultdict(list), [], [], [])
-    for node, reply in sorted(answers.items()):
-        if isinstance(reply, str):
-            replies.unnamed.append(reply)
-        elif reply.has_error():
-            replies.unnamed.append(messages.error_sentence(reply.error))
-        else:
-            _sort(reply, node, seal, replies)
-    return replies
+class _Reader:
+    """Reads each node's answer, and proves its key, once, however often all are looked at."""
+
+    def __init__(self, seal: MediatorSeal | None) -> None:
+        self._seal = seal
+        self._read: dict[int, _Replies] = {}
+
+    def replies(self, answers: Mapping[int, Message | str]) -> _Replies:
+        """What all nodes have said so far, in the order of the nodes."""
+        replies = _Replies(defaultdict(list), [], [], [])
+        for node, reply in sorted(answers.items()):
+            if isinstance(reply, str):
+                replies.unnamed.append(reply)
+            elif reply.has_error():
+                replies.unnamed.append(messages.error_sentence(reply.error))
+            else:
+                if node not in self._read:
+                    self._read[node] = _Replies(defaultdict(list), [], [], [])
+                    _sort(reply, node, self._seal, self._read[node])
+                own = self._read[node]
+                for party, entries in own.said.items():
+                    replies.said[party].extend(entries)
+                replies.refusals.extend(own.refusals)
+                replies.impostors.extend(own.impostors)
+                replies.unnamed.extend(own.unnamed)
+        return replies
 
 
 def _sort(reply: Message, node: int, seal: MediatorSeal | None, replies: _Replies) -> None:

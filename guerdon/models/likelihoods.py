@@ -26,13 +26,11 @@ __all__ = ["Density", "Likelihood", "Slopes", "exact_likelihood", "inducing_like
 
 
 class Slopes(NamedTuple):
-    """Of log p(y): in the kernel's theta (p,), in the residuals (m,) and in the noise variances (m,); and by how much
-    rounding may move one in theta."""
+    """Of log p(y): in the kernel's theta (p,), in the residuals (m,) and in the noise variances (m,)."""
 
     theta: FloatArray
     residuals: FloatArray
     noise: FloatArray
-    rounding: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +67,8 @@ def exact_likelihood(X: FloatArray) -> Likelihood:
 
         def slopes() -> Slopes:
             inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
-            largest = float(np.max(between.K)) * (float(a @ a) + float(np.trace(inverse)))
             W = _half_symmetric(inverse.T, a)
-            rounding = len(a) * float(np.finfo(np.float64).eps) * largest
-            return Slopes(between.slopes(W), -a, np.diagonal(W).copy(), rounding)
+            return Slopes(between.slopes(W), -a, np.diagonal(W).copy())
 
         return Density(-0.5 * float(residuals @ a) - half_log_det - _constant(len(residuals)), slopes)
 

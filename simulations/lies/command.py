@@ -28,11 +28,12 @@ def run_lies(
     only: Sequence[str] = (),
     seed: int = 0,
     jobs: int | None = None,
+    workers: str = "local",
     folder: Path = Path("lies"),
 ) -> dict[str, str]:
     """Run and draw; results go to ``folder``. Returns the reasons of tasks that have no numbers."""
     study = LieStudy(scenario, tuple(overrides))
-    options = Options(quick, seed, seeds, only_parts(only), None, jobs or os.cpu_count() or 1, folder)
+    options = Options(quick, seed, seeds, only_parts(only), None, jobs or os.cpu_count() or 1, folder, workers)
     console = Screen()
     missing = run_with_bar(study, options, console)
     rows = pl.read_csv(folder / f"{study.name}.csv").to_dicts()

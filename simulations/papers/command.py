@@ -33,6 +33,7 @@ def run_papers(
     generator_file: Path | None = None,
     seed: int = 0,
     jobs: int | None = None,
+    workers: str = "local",
     folder: Path = Path("papers"),
 ) -> dict[str, str]:
     """Run and draw every study that ``name`` stands for; results go to ``folder``.
@@ -40,7 +41,9 @@ def run_papers(
     Returns the reason for each task that has no numbers, by its key: empty where nothing is missing.
     """
     studies = find_studies(name)
-    options = Options(quick, seed, repeats, only_parts(only), generator_file, jobs or os.cpu_count() or 1, folder)
+    options = Options(
+        quick, seed, repeats, only_parts(only), generator_file, jobs or os.cpu_count() or 1, folder, workers
+    )
     console = Screen()
     if len(studies) > 1:  # of a whole paper, what --only leaves
         studies = tuple(study for study in studies if study.tasks(options))

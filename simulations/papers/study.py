@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import joblib
 import polars as pl
 
 from guerdon.threads import one_thread
+from simulations.engines import Local, engine_of
 
 __all__ = [
     "IMPOSSIBLE",
@@ -62,8 +62,9 @@ class Options:
     repeats : how many random partitions, draws or the like; the paper's number (or the study's) when None
     only : the part of the study to run, by name of the dimension, such as {"dataset": "mnist"}
     generator_file : a trained generator, for the studies that draw images
-    jobs : processes
+    jobs : processes of this machine
     folder : where results, pictures and tables go
+    workers : where tasks run: "local", or on a cluster that is there, "ray" or "dask" (``simulations.engines``)
     """
 
     quick: bool = False
@@ -73,6 +74,7 @@ class Options:
     generator_file: Path | None = None
     jobs: int = 1
     folder: Path = Path("papers")
+    workers: str = "local"
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,8 @@ class Outcome(NamedTuple):
 def run_study(study: Study, options: Options, report: Report = lambda done, total: None) -> Outcome:
     """Run the tasks that are not in ``folder/RESULTS.parquet`` yet, then draw.
 
-    Results are written after every task, whole or not at all. Tasks run one a process with one BLAS thread each, those
-    that wait for others when all that don't have ended.
+    Results are written after every task, whole or not at all. Tasks run one a process with one BLAS thread each, here
+    or on a cluster; those that wait for others when all that don't have ended.
 
     Raises
     ------
@@ -147,9 +149,10 @@ def run_study(study: Study, options: Options, report: Report = lambda done, tota
     todo = [task for task in tasks if task.key not in known]
     done = len(tasks) - len(todo)
     report(done, len(tasks))
+    engine = engine_of(options.workers, options.jobs) if todo else Local(1)
     for wave in _waves(todo, known, study.name):
         possible = [task for task in wave if missing.keys().isdisjoint(task.after)]
-        for rows in _run(possible, options.jobs):
+        for rows in engine.unordered(_rows, possible) if possible else ():
             results = rows if results is None else pl.concat([results, rows], how="diagonal_relaxed")
             _write(results, path)
             done += 1
@@ -186,15 +189,6 @@ def _waves(tasks: Sequence[Task], known: set[str], name: str) -> Iterator[list[T
         yield wave
         known |= {task.key for task in wave}
         tasks = [task for task in tasks if task.key not in known]
-
-
-def _run(tasks: Sequence[Task], jobs: int) -> Iterator[pl.DataFrame]:
-    """The rows of each task as it ends."""
-    jobs = max(1, min(jobs, len(tasks)))
-    if jobs == 1:
-        yield from map(_rows, tasks)
-        return
-    yield from joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(joblib.delayed(_rows)(t) for t in tasks)
 
 
 def _rows(task: Task) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from clients.app import app
 from server.app import mediate
 from server.run_directory import RunDirectory
+from strategies import joining
 from strategies.conversation import QuorumError
 from tests.fakes import LocalGrid
 
@@ -97,3 +99,25 @@ def test_a_boolean_is_a_target_of_model_rewards(tmp_path: Path) -> None:
 def test_too_few_left_are_told_why(tmp_path: Path) -> None:
     with pytest.raises(QuorumError, match="differ in their spelling only"):
         run(tmp_path, table().rename({"x": "X"}), table(), **{"dry-run": True, "min-parties": 3})
+
+
+def test_an_answer_is_read_once_however_often_all_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand parties that come one after the other are looked at a thousand times."""
+    read: list[int] = []
+
+    def sort(reply: Any, node: int, seal: Any, replies: Any) -> None:
+        read.append(node)
+        replies.said[f"party-{node % 3}"].append((node, reply))
+
+    monkeypatch.setattr(joining, "_sort", sort)
+    reader, answers = joining._Reader(None), dict.fromkeys(range(5), "no answer")
+    for node in range(5):
+        answers[node] = SimpleNamespace(has_error=lambda: False)
+        replies = reader.replies(answers)
+    assert read == [0, 1, 2, 3, 4]
+    assert {party: [node for node, _ in said] for party, said in replies.said.items()} == {
+        "party-0": [0, 3],
+        "party-1": [1, 4],
+        "party-2": [2],
+    }
+    assert replies.unnamed == []
