@@ -50,6 +50,9 @@ of them adds up, so that fewer are better where parties are private."""
 ENOUGH = 0.01
 """A note says it where features leave alpha open by more than this."""
 
+ALIKE = 0.6
+"""A note says it where two rows have a kernel of more than this on average, at a length-scale that nobody chose."""
+
 NOT_FROM_SUMS = (
     "the parties sent mean embeddings and no row, so that rows which parties share or repeat, rows that look "
     "implausible, how far numbers hang on the draw of rows, and how alike synthetic rows are to real ones can't be told"
@@ -280,6 +283,14 @@ class EmbeddedRewards(OfSums, SyntheticDataRewards):
                 counts = game.sizes[[p.party for p in parties].index(part.party)] / max(part.size, 1.0)
                 entry.update(epsilon=part.epsilon, delta=part.delta, privacy_cost=float(_cost(game, part)))
                 record["diagnostics"].append(f"the rows of {part.party} count {counts:.2f} times for their noise")
+        alike = float(game.block_sums.sum()) / game.reference**2 if isinstance(game, EmbeddedGame) else 0.0
+        if self.session.parts["valuation"].lengthscale == "auto" and alike > ALIKE:
+            shorter = float(f"{0.5 * game.lengthscale:.2g}")
+            self.note(
+                f"rows fill little of their bounds: at the length-scale {game.lengthscale:g} the kernel of any two is "
+                f"{alike:.2f} on average, so that parties look alike. A shorter one tells them apart better: valuation "
+                f'= "MaximumMeanDiscrepancy(lengthscale={shorter:g})"'
+            )
         untold = sum(float(part.counts[-1]) for part in parties)
         if parties[0].classes and untold:
             self.note(
