@@ -23,6 +23,7 @@ from clients.node_config import ANY_SCHEMA
 from clients.party_data import PartyData, PartyFile
 from clients.run_state import RunState
 from wire import messages
+from wire.files import alone_in
 from wire.messages import MessageError, Proposal
 from wire.references import asked_references
 from wire.schema import Schema, SchemaError
@@ -190,9 +191,11 @@ def answered(message: Message, context: Context, answer: Callable[[Party], Recor
     """
     name, seal = str(context.node_config.get("party", "")), None
     try:
-        name = PartyFile.of(context.node_config, context.run_config).party
+        file = PartyFile.of(context.node_config, context.run_config)
+        name = file.party
         seal = PartySeal.of(name, context.node_config)
-        content = _content(_identified(message, context, seal), answer)
+        with alone_in(file.store):  # two runs at once would both be the first to ask, or spend one budget twice
+            content = _content(_identified(message, context, seal), answer)
     except (PartyError, MessageError, SchemaError) as error:
         log(WARNING, "%s refuses: %s", name, error.in_full if isinstance(error, PartyError) else error)
         content = messages.encode_refusal(name, str(error))

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +29,7 @@ from wire.kinds.embeddings import AskedEmbedding
 from wire.kinds.statistics import Asked, Sent, content_hash, kept_arrays, restored
 from wire.parsing import ParseError, read_json
 
-__all__ = ["Budget", "Release", "allowed", "kept_release", "one_at_a_time", "release", "seeded_normal", "system_normal"]
+__all__ = ["Budget", "Release", "allowed", "kept_release", "release", "seeded_normal", "system_normal"]
 
 Normal = Callable[[int], FloatArray]
 
@@ -146,16 +145,6 @@ def kept_release(budget: Budget, run: str, asked: Asked | AskedEmbedding) -> Sen
             "what this party has released to this run is not what it noted: nothing is sent", here=str(path)
         )
     return sums
-
-
-@contextmanager
-def one_at_a_time(store: Path) -> Iterator[None]:
-    """Nobody else releases from this store meanwhile: two runs at once would each spend what is left."""
-    import fcntl  # which only systems have that SuperNodes run on
-
-    with (make_folder(store) / "_privacy.lock").open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def allowed(budget: Budget, asked: Asked | AskedEmbedding, privacy: Privacy) -> float:

@@ -15,7 +15,8 @@ from clients.approval import running_app
 from clients.disclosure import CONTRIBUTE, ROWS, check_difference, remember
 from clients.errors import PartyError
 from clients.node_config import Privacy
-from clients.privacy import Budget, allowed, kept_release, one_at_a_time, release, seeded_normal, system_normal
+from clients.privacy import Budget, allowed, kept_release, release, seeded_normal, system_normal
+from guerdon.mean_embedding import LEAST_ROWS
 from guerdon.types import Contribution
 from wire.kinds.embeddings import AskedEmbedding, PartyEmbedding
 from wire.kinds.statistics import Asked, PartySums, Sent, content_hash, encode_sums, least_rows
@@ -60,18 +61,17 @@ def send_sums(party: Party, asked: Asked | AskedEmbedding, context: Context) -> 
     else:
         seed = int(str(context.run_config.get("seed", 0)))
         normal = seeded_normal(seed, party.name) if party.file.simulated else system_normal
-        with one_at_a_time(store):
-            budget = Budget.of(store)
-            kept = kept_release(budget, run, asked)
-            if kept is not None:  # whatever has become of the rows since, which nobody is told
-                party.run.contribute(party.run.content.get("fate", data.fate), party.proof)
-                sums, told = kept, {"again": True}
-            else:
-                multiplier = allowed(budget, asked, privacy)
-                exact, clipped = _taken(own, asked, privacy)
-                party.run.contribute(data.fate, party.proof)
-                sums, told = release(budget, run, exact, asked, privacy, multiplier, normal), {"clipped": clipped}
-                _tell(party.name, Budget.of(store), privacy, clipped, len(own))
+        budget = Budget.of(store)
+        kept = kept_release(budget, run, asked)
+        if kept is not None:  # whatever has become of the rows since, which nobody is told
+            party.run.contribute(party.run.content.get("fate", data.fate), party.proof)
+            sums, told = kept, {"again": True}
+        else:
+            multiplier = allowed(budget, asked, privacy)
+            exact, clipped = _taken(own, asked, privacy)
+            party.run.contribute(data.fate, party.proof)
+            sums, told = release(budget, run, exact, asked, privacy, multiplier, normal), {"clipped": clipped}
+            _tell(party.name, Budget.of(store), privacy, clipped, len(own))
         told |= {"epsilon": sums.epsilon, "delta": sums.delta}
     party.note(
         "contributed",
@@ -120,10 +120,12 @@ def _embedding(own: Contribution, asked: AskedEmbedding, privacy: Privacy | None
         raise PartyError("its rows can't be embedded: in the units that are asked for they are beyond float64")
     found = PartyEmbedding.of(own.party, X, asked.features, y, asked.classes)
     if privacy is None:
-        try:
-            found = found.told()
-        except ValueError as error:
-            raise PartyError(f"{error}: it sends none") from error
+        if len(found) < LEAST_ROWS:
+            raise PartyError(
+                f"an embedding of fewer than {LEAST_ROWS} rows tells nearly the rows themselves, and this is of "
+                f"{len(found)}: it sends none"
+            )
+        found = found.told()
     return replace(found, feature_names=asked.columns), strange
 
 

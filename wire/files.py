@@ -7,7 +7,8 @@ import math
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from wire.parsing import ParseError, read_json
 
-__all__ = ["append_line", "make_folder", "read_arrays", "read_lines", "write_arrays", "write_whole"]
+__all__ = ["alone_in", "append_line", "make_folder", "read_arrays", "read_lines", "write_arrays", "write_whole"]
 
 
 def make_folder(path: Path) -> Path:
@@ -25,6 +26,16 @@ def make_folder(path: Path) -> Path:
         make_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
     return path
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Nobody else who asks for the same writes in the folder meanwhile: what was read there still holds."""
+    import fcntl  # which only systems have that SuperNodes run on
+
+    with (make_folder(folder) / "_lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from clients.__main__ import cli
 from clients.app import app
-from clients.privacy import Budget, Release, one_at_a_time
+from clients.privacy import Budget, Release
 from clients.reward_store import load_reward
 from guerdon.models import Affine
 from server.app import mediate
@@ -27,6 +27,7 @@ from server.config import ConfigError, RunConfig
 from server.run_directory import RunDirectory
 from strategies.statistics_rewards import _units_of
 from tests.fakes import LocalGrid
+from wire.files import alone_in
 from wire.kinds.model import predictor_of
 from wire.messages import CONTRIBUTE
 from wire.schema import Schema
@@ -351,7 +352,7 @@ class TestPrivacy:
         noted = []
 
         def spend(name: str) -> None:
-            with one_at_a_time(tmp_path):
+            with alone_in(tmp_path):
                 budget = Budget.of(tmp_path)
                 noted.append(len(budget.releases))
                 sleep(0.05)

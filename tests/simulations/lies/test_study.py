@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from guerdon.plugins import PluginError
+from guerdon.rewards import RectifiedRhoShapley
 from guerdon.valuation import MaximumMeanDiscrepancy
 from simulations.lies import Duplicates, Honest, Shells, ShuffledOutputs, WideRandomInputs, Withholding
 from simulations.lies.collaboration import Collaboration, Rules
@@ -83,8 +84,9 @@ def test_public_rows_are_none_that_utility_is_told_on(synthetic):
     assert {len(c) for c in sent} == {60}
     assert len(public) >= 10
     assert not {row.tobytes() for row in public} & {row.tobytes() for row in unseen}
-    even = Rules("public", {"valuation": MaximumMeanDiscrepancy(reference="public", rows="median")})
-    assert synthetic.earned(Honest(), even).utility > 0.0
+    valuation, scheme = MaximumMeanDiscrepancy(reference="public", rows="median"), RectifiedRhoShapley("none", rho=0.5)
+    rules = Rules("public", {"valuation": valuation, "scheme": scheme})
+    assert synthetic.earned(Honest(), rules).utility > 0.0
 
 
 def test_rules_keep_the_scenarios_length_scale():
