@@ -1,7 +1,7 @@
 """What models of noisy sums give away of single rows, beside what the noise promises.
 
-The loss attack on twins of a linear model in random Fourier features of the diabetes data, each of one random half of the
-rows: without noise, and with that of several epsilons (delta 1e-5). The bound is on any attack.
+The loss attack on twins of a linear model in random Fourier features of the diabetes data, each of one random half of
+the rows: without noise, and with that of several epsilons (delta 1e-5). The bound is on any attack.
 """
 
 import numpy as np

@@ -301,20 +301,21 @@ def why_held_back(found: Disclosure, limit: float) -> str:
     """Why a reward stays with the mediator, "" where it may go.
 
     The upper end of the intervals decides, not the estimate: a reward goes where it is shown that no attack does
-    better than the limit, not where it is not shown that one does.
+    better than the limit, not where it is not shown that one does. The party is told it too, so nothing is said of
+    any other party.
     """
     if found.most <= limit:
         return ""
     said = f"max-disclosure = {limit:g}"
     if found.reason:
-        return f"{said}, and it could not be audited: {found.reason}"
+        return f"{said}, and it could not be audited"
     if found.bound is not None:
         return f"{said}, and all that the noise on the others' sums promises is an AUC of at most {found.bound:.2f}"
     worst = max(found.attacks, key=lambda attack: attack.area.high)
     auc, low, high = worst.area
     how = (
-        f"{said}, and which of {found.rows:,} rows of others were in can be told with an AUC of {auc:.2f} "
-        f"({low:.2f} to {high:.2f}), by {worst.name}"
+        f"{said}, and which rows of others were in can be told with an AUC of {auc:.2f} ({low:.2f} to {high:.2f}), "
+        f"by {worst.name}"
     )
     return how if low > limit else f"{how}; the upper end decides, and on so few rows it is no lower"
 

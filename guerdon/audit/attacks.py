@@ -171,7 +171,7 @@ def _predicate(S: Cells, rng: np.random.Generator) -> Callable[[Cells], NDArray[
         order = S.numbers[:, chosen[0]]
         row = int(order.argmax() if rng.random() < 0.5 else order.argmin())
         high = S.numbers[row] >= np.median(S.numbers, axis=0)
-    near = np.asarray(rng.random(p) < (0.5 if count > 1 else 0.0))
+    near = np.asarray(rng.random(p) < (0.5 if count > 1 else 0.0), dtype=bool)
     reach = CLOSE * S.numbers.std(axis=0)
 
     def holds(rows: Cells) -> NDArray[np.bool_]:
