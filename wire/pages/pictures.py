@@ -63,10 +63,10 @@ def draw(width: float, height: float, paint: Callable[[Figure], object], descrip
     settings |= {key: ink("ink") for key in ("text.color", "axes.titlecolor")}
     with mpl.rc_context(settings):
         figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasSVG(figure)
+        canvas = FigureCanvasSVG(figure)
         paint(figure)
         file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+        canvas.print_svg(file, metadata={"Date": None, "Creator": None})  # ``savefig`` would draw all of it twice
     return _inline(file.getvalue(), description, width)
 
 
