@@ -66,7 +66,8 @@ def draw(width: float, height: float, paint: Callable[[Figure], object], descrip
         canvas = FigureCanvasSVG(figure)
         paint(figure)
         file = io.StringIO()
-        canvas.print_svg(file, metadata={"Date": None, "Creator": None})  # ``savefig`` would draw all of it twice
+        # ``savefig`` would draw all of it twice.
+        canvas.print_svg(file, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     return _inline(file.getvalue(), description, width)
 
 
