@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -69,26 +71,31 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Two nodes of Ray on loopback, a core each."""
-    port, folder = free_port(), Path(tmp_path_factory.mktemp("r", numbered=True))
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The variables of a cluster of two nodes of Ray on this machine, a core each.
+
+    Ray takes 127.0.0.1 for this machine's own address, so that is where they listen; a token keeps others out.
+    """
+    from ray.util import get_node_ip_address
+
+    own, port, folder = get_node_ip_address(), free_port(), Path(tmp_path_factory.mktemp("r", numbered=True))
     ray = str(Path(sys.executable).parent / "ray")
-    plain = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-    env = {**{k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}, **plain}
+    ours = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    env = {**{k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}, **ours}
     common = ["--num-cpus=1", "--disable-usage-stats", "--block", "--object-store-memory=100000000"]
-    head = [ray, "start", "--head", "--node-ip-address=127.0.0.1", f"--port={port}", "--include-dashboard=false"]
+    head = [ray, "start", "--head", f"--node-ip-address={own}", f"--port={port}", "--include-dashboard=false"]
     with (folder / "ray.log").open("wb") as log:
         nodes = [subprocess.Popen([*head, *common], env=env, stdout=log, stderr=log, start_new_session=True)]
         deadline = time.monotonic() + 120.0
         while time.monotonic() < deadline:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                if probe.connect_ex((own, port)) == 0:
                     break
             time.sleep(0.5)
-        second = [ray, "start", f"--address=127.0.0.1:{port}"]
+        second = [ray, "start", f"--address={own}:{port}"]
         nodes.append(subprocess.Popen([*second, *common], env=env, stdout=log, stderr=log, start_new_session=True))
         try:
-            yield f"127.0.0.1:{port}"
+            yield {**ours, "RAY_ADDRESS": f"{own}:{port}"}
         finally:
             for node in reversed(nodes):
                 os.killpg(node.pid, signal.SIGTERM)
@@ -116,11 +123,9 @@ print(json.dumps([nodes, found, left]))
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_cluster_of_two_nodes_gives_the_same_bits_and_loses_nothing(cluster: str, tmp_path: Path) -> None:
-    import json
-
+def test_a_cluster_of_two_nodes_gives_the_same_bits_and_loses_nothing(cluster: dict[str, str], tmp_path: Path) -> None:
     root = str(Path(__file__).parents[2])
-    env = {**os.environ, "RAY_ADDRESS": cluster, "PYTHONPATH": root}
+    env = {**os.environ, **cluster, "PYTHONPATH": root}
     done = subprocess.run(
         [sys.executable, "-c", ON_RAY, str(tmp_path)], env=env, cwd=root, capture_output=True, text=True, timeout=500
     )

@@ -63,10 +63,11 @@ def draw(width: float, height: float, paint: Callable[[Figure], object], descrip
     settings |= {key: ink("ink") for key in ("text.color", "axes.titlecolor")}
     with mpl.rc_context(settings):
         figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasSVG(figure)
+        canvas = FigureCanvasSVG(figure)
         paint(figure)
         file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+        # ``savefig`` would draw all of it twice.
+        canvas.print_svg(file, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     return _inline(file.getvalue(), description, width)
 
 
