@@ -220,9 +220,9 @@ def foresee(rows: Sequence[int], epsilons: Sequence[float], assumed: Assumptions
 
     Examples
     --------
-    >>> few = foresee([227, 220, 91, 107], [1.0] * 4, Assumptions(features=15))
-    >>> many = foresee([2270, 2200, 910, 1070], [3.0] * 4, Assumptions(features=15))
-    >>> [[party.verdict for party in seen.parties] for seen in (few, many)]
+    >>> assumed = Assumptions(features=15, draws=8)
+    >>> seen = [foresee([227, 220, 91, 107], [epsilon] * 4, assumed) for epsilon in (1.0, math.inf)]
+    >>> [[party.verdict for party in each.parties] for each in seen]
     [['loses', 'loses', 'loses', 'loses'], ['gains', 'gains', 'gains', 'gains']]
     """
     require_setting(rows, epsilons, assumed)

@@ -48,7 +48,9 @@ def _pooled(record: Record, parties: Sequence[Record]) -> str:
     pool, own = record["grand_value"], best["value"]
     more = ""
     if own > 0.0 and "const" not in str(record["unit"]):  # a value up to a constant has no multiples
-        more = f", {pool / own:.3g} times the most that one of them has alone ({best['party']})"
+        private = any(party.get("epsilon") is not None for party in parties)
+        verb = "sent" if private else "has alone"
+        more = f", {pool / own:.3g} times the most that one of them {verb} ({best['party']})"
     worth = f"{number_text(pool)} {unit_text(str(record['unit']))}".rstrip()
     likely = (record.get("likely") or {}).get("pool")
     worth += "" if likely is None else f" ({number_text(likely['least'])} to {number_text(likely['most'])})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 import re
@@ -24,12 +25,15 @@ from clients.reward_store import load_reward
 from guerdon.models import Affine
 from server.app import mediate
 from server.config import ConfigError, RunConfig
+from server.report import write_report
+from server.report.words import summary
 from server.run_directory import RunDirectory
 from strategies.statistics_rewards import _units_of
 from tests.fakes import LocalGrid
 from wire.files import alone_in
 from wire.kinds.model import predictor_of
 from wire.messages import CONTRIBUTE
+from wire.pages.party_page import party_page, view_of
 from wire.schema import Schema
 
 PARTIES = ("east", "north", "west")
@@ -327,6 +331,44 @@ class TestPrivacy:
         for epsilon in ("30", "10", "3", "1"):
             values.append(run(config(data, f"e{epsilon}", **common, private=epsilon)).read_allocation()["values"])
         assert all(np.all(np.array(after) <= before) for before, after in itertools.pairwise(values))
+
+    def test_nobody_calls_a_reward_a_gain_that_predicts_worse_than_the_party_alone(self, data: Path) -> None:
+        """The mediator knows noisy sums only, so that a reward worth more than these can be no use at home."""
+        own = {0: {"epsilon": 1.0}, 1: {"epsilon": 1.0}}
+        directory = run(config(data, **public(data)), own=own)
+        record = directory.read_allocation()
+        east, north, west = record["parties"]
+        assert east["reached"] >= east["value"]
+        assert east["reward"]["mnlp"] > east["alone"]["mnlp"]
+        assert any("the rewards of east, north predict worse than their own rows do" in n for n in record["notes"])
+        told = " ".join(summary(record))
+        assert "worth at least what it sent" in told
+        assert "no score: east and north put noise on what was sent" in told
+        assert "worse for east and north" in told
+        assert "times the most that one of them sent (west)" in told
+        assert "its own data" not in told
+        mediator = " ".join(write_report(directory).read_text().split())
+        assert "to east and north its rows can be worth more, and predict better" in mediator
+        for entry in (east, north):
+            page = " ".join(html.unescape((Path(entry["store"]) / "report.html").read_text()).split())
+            assert "gained over your sums with noise" in page
+            assert "is no score. Compare both on rows that were held out" in page
+            assert "Your own data alone does better than your reward on these rows, whatever that is worth" in page
+            assert "gained over your own data" not in page
+            assert "times your own data" not in page
+            shown = CliRunner().invoke(cli, ["show", entry["store"]])
+            assert "with its noise on them, are worth" in shown.output
+            assert "own data alone is worth" not in shown.output
+        page = (Path(west["store"]) / "report.html").read_text()
+        assert "gained over your own data" in page
+        assert "sums with noise" not in page
+
+    def test_the_pages_to_hand_out_before_anything_is_given_say_so_too(self, data: Path) -> None:
+        directory = run(config(data, **public(data), stop_after="valuation"), own={0: {"epsilon": 1.0}})
+        record = directory.read_allocation()
+        pages = [" ".join(party_page(view_of(record, entry["party"])).split()) for entry in record["parties"]]
+        assert ["gained over your sums with noise" in page for page in pages] == [True, False, False]
+        assert ["is no score" in page for page in pages] == [True, False, False]
 
     def test_the_budget_holds_across_runs_and_one_run_gets_one_release(self, data: Path) -> None:
         mean = {0: {"epsilon": 1.0, "privacy-budget": 1.5}}
