@@ -28,7 +28,15 @@ from guerdon.models.pool import blocks
 from guerdon.row_marks import RowMarks, shown, weights_of
 from guerdon.types import Contribution, FloatArray
 
-__all__ = ["Effects", "PartyEffects", "check_effects", "described_effects", "effects_are_open", "of_shared_weights"]
+__all__ = [
+    "Effects",
+    "PartyEffects",
+    "check_effects",
+    "described_effects",
+    "effects_are_open",
+    "of_shared_weights",
+    "rotated",
+]
 
 
 @dataclass(frozen=True)

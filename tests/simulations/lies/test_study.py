@@ -1,11 +1,17 @@
 """The catalogue on a collaboration small enough for a second: what lies earn, resumed, tabled and drawn."""
 
+import re
+import tomllib
+from pathlib import Path
+
 import polars as pl
 import pytest
 
-from guerdon.plugins import PluginError
+from guerdon.models import BayesianLinear
+from guerdon.plugins import PluginError, build
 from guerdon.rewards import RectifiedRhoShapley
-from guerdon.valuation import MaximumMeanDiscrepancy
+from guerdon.valuation import MaximumMeanDiscrepancy, PredictiveInformation
+from server.config import RunConfig
 from simulations.lies import Duplicates, Honest, Shells, ShuffledOutputs, WideRandomInputs, Withholding
 from simulations.lies.collaboration import Collaboration, Rules
 from simulations.lies.study import LieStudy, rules_of, summary
@@ -50,6 +56,20 @@ def test_party_effects_and_public_references_find_a_wide_box_out(models):
     assert all(lied.alphas[party] > 0.9 * honest.alphas[party] for party in honest.alphas)
     copied = models.earned(Duplicates(times=3), recommended)
     assert copied.utility == pytest.approx(honest.utility, rel=1e-9)  # nobody holds rows out, and copies count once
+
+
+def test_what_the_docs_recommend_is_what_is_measured():
+    text = (Path(__file__).parents[3] / "docs" / "honesty.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    said, recommended = tomllib.loads(block), rules_of(synthetic=False)[-1]
+    model = build(said["model"], {"BayesianLinear": BayesianLinear})
+    assert (model.noise == "by-party", model.effects == "by-party") == (recommended.by_party, recommended.effects)
+    assert build(said["valuation"], {"PredictiveInformation": PredictiveInformation}) is not None
+    assert (said["references"] == "public", said["deduplicate"] == "near") == (
+        recommended.public,
+        recommended.copies_once,
+    )
+    assert set(said) <= {name.replace("_", "-") for name in RunConfig.model_fields}
 
 
 def test_party_effects_are_of_linear_models():
