@@ -417,7 +417,7 @@ def paper(
 def lies(
     scenario: ScenarioArgument,
     overrides: Set = [],  # noqa: B006
-    quick: Annotated[bool, typer.Option("--quick", help="Two seeds and few synthetic rows.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Two seeds.")] = False,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="How many seeds; 20 by default.")] = None,
     only: Annotated[
         list[str],
