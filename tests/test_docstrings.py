@@ -30,7 +30,7 @@ def documented(module: str) -> Iterator[tuple[str, str]]:
     found = importlib.import_module(module)
     yield module, inspect.getdoc(found) or ""
     for name in found.__all__:
-        value = vars(found)[name]
+        value = getattr(found, name)
         if getattr(value, "__module__", None) != module or not callable(value):
             continue
         yield name, inspect.getdoc(value) or ""
