@@ -216,7 +216,6 @@ class TestRefused:
             ({"model": "BayesianLinear(features='Affine()', noise='by-party')"}, "one for all"),
             ({"valuation": "PredictiveInformation()"}, "values rows"),
             ({"shapley": "RowShapley()"}, "values single rows"),
-            ({"strategy": "SyntheticDataRewards()"}, "can't be had from statistics"),
             ({"strategy": "CosineGradientRewards()"}, "can't be had from statistics"),
             ({"deduplicate": True}, "equal rows can't be told"),
             ({"noise_column": "sd"}, "one noise variance"),
