@@ -219,7 +219,6 @@ class TestRefused:
             ({"model": "SparseGaussianProcess(kernel='rbf')"}, "BayesianLinear"),
             ({"model": "BayesianLinear()"}, "features that each party computes|each party computes by itself"),
             ({"shapley": "RowShapley()"}, "values single rows"),
-            ({"strategy": "SyntheticDataRewards()"}, "can't be had from statistics"),
             ({"strategy": "CosineGradientRewards()"}, "can't be had from statistics"),
             ({"deduplicate": True}, "equal rows can't be told"),
             ({"noise_column": "sd"}, "one noise variance"),
