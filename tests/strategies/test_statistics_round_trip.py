@@ -25,7 +25,7 @@ from clients.reward_store import load_reward
 from guerdon.models import Affine
 from server.app import mediate
 from server.config import ConfigError, RunConfig
-from server.report import write_report
+from server.report.mediator_page import mediator_page
 from server.report.words import summary
 from server.run_directory import RunDirectory
 from strategies.statistics_rewards import _units_of
@@ -305,6 +305,12 @@ class TestRefused:
         assert re.search(reason, found["east"]), found
 
 
+def page_of(entry: dict[str, Any]) -> str:
+    """The page that a party has beside its reward."""
+    about = load_reward(Path(entry["store"])).about
+    return " ".join(html.unescape(party_page(about, alone=entry["alone"], reward=entry["reward"])).split())
+
+
 class TestPrivacy:
     @pytest.fixture(autouse=True)
     def more_rows(self, data: Path) -> None:
@@ -346,10 +352,10 @@ class TestPrivacy:
         assert "worse for east and north" in told
         assert "times the most that one of them sent (west)" in told
         assert "its own data" not in told
-        mediator = " ".join(write_report(directory).read_text().split())
+        mediator = " ".join(mediator_page(record).split())
         assert "to east and north its rows can be worth more, and predict better" in mediator
         for entry in (east, north):
-            page = " ".join(html.unescape((Path(entry["store"]) / "report.html").read_text()).split())
+            page = page_of(entry)
             assert "gained over your sums with noise" in page
             assert "is no score. Compare both on rows that were held out" in page
             assert "Your own data alone does better than your reward on these rows, whatever that is worth" in page
@@ -358,7 +364,7 @@ class TestPrivacy:
             shown = CliRunner().invoke(cli, ["show", entry["store"]])
             assert "with its noise on them, are worth" in shown.output
             assert "own data alone is worth" not in shown.output
-        page = (Path(west["store"]) / "report.html").read_text()
+        page = page_of(west)
         assert "gained over your own data" in page
         assert "sums with noise" not in page
 
