@@ -60,7 +60,12 @@ class Scored(NamedTuple):
 class Cells:
     """Rows of a table by column: numbers, and codes of few levels, labels among them.
 
-    numbers : (m, p) array; codes : (m, q) array of int.
+    Attributes
+    ----------
+    numbers : (m, p) array
+        In the units of their columns.
+    codes : (m, q) array of int
+        From 0.
     """
 
     numbers: FloatArray

@@ -46,8 +46,8 @@ def area_with_interval(
 
     Parameters
     ----------
-    scores : tuple of two (m,) arrays
-        Of the same rows in either twin; larger means that a row is rather in it.
+    scores : tuple of (m,) array
+        Two, of the same rows in either twin; larger means that a row is rather in it.
     inside : (m,) array of bool
         Which rows the first twin is made of; the second is made of the others.
     groups : (m,) array of int, optional

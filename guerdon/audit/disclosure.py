@@ -131,8 +131,8 @@ def judge_attacks(
     parties : sequence of str
         That ``targets.owners`` are places in.
     targets : Targets
-    scored : sequence of two mappings of str to Scored
-        Each twin's, of the same attacks.
+    scored : sequence of mapping of str to Scored
+        Two, each twin's, of the same attacks.
     """
     attacks, exposed = [], {}
     names = [name for name in scored[0] if name in scored[1]]
@@ -177,8 +177,10 @@ def twin_rewards(
         What was decided on all rows.
     half : sequence of Contribution
         One half of each party's, in the order of the allocation's parties.
-    value, realization, carrier
+    value, carrier : ValueFunction
         As ``allocate`` had them.
+    realization : Realization
+        As ``allocate`` had it.
     rng : Generator
         Draws for the realization.
     """

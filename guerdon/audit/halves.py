@@ -24,9 +24,9 @@ class Halves:
     Parameters
     ----------
     contributions : sequence of Contribution
-    first : sequence of (m,) arrays of bool
+    first : sequence of (m,) array of bool
         By contribution.
-    groups : sequence of (m,) arrays of int
+    groups : sequence of (m,) array of int
         By contribution: equal rows, of whatever party, have one number.
     """
 
