@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,25 @@ def test_in_its_order_everything_is_answered(mediator: Mediator) -> None:
     assert mediator.score()["rows"] == 20
     done = [entry["action"] for entry in read_ledger(mediator.store)]
     assert done == ["contributed", "receipt", "scored", "rewarded", "scored"]
+
+
+def test_of_requests_at_once_one_is_the_first(mediator: Mediator) -> None:
+    mediator.introduce()
+    asked = [mediator.request(messages.CONTRIBUTE) for _ in range(6)]
+    sent: list[int] = []
+
+    def ask(message: Message) -> None:
+        try:
+            sent.append(mediator.contribute(message=message))
+        except MessageError:
+            pass
+
+    threads = [Thread(target=ask, args=(message,)) for message in asked]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sent == [60]
 
 
 @pytest.mark.parametrize("kind", [messages.CONTRIBUTE, messages.SCORE_ALONE, messages.SCORE_REWARD, messages.REWARD])
