@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -148,10 +149,8 @@ def test_of_requests_at_once_one_is_the_first(mediator: Mediator) -> None:
     sent: list[int] = []
 
     def ask(message: Message) -> None:
-        try:
+        with suppress(MessageError):
             sent.append(mediator.contribute(message=message))
-        except MessageError:
-            pass
 
     threads = [Thread(target=ask, args=(message,)) for message in asked]
     for thread in threads:
