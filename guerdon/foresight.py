@@ -24,7 +24,7 @@ from typing import Literal, cast
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import chi2
+from scipy.special import chdtr, gammaincinv
 
 from guerdon.models.statistics import WARY
 from guerdon.privacy import LARGEST, Bounds, check_promise, noise_multiplier, noisy_sums
@@ -136,14 +136,14 @@ class Assumptions:
     @cached_property
     def bounds(self) -> Bounds:
         """R and Y."""
-        suggested = math.sqrt(1.0 + float(chi2.ppf(SHARE_WITHIN, self.features - 1)))
+        suggested = math.sqrt(1.0 + 2.0 * float(gammaincinv(0.5 * (self.features - 1), SHARE_WITHIN)))
         return Bounds(suggested if self.norm is None else self.norm, self.output)
 
     @cached_property
     def kept(self) -> float:
         """What clipping leaves of Phi' Phi: E min(|phi|^2, R^2) / M, |phi|^2 being 1 and chi-squared of M - 1."""
         M, beyond = self.features, max(0.0, self.bounds.norm**2 - 1.0)
-        within, longer = chi2.cdf(beyond, M - 1), chi2.cdf(beyond, M + 1)
+        within, longer = chdtr(M - 1, beyond), chdtr(M + 1, beyond)
         return float((within + (M - 1) * longer + self.bounds.norm**2 * (1.0 - within)) / M)
 
 
@@ -325,7 +325,7 @@ class _Draws:
         T = np.tril(rng.standard_normal((K, M, M)), -1)
         uniform = rng.random((K, M))
         freedom = self.rows - np.arange(M)
-        T[:, np.arange(M), np.arange(M)] = np.sqrt(chi2.ppf(uniform, np.maximum(freedom, 1)))
+        T[:, np.arange(M), np.arange(M)] = np.sqrt(2.0 * gammaincinv(0.5 * np.maximum(freedom, 1), uniform))
         T[:, 0, 0] = math.sqrt(self.rows)
         T[:, :, freedom < 1] = 0.0  # fewer rows than features
         T = T[:, ::-1, :]  # the constant last

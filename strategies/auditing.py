@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from guerdon.audit import (
     Attack,
@@ -159,7 +159,7 @@ def audit_statistics(sums: Sequence[Any], rewards: Sequence[MadeReward]) -> list
     sigma: the noise separates two normal distributions a distance of mu apart at best (Dong, Roth and Su 2022).
     """
     bounds = {
-        s.party: 1.0 if s.exact else float(norm.cdf(1.0 / (noise_multiplier(s.epsilon, s.delta) * np.sqrt(2.0))))
+        s.party: 1.0 if s.exact else float(ndtr(1.0 / (noise_multiplier(s.epsilon, s.delta) * np.sqrt(2.0))))
         for s in sums
     }
     found = []
