@@ -90,8 +90,8 @@ class KernelFeatures:
         return np.concatenate([np.cos(angles), np.sin(angles)], axis=1) / math.sqrt(self.frequencies)
 
     def matrix(self, d: int) -> FloatArray:
-        """W (F, d)."""
-        from guerdon.models.fourier_features import orthogonal_frequencies  # PyTorch loads with the models
+        """Frequencies W (F, d)."""
+        from guerdon.models.fourier_features import orthogonal_frequencies
 
         return np.asarray(orthogonal_frequencies(self.frequencies, d, self.seed) / self.lengthscale)
 
