@@ -23,11 +23,13 @@ from guerdon.types import FloatArray
 from wire.messages import MessageError, digest
 
 __all__ = [
+    "EMBEDDING",
     "KIND",
     "MOST_CLASSES",
     "MOST_FREQUENCIES",
     "AskedEmbedding",
     "PartyEmbedding",
+    "announced",
     "checked",
     "content_hash",
     "is_embedding",
@@ -37,6 +39,9 @@ __all__ = [
     "restored_asked",
 ]
 
+EMBEDDING = "embedding"
+"""A term of a run's proposal: that mean embeddings are asked for, and by which frequencies (``announced``)."""
+
 KIND = "KernelFeatures"
 """What ``features.kind`` says where an embedding is asked for."""
 
@@ -45,7 +50,8 @@ MOST_CLASSES = 100
 
 MOST_FREQUENCIES = 65_536
 LENGTHSCALES = (1e-2, 1e4)
-"""What a party takes: a shorter length-scale, in units that make rows about 1, would show single rows as peaks."""
+"""What a party takes. Whether it is short for its rows, in the units that are asked for, the party finds out by these
+(``clients.sums``)."""
 
 SAME = 1e-6
 """Of one noise, how far two machines may compute it apart."""
@@ -102,6 +108,12 @@ class PartyEmbedding(MeanEmbedding):
 # What is asked.
 
 
+def announced(frequencies: int, seed: int, lengthscale: float | None = None) -> str:
+    """What the proposal's term says of the embedding; the length-scale where it is known that early."""
+    said = f"{frequencies} frequencies by seed {seed}"
+    return said if lengthscale is None else f"{said}, length-scale {lengthscale!r}"
+
+
 def kept_asked(asked: AskedEmbedding) -> dict[str, NDArray[Any]]:
     """What is asked as arrays to be sent or kept; ``restored_asked`` makes it again."""
     scaling = {f"scaling.{name}": array for name, array in asked.scaling.arrays().items()}
@@ -128,7 +140,7 @@ def restored_asked(arrays: Mapping[str, NDArray[Any]], columns: Sequence[str]) -
     if not (features.frequencies <= MOST_FREQUENCIES and shortest <= features.lengthscale <= longest):
         raise MessageError(
             f"an embedding is asked for by at most {MOST_FREQUENCIES} frequencies and a length-scale from {shortest:g} "
-            f"to {longest:g}, in units that make rows about 1: a shorter one would show single rows"
+            f"to {longest:g}: a shorter one would show single rows"
         )
     if len(classes) > MOST_CLASSES or len(set(classes)) < len(classes) or not np.isfinite(classes).all():
         raise MessageError(f"an embedding is asked for by at most {MOST_CLASSES} classes, all different")
