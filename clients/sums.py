@@ -18,10 +18,13 @@ from clients.node_config import Privacy
 from clients.privacy import Budget, allowed, kept_release, release, seeded_normal, system_normal
 from guerdon.mean_embedding import LEAST_ROWS
 from guerdon.types import Contribution
-from wire.kinds.embeddings import AskedEmbedding, PartyEmbedding
+from wire.kinds.embeddings import EMBEDDING, AskedEmbedding, PartyEmbedding, announced
 from wire.kinds.statistics import Asked, PartySums, Sent, content_hash, encode_sums, least_rows
 
 __all__ = ["asks_for_sums", "send_sums"]
+
+MOST_SPREAD = 100.0
+"""Length-scales that a column's standard deviation may be without noise: beyond, each row is a peak by itself."""
 
 FARTHEST = 1e100
 """Numbers beyond this are cut off where a private party embeds its rows."""
@@ -49,6 +52,7 @@ def send_sums(party: Party, asked: Asked | AskedEmbedding, context: Context) -> 
     PartyError
         It sends none, with the reason.
     """
+    _check_announced(party, asked)
     data, store, run = party.data, party.file.store, party.proposal.run
     own, privacy = data.contribution, party.file.privacy
     told: dict[str, Any] = {}
@@ -89,6 +93,27 @@ def send_sums(party: Party, asked: Asked | AskedEmbedding, context: Context) -> 
     return encode_sums(sums, data.target)
 
 
+def _check_announced(party: Party, asked: Asked | AskedEmbedding) -> None:
+    """Make sure that what is asked for is what the run's terms say.
+
+    Raises
+    ------
+    PartyError
+    """
+    term = party.proposal.terms.get(EMBEDDING)
+    if not isinstance(asked, AskedEmbedding):
+        if term is not None:
+            raise PartyError("this run's terms announce a mean embedding, and it asks for other sums: it sends none")
+        return
+    z = asked.features
+    if term not in (announced(z.frequencies, z.seed), announced(z.frequencies, z.seed, z.lengthscale)):
+        said = "announce none" if term is None else f"announce one by {term}"
+        raise PartyError(
+            f"this run asks for a mean embedding by {announced(z.frequencies, z.seed, z.lengthscale)}, and its terms "
+            f"{said}: it sends none"
+        )
+
+
 def _taken(own: Contribution, asked: Asked | AskedEmbedding, privacy: Privacy | None) -> tuple[Sent, int]:
     """What is asked for, without noise, and how many rows were clipped or left out.
 
@@ -118,6 +143,15 @@ def _embedding(own: Contribution, asked: AskedEmbedding, privacy: Privacy | None
         X = np.clip(X, -FARTHEST, FARTHEST)
     if not np.isfinite(X).all():
         raise PartyError("its rows can't be embedded: in the units that are asked for they are beyond float64")
+    if privacy is None and len(X):
+        with np.errstate(over="ignore", invalid="ignore"):
+            spread = X.std(axis=0) / asked.features.lengthscale
+        if not (spread <= MOST_SPREAD).all():
+            name = asked.columns[int(np.flatnonzero(~(spread <= MOST_SPREAD))[0])]
+            raise PartyError(
+                f"its embedding would show single rows: the standard deviation of column {name!r} is more than "
+                f"{MOST_SPREAD:g} times the length-scale that is asked for. The run needs a longer one, or larger units"
+            )
     found = PartyEmbedding.of(own.party, X, asked.features, y, asked.classes)
     if privacy is None:
         if len(found) < LEAST_ROWS:

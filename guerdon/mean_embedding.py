@@ -21,7 +21,7 @@ from guerdon.checks import is_number, require_count
 from guerdon.threads import one_thread
 from guerdon.types import FloatArray, closed
 
-__all__ = ["LEAST_ROWS", "KernelFeatures", "MeanEmbedding", "with_noise"]
+__all__ = ["LEAST_ROWS", "KernelFeatures", "MeanEmbedding", "noise_of", "with_noise"]
 
 BLOCK = 1 << 20
 """Features that are held at once: 8 MB, whatever the number of rows."""
@@ -34,6 +34,9 @@ ROUNDING = 1e-9
 
 UNLIKELY = 6.0
 """Noise goes no further than so many of its standard deviations."""
+
+CHANCE = 2e-9
+"""At most this for noise that is there to be taken for missing, a sum and a test."""
 
 COUNT_WEIGHT = 0.5
 """What the number of rows is multiplied by before noise goes on it: what it costs the rest, and what it is known to."""
@@ -233,6 +236,30 @@ class MeanEmbedding:
         a, b = math.sqrt(self.variance) / rows, math.sqrt(self.noises) * self.count_noise / rows
         return math.sqrt(4.0 * a**2 + 4.0 * self.features.frequencies * a**4 + b**2)
 
+    def lacks_noise(self, d: int) -> bool:
+        """Whether less noise is on it than ``noise`` says, as far as that shows beside rows of d features.
+
+        The squared length of a frequency's two numbers, over 2 noise^2, is exponential by noise alone, and larger with
+        rows. So neither are too many of them short (Chernoff's bound on how many of F lie below a length), nor are
+        those of the highest frequencies, where rows cancel, together shorter than chi^2 allows (Laurent and Massart).
+        """
+        if self.exact:
+            return False
+        F, surprise = self.features.frequencies, -math.log(CHANCE)
+        noisy = self.sums[: self.noises]
+        lengths = (np.square(noisy[:, :F]) + np.square(noisy[:, F:])) / (2.0 * self.noise**2)
+        found, expected = np.arange(1, F + 1) / F, -np.expm1(-np.sort(lengths, axis=1))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            apart = found * np.log(found / expected) + np.where(
+                found < 1.0, (1.0 - found) * np.log((1.0 - found) / (1.0 - expected)), 0.0
+            )
+        if ((found > expected) & (F * apart > surprise + math.log(F))).any():
+            return True
+        highest = np.argsort(-np.linalg.norm(self.features.matrix(d), axis=1), kind="stable")
+        some = np.array([F >> k for k in range(F.bit_length())])
+        together = np.cumsum(lengths[:, highest], axis=1)[:, some - 1]
+        return bool((together < some - np.sqrt(2.0 * some * (surprise + math.log(len(some))))).any())
+
     def told(self, least: int = LEAST_ROWS) -> Self:
         """The same with no sum over fewer than ``least`` rows, unless it is over none.
 
@@ -264,6 +291,12 @@ class MeanEmbedding:
 Kind = TypeVar("Kind", bound=MeanEmbedding)
 
 
+def noise_of(multiplier: float) -> tuple[float, float]:
+    """The standard deviations of the noise on each number of a sum, and on each count, by the multiplier of D."""
+    sigma = multiplier * math.hypot(1.0, COUNT_WEIGHT)
+    return sigma, sigma / COUNT_WEIGHT
+
+
 def with_noise(exact: Kind, multiplier: float, normal: Callable[[int], FloatArray]) -> Kind:
     """The embedding as it may leave a party that keeps its rows private.
 
@@ -279,8 +312,7 @@ def with_noise(exact: Kind, multiplier: float, normal: Callable[[int], FloatArra
     normal : callable
         normal(k) draws k independent standard normal numbers (k,).
     """
-    sigma = multiplier * math.hypot(1.0, COUNT_WEIGHT)
-    of_counts = sigma / COUNT_WEIGHT
+    sigma, of_counts = noise_of(multiplier)
     told = len(exact.classes) or 1
     if exact.classes and exact.counts[-1]:
         raise ValueError("each row of a private party is of one of the classes")

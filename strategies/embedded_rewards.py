@@ -36,7 +36,7 @@ from strategies.session import Outcome, Session
 from strategies.synthetic_data_rewards import SyntheticDataRewards, Work
 from wire.decoding import columns_of
 from wire.kinds import statistics
-from wire.kinds.embeddings import MOST_CLASSES, AskedEmbedding, PartyEmbedding
+from wire.kinds.embeddings import EMBEDDING, MOST_CLASSES, AskedEmbedding, PartyEmbedding, announced
 from wire.kinds.synthetic import Synthetic
 from wire.messages import Reward
 from wire.schema import Schema
@@ -105,10 +105,12 @@ class EmbeddedRewards(OfSums, SyntheticDataRewards):
         super().check(parts, texts)
 
     def discloses(self) -> dict[str, str]:
+        given = self.session.parts["valuation"].lengthscale
+        lengthscale = None if given == "auto" else float(given)
         return {
             **super().discloses(),
             "contribute": "statistics",
-            "embedding": f"{self._frequencies} frequencies by seed {self.settings.seed}",
+            EMBEDDING: announced(self._frequencies, self.settings.seed, lengthscale),
         }
 
     # What is asked for, and what comes.
@@ -281,7 +283,11 @@ class EmbeddedRewards(OfSums, SyntheticDataRewards):
         for entry, part in zip(record["parties"], parties, strict=True):
             if not part.exact:
                 counts = game.sizes[[p.party for p in parties].index(part.party)] / max(part.size, 1.0)
-                entry.update(epsilon=part.epsilon, delta=part.delta, privacy_cost=float(_cost(game, part)))
+                entry.update(epsilon=part.epsilon, delta=part.delta)
+                if not counts:  # nothing is left of its value, which can't be told without its noise
+                    record["diagnostics"].append(f"{part.party} counts as a party without rows: its noise is more")
+                    continue
+                entry["privacy_cost"] = float(_cost(game, part))
                 record["diagnostics"].append(f"the rows of {part.party} count {counts:.2f} times for their noise")
         alike = float(game.block_sums.sum()) / game.reference**2 if isinstance(game, EmbeddedGame) else 0.0
         if self.session.parts["valuation"].lengthscale == "auto" and alike > ALIKE:
@@ -315,7 +321,7 @@ class EmbeddedRewards(OfSums, SyntheticDataRewards):
 def _cost(game: Any, part: PartyEmbedding) -> float:
     """By how much less a party's own data are valued for its noise."""
     i = [p.party for p in game.contributions].index(part.party)
-    return float(game.penalty[i] / game.sizes[i] ** 2) if game.sizes[i] else 0.0
+    return float(game.penalty[i] / game.sizes[i] ** 2)
 
 
 def _classes(schema: Schema | None) -> tuple[float, ...]:

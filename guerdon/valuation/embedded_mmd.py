@@ -7,8 +7,8 @@ parties, T and G stay those of the features, in which no union is nearer to T th
 gone, since parties are like G. What is left open of alpha is told by leaving out parts of the frequencies in turn.
 
 An embedding with noise counts for less, so that privacy never pays. Its own value is what it is estimated to be less
-``SURE`` standard errors by the noise, and at least 0; in a union, and in T, its rows count c = 1 / (1 + (SURE e)^2)
-times, e being that error: much noise makes it a party without rows.
+``SURE`` standard errors by the noise; in a union, and in T, its rows count c = 1 / (1 + (SURE e)^2) times, e being that
+error. Where nothing is left of its own value it is a party without rows.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class EmbeddedDiscrepancy:
         Raises
         ------
         ValueError
-            No party, no rows, features that differ, or no synthetic point.
+            No party, no rows, none that tell anything beside their noise, features that differ, or no synthetic point.
         """
         parties = tuple(contributions)
         if not parties or not any(p.size for p in parties):
@@ -85,9 +85,20 @@ class EmbeddedDiscrepancy:
         own = self_sums(kernel, G)
         parts, between, by_features = _parts(features, sums, noise, G, progress)
         sizes = shares * np.array([p.size for p in parties])
+        while True:  # what drowns in its noise leaves T, which changes what the others are worth
+            blocks = _corrected(parts.sum(axis=0), np.append(sizes, len(G)), float(own.sum()))
+            penalty, drowned = _penalties(parties, blocks, sizes, len(G))
+            if not drowned.any():
+                break
+            sizes[drowned], between[:, drowned] = 0.0, 0.0
+            parts[:, :-1][:, drowned], parts[:, :, :-1][:, :, drowned] = 0.0, 0.0
+        if not sizes.any():
+            raise ValueError(
+                "no party's embedding tells anything beside the noise on it: each is worth less than three standard "
+                "errors by that noise, so that all count as parties without rows. A larger epsilon, more rows or "
+                "fewer frequencies would change that"
+            )
         between += np.outer((own - by_features) / len(G), sizes)
-        blocks = _corrected(parts.sum(axis=0), np.append(sizes, len(G)), float(own.sum()))
-        penalty = _penalties(parties, blocks, sizes, len(G))
         return EmbeddedGame(
             cast(Any, parties),
             G,
@@ -182,7 +193,8 @@ class EmbeddedGame(MaximumMeanDiscrepancyGame):
 
     @cached_property
     def alpha_errors(self) -> FloatArray | None:
-        """Standard errors of alpha (n,) by the number of frequencies and by noise; None for more than 100 parties.
+        """Standard errors of alpha (n,) by the number of frequencies and by noise; None for more than 100 parties, or
+        where it can't be told since without some frequencies nobody has a positive value.
 
         A jackknife over parts of the frequencies: alpha without each of them, all else as it is.
         """
@@ -195,6 +207,8 @@ class EmbeddedGame(MaximumMeanDiscrepancyGame):
             blocks = _corrected((total - part) * count / (count - 1), rows, own)
             A, B = blocks[:-1].sum(axis=1), blocks[:-1, :-1] + np.diag(self.penalty)
             phi = closed_form_shapley(A, B, self.counted, self.reference).values
+            if phi.max() <= 0.0:
+                return None
             found.append(phi / phi.max())
         alphas = np.array(found)
         return np.asarray(np.sqrt((count - 1) / count * np.square(alphas - alphas.mean(axis=0)).sum(axis=0)))
@@ -244,13 +258,17 @@ def _corrected(sums: FloatArray, rows: FloatArray, own: float) -> FloatArray:
     return np.asarray(sums + (own - sums[-1, -1]) / rows[-1] ** 2 * np.outer(rows, rows))
 
 
-def _penalties(parties: Sequence[MeanEmbedding], blocks: FloatArray, sizes: FloatArray, g: int) -> FloatArray:
-    """What goes on B_ii: the own value of a party with noise is less by SURE standard errors, and at least 0."""
+def _penalties(
+    parties: Sequence[MeanEmbedding], blocks: FloatArray, sizes: FloatArray, g: int
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """What goes on B_ii, so that the own value of a party with noise is less by SURE standard errors (n,), and whether
+    nothing is left of it then (n,)."""
     t, A = float(sizes.sum()) + g, blocks[:-1].sum(axis=1)
-    penalty = np.zeros(len(parties))
+    penalty, drowned = np.zeros(len(parties)), np.zeros(len(parties), dtype=bool)
     for i, party in enumerate(parties):
         if party.exact or not sizes[i]:
             continue
         value = 2.0 * A[i] / (sizes[i] * t) - blocks[i, i] / sizes[i] ** 2
-        penalty[i] = sizes[i] ** 2 * (value - max(value - SURE * party.value_error, 0.0))
-    return penalty
+        penalty[i] = sizes[i] ** 2 * SURE * party.value_error
+        drowned[i] = value <= SURE * party.value_error
+    return penalty, drowned

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,16 @@ from clients.__main__ import cli
 from clients.app import app
 from clients.privacy import Budget
 from clients.reward_store import load_reward
+from guerdon.models.features import Affine
+from guerdon.scaling import Scaling
 from server.app import mediate
 from server.config import ConfigError, RunConfig
 from server.report import write_report
 from server.run_directory import RunDirectory
+from strategies.embedded_rewards import EmbeddedRewards
 from tests.fakes import LocalGrid
+from wire.kinds.embeddings import EMBEDDING, AskedEmbedding
+from wire.kinds.statistics import Asked, encode_asked
 from wire.kinds.synthetic import synthetic_table
 from wire.messages import CONTRIBUTE
 
@@ -261,6 +267,65 @@ class TestRefused:
         found = refusals(directory)
         assert list(found) == ["east"]
         assert re.search(reason, found["east"]), found
+
+
+class TestWhatAPartySends:
+    """Only what the terms announce, and in no units that would show single rows."""
+
+    @pytest.mark.parametrize("other", [{"frequencies": 65_536}, {"seed": 9}, {"lengthscale": 1.5}])
+    def test_is_what_the_terms_say(self, data: Path, other: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        to_ask = EmbeddedRewards.to_ask
+
+        def another(self: EmbeddedRewards, columns: Any) -> AskedEmbedding:
+            asked = to_ask(self, columns)
+            return replace(asked, features=replace(asked.features, **other))
+
+        monkeypatch.setattr(EmbeddedRewards, "to_ask", another)
+        found = asked_and_refused(config(data, strategy=QUICK, valuation="MaximumMeanDiscrepancy(lengthscale=2.0)"))
+        assert len(found) == 3
+        said = "its terms announce one by 1024 frequencies by seed 0, length-scale 2.0"
+        assert all(said in reason for reason in found.values())
+
+    def test_is_no_embedding_where_none_is_announced(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        told = EmbeddedRewards.discloses
+        monkeypatch.setattr(
+            EmbeddedRewards, "discloses", lambda self: {k: v for k, v in told(self).items() if k != EMBEDDING}
+        )
+        found = asked_and_refused(config(data, strategy=QUICK))
+        assert len(found) == 3
+        assert all("its terms announce none" in reason for reason in found.values())
+
+    def test_is_an_embedding_where_one_is_announced(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        other = Asked(("age", "pressure"), Scaling.identity(2), Affine(), None)
+        monkeypatch.setattr(EmbeddedRewards, "request", lambda self, party: encode_asked(other))
+        found = asked_and_refused(config(data, strategy=QUICK))
+        assert len(found) == 3
+        assert all("announce a mean embedding, and it asks for other sums" in reason for reason in found.values())
+
+    def test_without_noise_shows_no_single_rows(self, data: Path) -> None:
+        short = {"standardize": False, "valuation": "MaximumMeanDiscrepancy(lengthscale=0.02)", "strategy": QUICK}
+        found = asked_and_refused(config(data, **short))
+        assert len(found) == 3
+        assert all("would show single rows: the standard deviation of column 'age'" in r for r in found.values())
+
+    def test_in_units_that_are_tiny_shows_no_single_rows(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        to_ask = EmbeddedRewards.to_ask
+
+        def tiny(self: EmbeddedRewards, columns: Any) -> AskedEmbedding:
+            asked = to_ask(self, columns)
+            return replace(asked, scaling=replace(asked.scaling, feature_scale=asked.scaling.feature_scale * 1e-6))
+
+        monkeypatch.setattr(EmbeddedRewards, "to_ask", tiny)
+        assert all("would show single rows" in r for r in asked_and_refused(config(data, strategy=QUICK)).values())
+
+
+def asked_and_refused(settings: dict[str, Any]) -> dict[str, str]:
+    """Why each party refuses to send what it is asked for, in a run that ends for it."""
+    try:
+        run({**settings, "stop-after": "valuation"})
+    except Exception as error:
+        assert "part" in str(error), error  # noqa: PT017
+    return refusals(RunDirectory(Path(settings["run-dir"])))
 
 
 QUICK = "SyntheticDataRewards(size=50, frequencies=1024)"

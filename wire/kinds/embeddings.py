@@ -15,18 +15,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from guerdon.mean_embedding import LEAST_ROWS, KernelFeatures, MeanEmbedding, with_noise
+from guerdon.mean_embedding import LEAST_ROWS, KernelFeatures, MeanEmbedding, noise_of, with_noise
+from guerdon.privacy import noise_multiplier
 from guerdon.scaling import Scaling
 from guerdon.tables import Columns
 from guerdon.types import FloatArray
 from wire.messages import MessageError, digest
 
 __all__ = [
+    "EMBEDDING",
     "KIND",
     "MOST_CLASSES",
     "MOST_FREQUENCIES",
     "AskedEmbedding",
     "PartyEmbedding",
+    "announced",
     "checked",
     "content_hash",
     "is_embedding",
@@ -36,6 +39,9 @@ __all__ = [
     "restored_asked",
 ]
 
+EMBEDDING = "embedding"
+"""A term of a run's proposal: that mean embeddings are asked for, and by which frequencies (``announced``)."""
+
 KIND = "KernelFeatures"
 """What ``features.kind`` says where an embedding is asked for."""
 
@@ -44,7 +50,11 @@ MOST_CLASSES = 100
 
 MOST_FREQUENCIES = 65_536
 LENGTHSCALES = (1e-2, 1e4)
-"""What a party takes: a shorter length-scale, in units that make rows about 1, would show single rows as peaks."""
+"""What a party takes. Whether it is short for its rows, in the units that are asked for, the party finds out by these
+(``clients.sums``)."""
+
+SAME = 1e-6
+"""Of one noise, how far two machines may compute it apart."""
 
 ARRAY_NAMES = {"embedding", "counts", "classes", "kernel", "noise", "privacy"}
 
@@ -98,6 +108,12 @@ class PartyEmbedding(MeanEmbedding):
 # What is asked.
 
 
+def announced(frequencies: int, seed: int, lengthscale: float | None = None) -> str:
+    """What the proposal's term says of the embedding; the length-scale where it is known that early."""
+    said = f"{frequencies} frequencies by seed {seed}"
+    return said if lengthscale is None else f"{said}, length-scale {lengthscale!r}"
+
+
 def kept_asked(asked: AskedEmbedding) -> dict[str, NDArray[Any]]:
     """What is asked as arrays to be sent or kept; ``restored_asked`` makes it again."""
     scaling = {f"scaling.{name}": array for name, array in asked.scaling.arrays().items()}
@@ -124,7 +140,7 @@ def restored_asked(arrays: Mapping[str, NDArray[Any]], columns: Sequence[str]) -
     if not (features.frequencies <= MOST_FREQUENCIES and shortest <= features.lengthscale <= longest):
         raise MessageError(
             f"an embedding is asked for by at most {MOST_FREQUENCIES} frequencies and a length-scale from {shortest:g} "
-            f"to {longest:g}, in units that make rows about 1: a shorter one would show single rows"
+            f"to {longest:g}: a shorter one would show single rows"
         )
     if len(classes) > MOST_CLASSES or len(set(classes)) < len(classes) or not np.isfinite(classes).all():
         raise MessageError(f"an embedding is asked for by at most {MOST_CLASSES} classes, all different")
@@ -173,8 +189,8 @@ def checked(party: str, arrays: Mapping[str, NDArray[Any]], asked: AskedEmbeddin
             f"epsilon = {found.epsilon:g} and delta = {found.delta:g} do not go with noise of standard deviations "
             f"{found.noise:g} and {found.count_noise:g}"
         )
-    if not (found.epsilon > 0.0 and 0.0 <= found.delta < 1.0):
-        raise MessageError(f"epsilon = {found.epsilon:g} and delta = {found.delta:g} are no promise")
+    if not found.exact:
+        _require_noise(found)
     if not found.exact and asked.classes and (found.counts[-1] or found.sums[-1].any()):
         raise MessageError("with noise, every sum is of a class: what its last one holds has no noise on it")
     few = [int(count) for count in found.counts if 0 < count < LEAST_ROWS]
@@ -184,6 +200,29 @@ def checked(party: str, arrays: Mapping[str, NDArray[Any]], asked: AskedEmbeddin
             f"{few[0] if few else len(found)}"
         )
     return found
+
+
+def _require_noise(found: PartyEmbedding) -> None:
+    """Make sure that a private party's noise is what its promise takes, and is there: values are corrected by it.
+
+    Raises
+    ------
+    MessageError
+    """
+    try:
+        needed = noise_of(noise_multiplier(found.epsilon, found.delta))
+    except ValueError as error:
+        raise MessageError(f"its promise of privacy is none: {error}") from error
+    if not np.allclose((found.noise, found.count_noise), needed, rtol=SAME, atol=0.0):
+        raise MessageError(
+            f"epsilon = {found.epsilon:g} and delta = {found.delta:g} take noise of standard deviations {needed[0]:g} "
+            f"on sums and {needed[1]:g} on counts, and it says {found.noise:g} and {found.count_noise:g}"
+        )
+    if found.lacks_noise(len(found.feature_names)):
+        raise MessageError(
+            f"it says that noise of standard deviation {found.noise:g} is on its sums, and they are too short for it: "
+            "less was added, or none"
+        )
 
 
 def is_embedding(arrays: Mapping[str, NDArray[Any]]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -137,3 +139,50 @@ class TestPrivacy:
         mean = np.mean([game.block_sums[1, 1] for game in found]) / share**2
         spread = np.std([game.block_sums[1, 1] for game in found]) / share**2
         assert mean == pytest.approx(exact.block_sums[1, 1], abs=max(4 * spread / 10, 0.02 * exact.block_sums[1, 1]))
+
+
+class TestFewPrivateRows:
+    """Parties whose noise is more than their rows count as parties without rows, and abort nothing."""
+
+    def game(self, epsilons: tuple[float, ...], rows: int, seed: int) -> EmbeddedGame:
+        parties = blobs(seed, sizes=(rows,) * 3)
+        normal = np.random.default_rng(seed).standard_normal
+        found = [
+            with_noise(e, noise_multiplier(epsilon, 1e-5), normal) if np.isfinite(epsilon) else e
+            for e, epsilon in zip(embedded(parties, KernelFeatures(2.0, 512)), epsilons, strict=True)
+        ]
+        return EmbeddedDiscrepancy().game(found, synthetic(parties, 300))
+
+    def test_they_have_the_value_of_nobody(self) -> None:
+        for seed in range(6):
+            for epsilon in (0.05, 0.1, 0.2):
+                game = self.game((epsilon, np.inf, np.inf), 100, seed)
+                assert game.sizes[0] == 0.0
+                phi = game.shapley()
+                assert phi[0] == pytest.approx(0.0, abs=1e-12)
+                assert phi[1:].min() > 0.0
+                assert game(np.array([[True, False, False]]))[0] == 0.0
+                assert game.alpha_errors is not None
+                RectifiedRhoShapley(incentive="none", rho=0.5)(phi, game)
+
+    @pytest.mark.parametrize(("epsilon", "rows"), [(0.1, 100), (0.1, 300), (0.3, 100)])
+    def test_where_nobody_is_left_it_is_said_so(self, epsilon: float, rows: int) -> None:
+        for seed in range(8):
+            with pytest.raises(ValueError, match="no party's embedding tells anything beside the noise"):
+                self.game((epsilon,) * 3, rows, seed)
+
+    @pytest.mark.parametrize(("epsilon", "rows"), [(1.0, 100), (1.0, 300), (3.0, 100), (0.3, 1000)])
+    def test_whoever_is_left_has_a_positive_value(self, epsilon: float, rows: int) -> None:
+        for seed in range(4):
+            try:
+                game = self.game((epsilon,) * 3, rows, seed)
+            except ValueError as error:
+                assert "beside the noise" in str(error)  # noqa: PT017
+                continue
+            assert game.shapley().min() > -1e-12
+
+    def test_no_error_of_alpha_where_no_part_has_a_positive_value(self) -> None:
+        parties = blobs(sizes=(60, 90, 150))
+        game = EmbeddedDiscrepancy().game(embedded(parties, KernelFeatures(1.0, 64)), synthetic(parties, 100))
+        assert game.alpha_errors is not None
+        assert replace(game, penalty=game.counted**2 * 10.0).alpha_errors is None
