@@ -39,6 +39,7 @@ SYNTHETIC = {
     "scheme": "RectifiedRhoShapley(incentive='rational')",
 }
 COPIES = {**SYNTHETIC, "generator": "KernelDensity(bandwidth=0.001)"}
+TRAINED = "MmdGan(epochs=2, batch=20, critic_steps=1, noise=4, width=8)"
 RIDGE = {"model": "BayesianLinear(features='Affine()', noise=1.0)"}
 OVERFIT = {
     "model": "GaussianProcess(kernel='rbf(lengthscale=0.3, outputscale=1.0)', noise=0.0001)",
@@ -204,6 +205,43 @@ def test_the_run_goes_on_for_the_others(data: Path, monkeypatch: pytest.MonkeyPa
     record = run(config(data, **RIDGE, max_disclosure=0.6)).read_allocation()
     assert [entry["delivered"] for entry in record["parties"]] == [True, False, True]
     assert all((entry["reward"] is None) == (entry["party"] == "north") for entry in record["parties"])
+
+
+def test_rows_of_what_was_made_before_the_run_are_not_taken_for_harmless(data: Path) -> None:
+    """Twins of theirs would draw from one source, which may have been made of these very rows, and be told .5."""
+    parts = {**SYNTHETIC, "generator": TRAINED, "scheme": "RectifiedRhoShapley(incentive='none')"}
+    trained = run(config(data, **parts, stop_after="valuation")).path / "generator.npz"
+    pooled = pl.concat([pl.read_parquet(data / f"{party}.parquet") for party in PARTIES])
+    given = data.parent / "given.parquet"
+    pooled.write_parquet(given)  # the parties' own rows
+    for name, path in (("generator_file", trained), ("synthetic_file", given)):
+        source = {name: str(path)}
+        settings = config(data, **parts, **source, run_dir=str(data.parent / name), max_disclosure=0.9)
+        record = run(settings).read_allocation()
+        assert any("made before this run" in sentence for sentence in record["diagnostics"])
+        for entry in record["parties"]:
+            assert entry["disclosure"]["most"] == (0.5 if entry["synthetic_rows"] == 0 else 1.0)
+            assert ("could not be audited" in (entry.get("held_back") or "")) == (entry["synthetic_rows"] > 0)
+
+
+def test_values_by_public_rows_are_audited_too(data: Path) -> None:
+    public = data.parent / "public.parquet"
+    rows(1, 80).write_parquet(public)
+    value = {"valuation": "MaximumMeanDiscrepancy(reference='public')", "public_file": str(public)}
+    parts = {**SYNTHETIC, "scheme": "RectifiedRhoShapley(incentive='none')"}
+    record = run(config(data, **parts, **value, max_disclosure=0.99)).read_allocation()
+    assert [entry["disclosure"]["reason"] for entry in record["parties"]] == ["", "", ""]
+    assert all(entry["disclosure"]["attacks"] or entry["disclosure"]["harmless"] for entry in record["parties"])
+    assert record["stage"] == "delivered"
+
+
+def test_a_column_that_does_not_vary_hides_no_copies(data: Path) -> None:
+    for party in PARTIES:  # of which a standard deviation is 1e-17
+        path = data / f"{party}.parquet"
+        pl.read_parquet(path).with_columns(dose=pl.lit(0.1)).write_parquet(path)
+    record = run(config(data, **COPIES, standardize=False)).read_allocation()
+    for name in ("nearest row", "guessing cells"):
+        assert max(areas(record, name)) > 0.9, name
 
 
 def test_what_gives_away_less_goes_out(tmp_path: Path) -> None:
