@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from guerdon.row_marks import RowMarks
 from guerdon.types import Contribution, FloatArray, Statistics
 
-__all__ = ["Scaling"]
+__all__ = ["Scaling", "deviations"]
 
 QUARTILES_APART = 1.3489795003921634
 """Standard deviations between the quartiles of a normal distribution."""
@@ -63,7 +63,7 @@ class Scaling:
         y = np.concatenate(outputs) if outputs else np.zeros(1)
         if robust:
             return cls(np.median(X, axis=0), _robust_scale(X), float(np.median(y)), float(_robust_scale(y[:, None])[0]))
-        return cls(X.mean(axis=0), _scale(X), float(y.mean()), float(_scale(y[:, None])[0]))
+        return cls(X.mean(axis=0), deviations(X), float(y.mean()), float(deviations(y[:, None])[0]))
 
     @classmethod
     def of_sums(cls, sums: Sequence[Statistics]) -> Self:
@@ -158,7 +158,7 @@ class Scaling:
         )
 
 
-def _scale(columns: FloatArray) -> FloatArray:
+def deviations(columns: FloatArray) -> FloatArray:
     """Standard deviation of each column; 1 where a column is constant up to rounding."""
     deviation = columns.std(axis=0)
     constant = deviation <= 1e-12 * np.maximum(np.abs(columns).max(axis=0), np.finfo(np.float64).tiny)
@@ -177,7 +177,7 @@ def _robust_scale(columns: FloatArray) -> FloatArray:
 
 def _blur(columns: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
     """How weights (m,) of the rows move each column's mean, in its standard deviations, and stretch these."""
-    mean, deviation = columns.mean(axis=0), _scale(columns)
+    mean, deviation = columns.mean(axis=0), deviations(columns)
     weighted = np.average(columns, axis=0, weights=w)
     spread = np.sqrt(np.average(np.square(columns - weighted), axis=0, weights=w))
     constant = np.ptp(columns, axis=0) <= 1e-12 * np.abs(columns).max(axis=0, initial=0.0)

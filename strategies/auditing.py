@@ -31,6 +31,7 @@ from guerdon.images import from_pixels
 from guerdon.pipeline import Allocation, MadeReward, Realization, ValueFunction
 from guerdon.privacy import noise_multiplier
 from guerdon.row_marks import shown
+from guerdon.scaling import Scaling
 from guerdon.tables import Columns
 from guerdon.types import Contribution, FloatArray, Progress
 from wire.kinds.withheld import Withheld
@@ -133,8 +134,8 @@ def audit_synthetic(
     for k in range(2):
         twins.append(twin(halves.half(k == 1), own[k]))
         progress("audit", k + 1, n + 2)
-    spread = np.concatenate([c.X for c in pool]).std(axis=0)
-    units = np.where(spread > 0.0, spread, 1.0) if columns is not None else np.ones_like(spread)
+    inputs = [replace(c, y=None) for c in pool]
+    units = Scaling.identity(pool[0].X.shape[1]) if columns is None else Scaling.of_pool(inputs)
     found = []
     for i, party in enumerate(allocation.parties):
         if len(drawn[i]) == 0:
@@ -147,7 +148,8 @@ def audit_synthetic(
                 for made, inside in zip(twins, (targets.first, ~targets.first), strict=True)
             ]
             judged = judge_attacks(party, allocation.parties, targets, scored)
-            found.append(replace(judged, closest=_closest(_pixels_or_points(drawn[i]) / units, rows.X / units)))
+            closest = _closest(units.features(_pixels_or_points(drawn[i])), units.features(rows.X))
+            found.append(replace(judged, closest=closest))
         progress("audit", i + 3, n + 2)
     return found
 
@@ -232,19 +234,20 @@ def _synthetic_scores(
     inside: NDArray[np.bool_],
     *,
     columns: Columns | None,
-    units: FloatArray,
+    units: Scaling,
     rng: np.random.Generator,
 ) -> dict[str, Scored]:
     S = _pixels_or_points(drawn)
-    scored = {"nearest row": nearest(rows.X / units, S / units)}
+    X, near, world = (units.features(block) for block in (rows.X, S, own.X))
+    scored = {"nearest row": nearest(X, near)}
     if min(len(S), len(own.X)) > 1:
-        scored["density ratio"] = density_ratio(rows.X / units, S / units, own.X / units)
+        scored["density ratio"] = density_ratio(X, near, world)
     if columns is not None:
         labelled = rows.y is not None and drawn.labels is not None
-        ours = Cells.of(columns, rows.X, rows.y if labelled else None)
-        theirs = Cells.of(columns, S, drawn.labels if labelled else None)
-        scored["singling out"] = singling_out(ours, inside, theirs, rng)
-        scored["guessing cells"] = guesses(ours, theirs)
+        cells = Cells.of(columns, rows.X, rows.y if labelled else None)
+        drawn_cells = Cells.of(columns, S, drawn.labels if labelled else None)
+        scored["singling out"] = singling_out(cells, inside, drawn_cells, rng)
+        scored["guessing cells"] = guesses(cells, drawn_cells)
     return scored
 
 

@@ -233,6 +233,7 @@ class EmbeddedRewards(OfSums, SyntheticDataRewards):
             target=self.target,
             scaling=scaling,
             features=None,
+            public=None,
             grown=grown,
             quality=None,
             discloses="",

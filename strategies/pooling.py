@@ -21,6 +21,7 @@ from flwr.serverapp import Grid
 from flwr.serverapp.exception import AggregationError
 from numpy.typing import NDArray
 
+from guerdon.audit import Disclosure
 from guerdon.duplicates import count_duplicates, without_near_copies, without_repeats
 from guerdon.images import image_shape
 from guerdon.pipeline import asks
@@ -347,14 +348,17 @@ class PoolingMediator(Conversation):
 
     def _audited(self, outcome: Outcome) -> Outcome:
         """The outcome with what its rewards give away: in the record, to each party of its own rows, and without the
-        rewards that give away more than the run allows."""
+        rewards that give away more than the run allows. What nothing was found of is not shown to give away less."""
         settings, parties = self.settings, list(outcome.rewards)
-        if not parties or outcome.audit is None or settings.audit is False:
+        if not parties or settings.audit is False or (outcome.audit is None and not settings.limits_disclosure):
             return outcome
+        found: list[Disclosure] = []
         try:
-            found = outcome.audit()
+            found += outcome.audit() if outcome.audit is not None else ()
         except BROKEN as error:  # what twins of half the rows can't be made of, rewards of all can
-            found = nothing_found(parties, f"{error}".rstrip("."))
+            found += nothing_found(parties, f"{error}".rstrip("."))
+        looked_into = {own.party for own in found}
+        found += nothing_found([party for party in parties if party not in looked_into], "the strategy did not look")
         for reason in dict.fromkeys(own.reason for own in found if own.reason):
             whose = listed([own.party for own in found if own.reason == reason])
             outcome.record.setdefault("diagnostics", []).append(

@@ -180,7 +180,7 @@ class SyntheticDataRewards(PoolingMediator):
             self.note(f"the synthetic rows are {discloses}: agree to that before rewards are given")
         if self.carried and grown.allocation.rewards:
             self.note(self.carried)
-        work = Work(contributions, scaled, self.target, scaling, features, grown, quality, discloses)
+        work = Work(contributions, scaled, self.target, scaling, features, public, grown, quality, discloses)
         for sentence in _lost_classes(work, self.settings.schema):
             self.note(sentence)
         allocation = grown.allocation
@@ -211,31 +211,36 @@ class SyntheticDataRewards(PoolingMediator):
                 )
                 for i, made in enumerate(allocation.rewards)
             },
-            audit=lambda: self._audit(work, generator),
+            audit=lambda: self._audit(work),
         )
 
-    def _audit(self, work: Work, generator: FittedGenerator | GivenRows) -> list[Disclosure]:
+    def _audit(self, work: Work) -> list[Disclosure]:
         """What the synthetic rows of each party give away of the others': twins come from generators fitted anew."""
         allocation, pool, parts = work.grown.allocation, work.scaled, self.session.parts
         if work.shape is not None and self.settings.audit is not True and not self.settings.limits_disclosure:
             why = "not looked into, since twins of images take as long as they do: audit = true asks for it"
             return nothing_found(allocation.parties, why)
-        self.stage("audit", len(pool) + 2)
         drawn = [_some_rows(work.grown.synthetic, rows_drawn(made)) for made in allocation.rewards]
-        refits = isinstance(generator, FittedGenerator) and self.session.generator is None
+        if self.session.generator is not None or self.session.synthetic is not None:
+            # Twins would draw from it alike, and it may have been made of these very rows.
+            why = "rows come from a generator, or a file, that was made before this run"
+            return [
+                replace(found, reason="", harmless=True) if len(own) == 0 else found
+                for found, own in zip(nothing_found(allocation.parties, why), drawn, strict=True)
+            ]
+        self.stage("audit", len(pool) + 2)
         carrier, whole = MaximumMeanDiscrepancy(lengthscale="auto"), len(work.grown.synthetic)
-        # Half as many as for all rows, but enough for the largest reward; those that were given stay as many.
-        size = min(whole, max(whole // 2, *map(len, drawn))) if isinstance(generator, FittedGenerator) else whole
+        size = min(whole, max(whole // 2, *map(len, drawn)))  # half as many, but enough for the largest reward
 
         def twin(half: Sequence[Contribution], rng: np.random.Generator) -> SyntheticTwin:
             rng_fit, rng_draw, rng_rewards, rng_more = rng.spawn(4)
-            source: Any = self._fitted_to_half(half, rng_fit, pixels=work.features is not None) if refits else generator
+            source = self._fitted_to_half(half, rng_fit, pixels=work.features is not None)
             if work.features is None:
                 synthetic = source.sample(size, rng=rng_draw)
             else:
                 represented = work.features.fit(half, source, size, rng=rng_draw, progress=lambda *_: None)
                 half, synthetic = represented.contributions, represented.first
-            things = {"synthetic": synthetic.points}
+            things = {"synthetic": synthetic.points, "public": work.public}
             made = twin_rewards(
                 allocation,
                 half,
@@ -504,14 +509,15 @@ def _short(missing: float, target: float) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """The pool as it came and in standard units, its scaling and what it is valued by, the synthetic pool with its game
-    and quality, and what its generator discloses."""
+    """The pool as it came and in standard units, its scaling and what it is valued by (features, public rows), the
+    synthetic pool with its game and quality, and what its generator discloses."""
 
     contributions: Sequence[Contribution]
     scaled: Sequence[Contribution]
     target: str
     scaling: Scaling
     features: Any
+    public: FloatArray | None
     grown: GrownPool
     quality: dict[str, Any] | None
     discloses: str

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from guerdon.scaling import deviations
 from guerdon.tables import Columns
 from guerdon.threads import one_thread
 from guerdon.types import FloatArray
@@ -121,7 +122,7 @@ def singling_out(rows: Cells, inside: NDArray[np.bool_], S: Cells, rng: np.rando
 
 def guesses(rows: Cells, S: Cells) -> Scored:
     """The share of each row's cells that its nearest row of S, by all other cells, has right."""
-    spread = np.maximum(np.concatenate([rows.numbers, S.numbers]).std(axis=0), 1e-12)
+    spread = deviations(np.concatenate([rows.numbers, S.numbers]))
     ours, theirs = rows.numbers / spread, S.numbers / spread
     p, q = ours.shape[1], rows.codes.shape[1]
     secret = np.unique(np.linspace(0, p + q - 1, min(p + q, GUESSED)).astype(int))
@@ -144,8 +145,12 @@ def guesses(rows: Cells, S: Cells) -> Scored:
 
 
 def _distances(rows: FloatArray, S: FloatArray) -> Iterator[tuple[int, FloatArray]]:
-    """Squared distances in blocks of rows: where each block starts, and (b, s)."""
-    step = max(1, BLOCK // max(len(S), 1))
+    """Squared distances in blocks of rows: where each block starts, and (b, s).
+
+    From the middle of S, as |a|^2 + |b|^2 - 2 a.b of rows that lie far from 0 has no digits left.
+    """
+    step, middle = max(1, BLOCK // max(len(S), 1)), S.mean(axis=0)
+    rows, S = rows - middle, S - middle
     squares = np.square(S).sum(axis=1)
     for start in range(0, len(rows), step):
         block = rows[start : start + step]

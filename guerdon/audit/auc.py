@@ -52,6 +52,11 @@ def area_with_interval(
     groups : (m,) array of int, optional
         Rows of one number are one row many times, and count as one in the interval.
 
+    Returns
+    -------
+    Area
+        From 0 to 1 where a score is no number: then nothing is known.
+
     Raises
     ------
     ValueError
@@ -67,6 +72,8 @@ def area_with_interval(
     counts = int(inside.sum()), int((~inside).sum())
     if min(counts) < 2:
         raise ValueError(f"at least two rows must be in and two not, got {counts[0]} and {counts[1]}")
+    if any(np.isnan(s).any() for s in scores):
+        return Area(0.5, 0.0, 1.0)
     areas, moves = zip(*(_placements(s, side) for s, side in zip(scores, (inside, ~inside), strict=True)), strict=True)
     auc = float(np.mean(areas))
     moved = 0.5 * (moves[0] + moves[1])

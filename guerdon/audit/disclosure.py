@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -85,14 +86,14 @@ class Disclosure:
     def most(self) -> float:
         """The AUC that is not excluded: the largest upper end of the attacks' intervals, or what is promised.
 
-        1 where nothing is known. That every attack's upper end lies below a limit is wrong for an AUC above it in at
-        most one of 40 rewards, however many attacks there are: all of them have to pass.
+        1 where nothing is known, or something came out as no number. That every attack's upper end lies below a limit
+        is wrong for an AUC above it in at most one of 40 rewards, however many attacks there are: all of them have to
+        pass.
         """
         if self.harmless:
             return 0.5
-        if self.bound is not None:
-            return self.bound
-        return max((attack.area.high for attack in self.attacks), default=CERTAIN)
+        ends = [attack.area.high for attack in self.attacks] if self.bound is None else [self.bound]
+        return max((end if isfinite(end) else CERTAIN for end in ends), default=CERTAIN)
 
     @property
     def strongest(self) -> Attack | None:

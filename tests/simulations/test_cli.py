@@ -16,6 +16,7 @@ from simulations.processes import StoppedError
 from simulations.scenarios import scenario_names
 
 CHECKOUT = Path(__file__).parents[2]
+PARTIES = ("east", "north", "west")
 RECORD = {"run": "r", "stage": "delivered", "grand_value": 1.0, "unit": "nats", "parties": [], "notes": []}
 
 
@@ -63,6 +64,29 @@ def test_purge_deletes_the_data_only(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert not (run / "data").exists()
     assert (run / "config.toml").exists()
     assert cli.main(["resume", str(run)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("held", "sentence"),
+    [
+        (("north", "west"), "The run did not complete: max-disclosure held the reward of north, west back."),
+        ((), "The run did not complete: not every party took its reward."),
+    ],
+)
+def test_rewards_that_were_held_back_or_not_taken_leave_a_run_incomplete(
+    held: tuple[str, ...], sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parties = [{"party": p, **({"held_back": "max-disclosure = 0.6"} if p in held else {})} for p in PARTIES]
+
+    def launch(app: Path, run: Path, parties_: int, **_: object) -> Outcome:
+        (run / "allocation.json").write_text(json.dumps({**RECORD, "stage": "rewarded", "parties": parties}))
+        return Outcome(True, "completed")
+
+    monkeypatch.setattr("simulations.launch.launch", launch)
+    monkeypatch.setattr("simulations.lies.told.add_to_run", lambda run: None)
+    monkeypatch.setattr("simulations.present.present", lambda *_: None)  # of its table there are tests of its own
+    assert cli.main(["run", "diabetes"]) == 1
+    assert sentence in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -17,12 +19,15 @@ from clients.app import app
 from clients.consent import proposals, read_ledger
 from clients.reward_store import load_reward
 from guerdon.audit import Area, Attack, Disclosure
+from guerdon.types import Contribution
 from server.app import mediate
 from server.config import ConfigError, RunConfig
 from server.report.mediator_page import mediator_page
 from server.run_directory import RunDirectory
 from simulations.present import present
 from strategies.auditing import audit_statistics, exposure_of, why_held_back
+from strategies.model_rewards import ModelRewards
+from strategies.session import Outcome
 from tests.fakes import LocalGrid
 from wire.kinds import kind_of
 from wire.pages.party_page import party_page
@@ -34,6 +39,7 @@ SYNTHETIC = {
     "scheme": "RectifiedRhoShapley(incentive='rational')",
 }
 COPIES = {**SYNTHETIC, "generator": "KernelDensity(bandwidth=0.001)"}
+TRAINED = "MmdGan(epochs=2, batch=20, critic_steps=1, noise=4, width=8)"
 RIDGE = {"model": "BayesianLinear(features='Affine()', noise=1.0)"}
 OVERFIT = {
     "model": "GaussianProcess(kernel='rbf(lengthscale=0.3, outputscale=1.0)', noise=0.0001)",
@@ -201,6 +207,43 @@ def test_the_run_goes_on_for_the_others(data: Path, monkeypatch: pytest.MonkeyPa
     assert all((entry["reward"] is None) == (entry["party"] == "north") for entry in record["parties"])
 
 
+def test_rows_of_what_was_made_before_the_run_are_not_taken_for_harmless(data: Path) -> None:
+    """Twins of theirs would draw from one source, which may have been made of these very rows, and be told .5."""
+    parts = {**SYNTHETIC, "generator": TRAINED, "scheme": "RectifiedRhoShapley(incentive='none')"}
+    trained = run(config(data, **parts, stop_after="valuation")).path / "generator.npz"
+    pooled = pl.concat([pl.read_parquet(data / f"{party}.parquet") for party in PARTIES])
+    given = data.parent / "given.parquet"
+    pooled.write_parquet(given)  # the parties' own rows
+    for name, path in (("generator_file", trained), ("synthetic_file", given)):
+        source = {name: str(path)}
+        settings = config(data, **parts, **source, run_dir=str(data.parent / name), max_disclosure=0.9)
+        record = run(settings).read_allocation()
+        assert any("made before this run" in sentence for sentence in record["diagnostics"])
+        for entry in record["parties"]:
+            assert entry["disclosure"]["most"] == (0.5 if entry["synthetic_rows"] == 0 else 1.0)
+            assert ("could not be audited" in (entry.get("held_back") or "")) == (entry["synthetic_rows"] > 0)
+
+
+def test_values_by_public_rows_are_audited_too(data: Path) -> None:
+    public = data.parent / "public.parquet"
+    rows(1, 80).write_parquet(public)
+    value = {"valuation": "MaximumMeanDiscrepancy(reference='public')", "public_file": str(public)}
+    parts = {**SYNTHETIC, "scheme": "RectifiedRhoShapley(incentive='none')"}
+    record = run(config(data, **parts, **value, max_disclosure=0.99)).read_allocation()
+    assert [entry["disclosure"]["reason"] for entry in record["parties"]] == ["", "", ""]
+    assert all(entry["disclosure"]["attacks"] or entry["disclosure"]["harmless"] for entry in record["parties"])
+    assert record["stage"] == "delivered"
+
+
+def test_a_column_that_does_not_vary_hides_no_copies(data: Path) -> None:
+    for party in PARTIES:  # of which a standard deviation is 1e-17
+        path = data / f"{party}.parquet"
+        pl.read_parquet(path).with_columns(dose=pl.lit(0.1)).write_parquet(path)
+    record = run(config(data, **COPIES, standardize=False)).read_allocation()
+    for name in ("nearest row", "guessing cells"):
+        assert max(areas(record, name)) > 0.9, name
+
+
 def test_what_gives_away_less_goes_out(tmp_path: Path) -> None:
     for name, parts in (("synthetic", SYNTHETIC), ("model", RIDGE)):
         (tmp_path / name).mkdir()
@@ -218,6 +261,39 @@ def test_what_can_not_be_audited_is_said_and_held_back_where_there_is_a_limit(tm
     assert any("what rewards give away was not found out of east, north, west: " in d for d in record["diagnostics"])
     limited = run({**settings, "run-dir": str(tmp_path / "limited"), "max-disclosure": 0.9}).read_allocation()
     assert all("could not be audited" in entry["held_back"] for entry in limited["parties"])
+
+
+class OwnValue(ModelRewards):
+    """A strategy of somebody's own, which says nothing of what its rewards give away."""
+
+    found: ClassVar[list[Disclosure] | None] = None
+
+    def value(self, contributions: Sequence[Contribution]) -> Outcome:
+        found = self.found
+        return replace(super().value(contributions), audit=None if found is None else lambda: found)
+
+
+@pytest.mark.parametrize("found", [None, [Disclosure("east", harmless=True)]], ids=["no audit", "of one party only"])
+def test_what_a_strategy_did_not_look_into_is_held_back_where_there_is_a_limit(
+    data: Path, monkeypatch: pytest.MonkeyPatch, found: list[Disclosure] | None
+) -> None:
+    monkeypatch.setattr(OwnValue, "found", found)
+    settings = config(data, **RIDGE, strategy=f"{__name__}:OwnValue()")
+    assert run(settings).read_allocation()["stage"] == "delivered"
+    limited = run({**settings, "run-dir": str(data.parent / "limited"), "max-disclosure": 0.9}).read_allocation()
+    held = [entry["party"] for entry in limited["parties"] if "could not be audited" in (entry.get("held_back") or "")]
+    assert held == [party for party in PARTIES if party not in {own.party for own in found or ()}]
+    assert any("the strategy did not look" in sentence for sentence in limited["diagnostics"])
+
+
+@pytest.mark.parametrize("nothing", [float("nan"), float("inf")])
+def test_an_attack_that_comes_to_no_number_shows_nothing(nothing: float) -> None:
+    areas = [Area(0.5, 0.45, 0.55), Area(nothing, nothing, nothing)]
+    for order in (areas, areas[::-1]):  # the largest of numbers and none depends on which comes first
+        found = Disclosure("east", tuple(Attack("nearest row", area) for area in order), rows=40)
+        assert found.most == 1.0
+        assert why_held_back(found, 0.9)
+    assert Disclosure("east", bound=nothing).most == 1.0
 
 
 def test_the_upper_end_decides() -> None:

@@ -71,6 +71,20 @@ def test_labels_and_gaps_are_cells_too() -> None:
     assert Cells.of(None, X, None).numbers.shape == (M, 5)
 
 
+@pytest.mark.parametrize("offset", [0.1, 2e9])
+def test_where_a_column_lies_changes_nothing(offset: float) -> None:
+    rng = np.random.default_rng(3)
+    X, S = rng.normal(size=(M, 2)), rng.normal(size=(40, 2))
+    S[:20] = X[:20]
+    moved = [np.column_stack([block, np.full(len(block), offset)]) for block in (X, S)]
+    np.testing.assert_allclose(nearest(*moved).scores, nearest(X, S).scores, atol=1e-6)
+    plain = guesses(Cells.of(None, X, None), Cells.of(None, S, None))
+    both = guesses(Cells.of(None, moved[0], None), Cells.of(None, moved[1], None))
+    assert plain.shares is not None
+    assert both.shares is not None
+    np.testing.assert_allclose(both.shares, (2.0 * plain.shares + 1.0) / 3.0)  # the third is guessed right always
+
+
 def test_columns_that_do_not_vary_and_a_single_row_break_nothing() -> None:
     X = np.column_stack([np.ones(6), np.arange(6.0)])
     assert np.isfinite(nearest(X, X[:1]).scores).all()

@@ -78,6 +78,13 @@ def test_all_told_apart_is_not_sure_on_few_rows() -> None:
     assert found[0].low < 0.8 < 0.98 < found[1].low
 
 
+def test_of_scores_that_are_no_numbers_nothing_is_known() -> None:
+    inside, scores = np.arange(40) < 20, np.arange(40.0)
+    broken = np.where(np.arange(40) == 7, np.nan, scores)
+    for pair in ((scores, broken), (broken, scores)):
+        assert area_with_interval(pair, inside) == (0.5, 0.0, 1.0)
+
+
 def test_too_few_rows_are_refused() -> None:
     with pytest.raises(ValueError, match="at least two rows must be in and two not, got 1 and 3"):
         area_with_interval((np.arange(4.0), np.arange(4.0)), np.arange(4) < 1)
