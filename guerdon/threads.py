@@ -6,12 +6,12 @@ cores busy: threads that wait for each other are many times slower than one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from threading import Lock
 
-from threadpoolctl import ThreadpoolController, threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 __all__ = ["one_thread", "one_thread_of_all", "one_torch_thread"]
 
@@ -23,52 +23,53 @@ def _pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-class _Limits:
-    """Limits belong to the process: of all in it that want one, in whatever thread, the last to leave lifts them all.
-
-    So whoever is inside has one thread to the end, and what was there before the first came is there after the last.
-    """
+class _Inside:
+    """Who in the process wants one thread of a BLAS, whose limit belongs to the process: the last to leave lifts it."""
 
     def __init__(self) -> None:
-        self._lock, self._inside = Lock(), 0
-        self._set: list[AbstractContextManager[object]] = []
+        self._lock, self._count = Lock(), 0
+        self._limits: list[AbstractContextManager[object]] = []
 
-    @contextmanager
-    def entered(self, limit: Callable[[], AbstractContextManager[object]], *, anew: bool) -> Iterator[None]:
-        """Hold a limit, set where nobody inside has set one or it finds more libraries (``anew``)."""
+    def enter(self, blas: ThreadpoolController) -> None:
         with self._lock:
-            if anew or not self._inside:
-                held = limit()
-                held.__enter__()
-                self._set.append(held)
-            self._inside += 1
-        try:
+            if any(library.num_threads != 1 for library in blas.lib_controllers):
+                self._limits.append(blas.limit(limits=1))
+            self._count += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._count -= 1
+            while not self._count and self._limits:
+                self._limits.pop().__exit__(None, None, None)
+
+
+_inside = _Inside()
+
+
+@contextmanager
+def _one_thread_of(pools: ThreadpoolController) -> Iterator[None]:
+    _inside.enter(pools.select(user_api="blas"))
+    try:
+        with pools.select(user_api="openmp").limit(limits=1):  # OpenMP's limit is each Python thread's own
             yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                while not self._inside and self._set:
-                    self._set.pop().__exit__(None, None, None)
-
-
-_limits = _Limits()
+    finally:
+        _inside.leave()
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Run NumPy's and SciPy's BLAS on one thread; entered often, so it looks for the libraries once.
 
-    For as long as anybody in the process is in it: of tasks in several Python threads none gets more while it is in.
+    Of tasks in several Python threads of a process each has it until it leaves, whoever else leaves before.
     """
-    pools = _pools()
-    with _limits.entered(lambda: pools.limit(limits=1), anew=False):
+    with _one_thread_of(_pools()):
         yield
 
 
 @contextmanager
 def one_thread_of_all() -> Iterator[None]:
     """Run every BLAS and OpenMP that is loaded by now on one thread, as for a fit by scikit-learn; entered rarely."""
-    with _limits.entered(lambda: threadpool_limits(limits=1), anew=True):
+    with _one_thread_of(ThreadpoolController()):
         yield
 
 

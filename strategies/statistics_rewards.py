@@ -217,8 +217,8 @@ class StatisticsRewards(OfSums, ModelRewards):
     def _noise_known(self, model: BayesianLinear, sums: Sequence[PartySums]) -> BayesianLinear:
         """The model, with its noise from public rows where it is open and some sums have noise of their own.
 
-        Those do not tell it: how well outputs are explained is what y' y says, which is not sent with them. Party effects
-        stay open: public rows are nobody's, and say nothing of whose weights differ.
+        Those do not tell it: how well outputs are explained is what y' y says, which is not sent with them. Party
+        effects stay open: public rows are nobody's, and say nothing of whose weights differ.
         """
         public = self._public(self.asked.columns)
         if model.noise is not None or public is None or all(s.exact for s in sums):
