@@ -59,7 +59,7 @@ def test_where_one_differs_and_has_an_effect_it_is_told_of_and_the_others_are_no
 
 @pytest.mark.slow
 def test_at_most_one_honest_party_in_twenty_is_flagged_beside_one_that_differs():
-    found = np.array([one_differs(seed, BayesianLinear(effects="by-party"))[:-1] for seed in range(100)])
+    found = np.array([one_differs(seed, BayesianLinear(effects="by-party"))[:-1] for seed in range(30)])
     assert found.mean() <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / found.size)
 
 
