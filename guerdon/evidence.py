@@ -8,19 +8,26 @@ about 1 where it measures what the others do, larger where its outputs are not o
 not tell is in var, so that rows far from theirs surprise nobody. Residuals are correlated, R, since they share what is
 unknown of the function: surprise has the spread of a mean of (tr R)^2 / tr R^2 independent squares, and var is learned
 from the others' rows: an F distribution gives the p-value.
+
+The question is whether the party's outputs follow the weights that all share. Where the model has party effects
+(``guerdon.models.PartyEffects``), the others' own weights are therefore out of mu, by which a party that differs no
+longer bends what the others are judged by, and the party judged is given none: tau2 = 0, whatever the pool learned. So
+one whose weights differ is told of, though the values take care of it already.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from scipy.special import fdtrc
 
 from guerdon.duplicates import near_copies, near_copies_between
+from guerdon.models.features import Computed
 from guerdon.models.party_noise import PartyNoise
+from guerdon.models.statistics import as_rows
 from guerdon.types import Contribution, FloatArray, Game
 
 __all__ = ["Evident", "PartyEvidence", "gather_evidence"]
@@ -131,14 +138,9 @@ def gather_evidence(
     every, alone = np.ones((1, n), dtype=bool), np.eye(n, dtype=bool)
     pool, own, others = float(game(every)[0]), game(alone), game(~alone)
     fitted = model.fit(contributions)
-    rows = [np.asarray(fitted.noise_of(c)) for c in contributions]
-    pooled = fitted.posterior(
-        np.concatenate([c.X for c in contributions]),
-        np.concatenate([np.asarray(c.y) for c in contributions]),
-        noise=np.concatenate(rows),
-    )
-    bends = [(pooled.predict(c.X, noise=s)[1] - s) / s for c, s in zip(contributions, rows, strict=True)]
-    average = float(np.concatenate(bends).mean())
+    pooled = _Believed(fitted, contributions)
+    bends = [float((spread / noise).sum()) for noise, spread in pooled.noise_and_spread()]
+    average = sum(bends) / sum(map(len, contributions))
     rests = [[other for other in contributions if other is not c] for c in contributions]
     models = [model.fit(rest) for rest in rests]
     without = {} if alphas is None else {c.party: alphas(m) for c, m in zip(contributions, models, strict=True)}
@@ -151,7 +153,7 @@ def gather_evidence(
                 surprise=surprise,
                 probability=probability,
                 alone_share=float((pool - others[i]) / own[i]) if own[i] > 0.0 else None,
-                leverage=float(bends[i].mean()) / average if average > 0.0 else 1.0,
+                leverage=bends[i] / max(len(c), 1) / average if average > 0.0 else 1.0,
                 near_copies=near_copies(c).count,
                 without={name: float(alpha[i]) for name, alpha in without.items()},
                 copies_of_others=copies[c.party],
@@ -160,11 +162,43 @@ def gather_evidence(
     return found
 
 
+class _Believed:
+    """What a fitted model believes after contributions, its party effects integrated out."""
+
+    def __init__(self, fitted: Any, contributions: Sequence[Contribution]) -> None:
+        self.fitted = fitted
+        self.outputs_noise = [np.asarray(fitted.noise_of(c)) for c in contributions]
+        self.shared, self.parts = as_rows(fitted, contributions)
+        self.noise = [np.asarray(self.shared.noise_of(part)) for part in self.parts]
+        self.posterior = self.shared.posterior(
+            np.concatenate([part.X for part in self.parts]),
+            np.concatenate([np.asarray(part.y) for part in self.parts]),
+            noise=np.concatenate(self.noise),
+        )
+
+    def noise_and_spread(self) -> list[tuple[FloatArray, FloatArray]]:
+        """By party, the noise variance of each row and what else is unknown of the function there."""
+        features = getattr(self.shared, "features", None)
+        at_rows = replace(self.posterior, features=features) if isinstance(features, Computed) else self.posterior
+        return [
+            (noise, at_rows.predict(part.X, noise=noise)[1] - noise)
+            for part, noise in zip(self.parts, self.noise, strict=True)
+        ]
+
+    def of_noise(self) -> float:
+        """Degrees of freedom that tell the noise: rows, less what the shared function and parties' own weights take."""
+        left = 0.0
+        for outputs, (noise, spread) in zip(self.outputs_noise, self.noise_and_spread(), strict=True):
+            with_own_weights = len(outputs) and self.shared is not self.fitted
+            alone = np.exp(np.mean(np.log(outputs))) if with_own_weights else noise
+            left += len(outputs) - len(noise) + float(np.sum(alone / noise * (1.0 - spread / noise)))
+        return max(left, 1.0)
+
+
 def _surprise(fitted: Any, own: Contribution, others: Sequence[Contribution]) -> tuple[float, float]:
     """mean (y - mu)^2 / var of a party's outputs as the others foresee them, and its p-value."""
-    X = np.concatenate([c.X for c in others])
-    noise = np.concatenate([fitted.noise_of(c) for c in others])
-    posterior = fitted.posterior(X, np.concatenate([np.asarray(c.y) for c in others]), noise=noise)
+    believed = _Believed(fitted, others)
+    posterior = believed.posterior
     if not hasattr(posterior, "covariance"):
         raise ValueError(f"{type(posterior).__name__} has no covariance, by which a surprise is judged")
     of_others = fitted.noise.typical if isinstance(fitted.noise, PartyNoise) else fitted.noise
@@ -175,10 +209,8 @@ def _surprise(fitted: Any, own: Contribution, others: Sequence[Contribution]) ->
     deviations = np.sqrt(np.diagonal(covariance))
     correlation = covariance / np.outer(deviations, deviations)
     freedom = len(own) ** 2 / float(np.square(correlation).sum())
-    bends = (posterior.predict(X, noise=noise)[1] - noise) / noise
-    of_noise = max(len(X) - float(bends.sum()), 1.0)
     surprise = float(np.mean(np.square(z)))
-    return surprise, float(fdtrc(freedom, of_noise, surprise))
+    return surprise, float(fdtrc(freedom, believed.of_noise(), surprise))
 
 
 def _one_in(probability: float) -> str:

@@ -217,13 +217,15 @@ class StatisticsRewards(OfSums, ModelRewards):
     def _noise_known(self, model: BayesianLinear, sums: Sequence[PartySums]) -> BayesianLinear:
         """The model, with its noise from public rows where it is open and some sums have noise of their own.
 
-        Those do not tell it: how well outputs are explained is what y' y says, which is not sent with them.
+        Those do not tell it: how well outputs are explained is what y' y says, which is not sent with them. Party
+        effects stay open: public rows are nobody's, and say nothing of whose weights differ.
         """
         public = self._public(self.asked.columns)
         if model.noise is not None or public is None or all(s.exact for s in sums):
             return model
         self.note("sums with noise do not tell the noise of outputs: it is learned from the public rows")
-        return model.fit([self.asked.scaling.apply(public)])
+        of_public = replace(model, effects=None).fit([self.asked.scaling.apply(public)])
+        return replace(model, noise=of_public.noise, report=of_public.report)
 
     def _standard_units(self, sums: Sequence[PartySums]) -> Scaling | None:
         """From the units that the sums came in to those of the pool; None where they stay in these."""
@@ -272,7 +274,7 @@ class StatisticsRewards(OfSums, ModelRewards):
             work = _Sums([own], self.asked, self._standard_units([own]))
             if own.exact:
                 models.append(alone_model(unfitted, cast(Any, work.fitted_on[0])))
-            alone = cast(BayesianLinear, models[-1].model) if own.exact else replace(fitted, report=None)
+            alone = cast(BayesianLinear, models[-1].model) if own.exact else replace(fitted, effects=None, report=None)
             (rows,) = work.like_rows(require_known("noise", known_noise(alone.noise)))
             posterior = alone.on_computed().posterior(rows.X, np.asarray(rows.y), rows.noise)
             made[own.party] = Reward(

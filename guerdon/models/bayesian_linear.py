@@ -15,6 +15,7 @@ from guerdon.models.features import Computed, Features, as_features, describe_fe
 from guerdon.models.likelihoods import linear_likelihood
 from guerdon.models.likely import likely_thetas, spread_of_values
 from guerdon.models.linear_gaussian import LinearGaussian
+from guerdon.models.linear_gaussian_posterior import LinearGaussianPosterior
 from guerdon.models.maximum_likelihood import NOISE_BOUNDS, Problem, maximize_likelihood
 from guerdon.models.noise_profile import likeliest_noises, noise_profile
 from guerdon.models.party_effects import (
@@ -261,6 +262,23 @@ class BayesianLinear(FeatureModel, LinearGaussian):
             **effects,
             "fit": fit,
         }
+
+    def posterior(
+        self, X: FloatArray, y: FloatArray, noise: float | FloatArray | None = None
+    ) -> LinearGaussianPosterior:
+        """The belief after outputs y (m,) at X (m, d), measured with the noise variances given, else the model's.
+
+        Raises
+        ------
+        ValueError
+            Some party has weights of its own, and nobody says whose these rows are.
+        """
+        if isinstance(self.effects, PartyEffects) and any(self.effects.variances.values()):
+            raise ValueError(
+                "the model has party effects, and rows alone do not say whose they are: expected "
+                "guerdon.models.statistics.as_rows(model, contributions), which integrates the parties' own weights out"
+            )
+        return super().posterior(X, y, noise)
 
     def _white(self, contribution: Contribution) -> FeatureRows:
         """L^-1/2 Phi: (m, M).

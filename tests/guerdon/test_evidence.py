@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from guerdon.evidence import gather_evidence
-from guerdon.models import BayesianLinear, GaussianProcess
+from guerdon.models import BayesianLinear, GaussianProcess, PartyEffects
 from guerdon.types import Contribution
 from guerdon.valuation import InformationGain
 
@@ -39,6 +39,47 @@ def test_few_honest_parties_are_flagged():
 def test_at_most_one_honest_party_in_twenty_is_flagged(names, noise):
     parties_in_all = 200 * len(names)
     assert flagged(range(200), names, noise) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / parties_in_all)
+
+
+def one_differs(seed, model):
+    """Of four parties, the last with weights of its own: who is flagged."""
+    pool = parties(seed, "abcd")
+    X, rng = pool[-1].X, np.random.default_rng(1000 + seed)
+    pool[-1] = replace(pool[-1], y=X @ (3.0 * rng.normal(size=3)) + 0.7 * rng.normal(size=len(X)))
+    return [e.flagged for e in gather_evidence(model, pool, InformationGain(model.fit(pool)).game(pool))]
+
+
+@pytest.mark.parametrize("noise", [None, "by-party"])
+def test_where_one_differs_and_has_an_effect_it_is_told_of_and_the_others_are_not(noise):
+    model = BayesianLinear(noise=noise, effects="by-party")
+    found = np.array([one_differs(seed, model) for seed in range(10)])
+    assert found[:, :-1].sum() <= 3
+    assert found[:, -1].sum() >= 8
+
+
+@pytest.mark.slow
+def test_at_most_one_honest_party_in_twenty_is_flagged_beside_one_that_differs():
+    found = np.array([one_differs(seed, BayesianLinear(effects="by-party"))[:-1] for seed in range(30)])
+    assert found.mean() <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / found.size)
+
+
+def test_effects_that_are_none_change_no_evidence():
+    pool = parties(4)  # of two others nobody can tell which differs, so that no effect is learned
+    game = InformationGain(BayesianLinear().fit(pool)).game(pool)
+    plain, with_effects = (
+        gather_evidence(BayesianLinear(effects=effects), pool, game) for effects in (None, "by-party")
+    )
+    for one, other in zip(plain, with_effects, strict=True):
+        assert other.surprise == pytest.approx(one.surprise, rel=1e-4)
+        assert other.probability == pytest.approx(one.probability, rel=1e-3)
+
+
+def test_rows_that_nobody_is_named_for_have_no_posterior_under_effects():
+    model = BayesianLinear(noise=0.1, effects=PartyEffects({"a": 0.0, "b": 0.2}))
+    with pytest.raises(ValueError, match="do not say whose they are"):
+        model.posterior(np.ones((2, 1)), np.ones(2))
+    none = replace(model, effects=PartyEffects({"a": 0.0}))
+    assert none.posterior(np.ones((2, 1)), np.ones(2)).weights == pytest.approx([2.0 / 2.1])
 
 
 def test_shuffled_outputs_surprise():

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from threading import Event, Thread
 
+import pytest
 import scipy.linalg  # noqa: F401  (its BLAS is another than NumPy's)
 import torch
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from guerdon.threads import one_thread, one_thread_of_all, one_torch_thread
 
@@ -24,6 +28,48 @@ def test_blas_takes_one_thread_and_as_many_as_before_afterwards() -> None:
     with one_thread_of_all():
         assert set(threads("blas") + threads("openmp")) == {1}
     assert threads("blas") == before
+
+
+@pytest.mark.parametrize("limit", [one_thread, one_thread_of_all])
+def test_who_leaves_first_takes_nobody_elses_one_thread(limit: Callable[[], AbstractContextManager[None]]) -> None:
+    """As tasks in the threads of one worker do: the limit of a BLAS belongs to the process."""
+    entered, leave = Event(), Event()
+
+    def first() -> None:
+        with limit():
+            entered.set()
+            assert leave.wait(30)
+
+    with threadpool_limits(limits=3, user_api="blas"):
+        before = threads("blas")
+        assert set(before) == {3}
+        other = Thread(target=first)
+        other.start()
+        assert entered.wait(30)
+        with limit():
+            leave.set()
+            other.join(30)
+            assert set(threads("blas")) == {1}
+        assert threads("blas") == before
+
+
+def test_the_limit_is_lifted_once_the_last_has_left() -> None:
+    entered, leave = Event(), Event()
+
+    def last() -> None:
+        with one_thread():
+            entered.set()
+            assert leave.wait(30)
+
+    with threadpool_limits(limits=3, user_api="blas"):
+        other = Thread(target=last)
+        with one_thread():
+            other.start()
+            assert entered.wait(30)
+        assert set(threads("blas")) == {1}
+        leave.set()
+        other.join(30)
+        assert set(threads("blas")) == {3}
 
 
 def test_scipys_own_blas_is_found_also_by_whoever_loads_it_later() -> None:

@@ -489,6 +489,19 @@ def test_sums_with_noise_tell_effects_where_the_noise_of_outputs_is_known(data: 
         run(config(data, "open", **{**shared, "model": EFFECTS}))
 
 
+@pytest.mark.parametrize("whose", [0, 2])
+def test_public_rows_tell_the_noise_of_sums_with_noise_and_nothing_of_effects(data: Path, whose: int) -> None:
+    for seed, party in enumerate(PARTIES):
+        table(seed, 400 + 20 * seed).write_parquet(data / f"{party}.parquet")
+    by_noise = EFFECTS.replace("noise='by-party', ", "")
+    record = run(config(data, model=by_noise, **public(data)), own={whose: {"epsilon": 3.0}}).read_allocation()
+    assert record["stage"] == "delivered"
+    assert any("learned from the public rows" in note for note in record["notes"])
+    assert set(record["model"]["effects"]) == set(PARTIES)
+    of_rows = run(config(data, "plain", model=by_noise.replace(", effects='by-party'", ""), **public(data)))
+    assert of_rows.read_allocation()["stage"] == "delivered"
+
+
 def test_single_rows_have_no_value_where_all_of_a_party_count_together(data: Path) -> None:
     with pytest.raises(ConfigError, match="takes all rows of a party together"):
         run(config(data, contribute="rows", model=EFFECTS, shapley="RowShapley(orders=8)"))
