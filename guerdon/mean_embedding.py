@@ -64,7 +64,7 @@ class KernelFeatures:
     --------
     >>> z = KernelFeatures(lengthscale=1.0, frequencies=4000)(np.array([[0.0, 0.0], [1.0, 1.0]]))
     >>> (z @ z.T).round(2).tolist(), round(float(np.exp(-1)), 2)
-    ([[1.0, 0.37], [0.37, 1.0]], 0.37)
+    ([[1.0, 0.35], [0.35, 1.0]], 0.37)
     """
 
     lengthscale: float

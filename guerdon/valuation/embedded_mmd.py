@@ -52,7 +52,7 @@ class EmbeddedDiscrepancy:
     >>> parties = [MeanEmbedding.of(name, np.array(X), z) for name, X in rows.items()]
     >>> game = EmbeddedDiscrepancy().game(parties, np.array([[2.0]]))
     >>> game(np.array([[True, False], [True, True]])).round(2)  # 0.222078 and 0.475063 from rows
-    array([0.22, 0.48])
+    array([0.23, 0.48])
     """
 
     gives: ClassVar[type] = SyntheticGame

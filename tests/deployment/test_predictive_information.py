@@ -17,6 +17,7 @@ from wire.references import references_term
 pytestmark = pytest.mark.deployment
 
 
+@pytest.mark.slow
 def test_a_run_by_predictions_in_which_one_party_sends_no_references(consortium: Consortium, tmp_path: Path) -> None:
     app = stage([], tmp_path / "app")
     write_data(consortium)

@@ -207,6 +207,7 @@ def test_the_run_goes_on_for_the_others(data: Path, monkeypatch: pytest.MonkeyPa
     assert all((entry["reward"] is None) == (entry["party"] == "north") for entry in record["parties"])
 
 
+@pytest.mark.slow
 def test_rows_of_what_was_made_before_the_run_are_not_taken_for_harmless(data: Path) -> None:
     """Twins of theirs would draw from one source, which may have been made of these very rows, and be told .5."""
     parts = {**SYNTHETIC, "generator": TRAINED, "scheme": "RectifiedRhoShapley(incentive='none')"}

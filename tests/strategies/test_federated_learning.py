@@ -124,6 +124,7 @@ def test_better_updates_earn_better_models(by_classes: Path, tmp_path: Path) -> 
     assert np.all(reward[:4] > alone[:4] + 0.1)
 
 
+@pytest.mark.slow
 def test_more_rows_earn_better_models_and_nobody_is_worse_off(by_sizes: Path, tmp_path: Path) -> None:
     record = run(by_sizes, tmp_path / "run", TRAINING_TIME).read_allocation()
     alone, reward = scores(record, "alone"), scores(record, "reward")

@@ -139,6 +139,7 @@ def test_on_request_such_a_party_is_refused_and_the_others_go_on(home: Path) -> 
         run(home, "more", on_finding="refuse", min_parties=3)
 
 
+@pytest.mark.slow
 def test_synthetic_rewards_too(home: Path) -> None:
     spoil(home, "west", typo)
     keys: dict[str, Any] = {"strategy": "SyntheticDataRewards(size=200)", "generator": "GaussianMixture()", "model": ""}

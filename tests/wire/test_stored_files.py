@@ -279,7 +279,7 @@ def test_a_run_that_stopped_after_valuation_goes_on(name: str, copy: Any) -> Non
     home = copy(name)
     valued, done = allocation(home), resumed(home)
     assert done["stage"] == "delivered"
-    assert done["values"] == valued["values"]
+    assert done["values"] == pytest.approx(valued["values"], rel=1e-12)  # stored by an earlier version's kernels
     # Shapley values are summed in another order now, and may differ by their last digit.
     targets = [p["target"] for p in valued["parties"]]
     assert [p["target"] for p in done["parties"]] == pytest.approx(targets, rel=1e-13)

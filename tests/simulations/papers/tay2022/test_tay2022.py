@@ -77,6 +77,7 @@ def test_every_table_and_picture_of_a_case_comes_from_one_computation(options: O
     assert again[0][0] == again[0][1], "nothing is left to run"
 
 
+@pytest.mark.slow
 def test_a_case_without_feasible_rewards_is_shown_with_its_reason_and_the_others_go_on(
     options: Options, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
